@@ -1,0 +1,18 @@
+//! The words of evenkeel as types, and the way from TOML to them.
+//!
+//! *Invariant:* no I/O, no clock, no async runtime. Text and time come in as arguments.
+
+pub mod action;
+pub mod alert;
+pub mod asset;
+pub mod call;
+pub mod cron;
+pub mod grant;
+pub mod home;
+pub mod invocation;
+pub mod name;
+pub mod plugin;
+pub mod problem;
+pub mod role;
+pub mod run;
+pub mod runbook;

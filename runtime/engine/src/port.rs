@@ -1,0 +1,183 @@
+//! What the engine needs of the world; adapters implement it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_model::action::{Action, Applied};
+use evenkeel_model::alert::{Alert, Edge, Identity};
+use evenkeel_model::asset::Asset;
+use evenkeel_model::call::{Answer, Call, Level};
+use evenkeel_model::grant::Access;
+use evenkeel_model::home::SandboxLimits;
+use evenkeel_model::invocation::{Key, Outcome};
+use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
+use evenkeel_model::plugin::Pinned;
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Summary, Verdict};
+use serde_json::Value;
+use tokio::sync::watch;
+
+/// The one place where the drivers learn what time it is.
+pub trait Clock: Send + Sync {
+    fn now(&self) -> DateTime<Utc>;
+}
+
+// ---- the sandbox -------------------------------------------------------------------------
+
+/// Calls plugins. Implemented by `sandbox`.
+#[async_trait]
+pub trait Plugins: Send + Sync {
+    /// Runs one export in a fresh instance. Never fails otherwise than by its outcome.
+    async fn invoke(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome;
+}
+
+/// One call of one export.
+#[derive(Clone)]
+pub struct Invocation {
+    pub run: RunId,
+    pub key: Key,
+    pub plugin: Pinned,
+    pub work: Work,
+    /// Rendered and checked against the schema in the plugin's manifest.
+    pub params: Value,
+    /// What `run.input` answers: `alert`, `target`, `customer`, `input.NAME`, `steps.ID`.
+    pub input: BTreeMap<String, Value>,
+    pub target: Arc<Asset>,
+    pub access: Access,
+    /// Wall time, host calls included.
+    pub timeout: Duration,
+    pub limits: SandboxLimits,
+    /// Turns true when the run is cancelled: `run.cancelled` says so, and the invocation is
+    /// stopped at its next call after a grace of five seconds.
+    pub cancelled: watch::Receiver<bool>,
+}
+
+/// Which export, with what besides the parameters.
+#[derive(Clone, Debug)]
+pub enum Work {
+    Check,
+    Plan,
+    Apply(Action),
+    Rollback(Action, Option<Applied>),
+}
+
+/// Where an invocation's calls are recorded. Implemented by the engine over the [`Journal`].
+#[async_trait]
+pub trait Calls: Send + Sync {
+    /// Returns when the intent is on disk. Called before every effect that is about to be
+    /// made, and never for a denied one.
+    async fn intend(&self, n: u32, call: &Call) -> Result<(), JournalError>;
+    /// Records the answer of call `n` (from 0, counted over the invocation). `call` is given
+    /// unless it was intended. Need not be on disk when this returns.
+    async fn answered(&self, n: u32, call: Option<&Call>, answer: &Answer, took: Duration) -> Result<(), JournalError>;
+    fn log(&self, level: Level, message: String, fields: Vec<(String, String)>);
+    fn logs_dropped(&self, lines: u64);
+    fn progress(&self, permille: u16, note: String);
+}
+
+// ---- the store ---------------------------------------------------------------------------
+
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the journal can't be {action}: {cause}")]
+pub struct JournalError {
+    /// `written` or `read`.
+    pub action: &'static str,
+    pub cause: String,
+}
+
+/// Rounds and runs on disk. Implemented by `store`.
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// The occurrence, the round and the first event (`Body::Requested`) of each of its runs
+    /// in one durable transaction. An occurrence that is there already starts nothing.
+    async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError>;
+    /// Appends to a run; numbers the events. With [`Durability::Disk`] it returns when they,
+    /// and all before them, are on disk.
+    async fn append(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        durability: Durability,
+    ) -> Result<(), JournalError>;
+    /// All events of a run, in order; none: there is no such run.
+    async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError>;
+    /// Newest first.
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError>;
+    async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError>;
+    /// Runs that have not finished, oldest first.
+    async fn unfinished(&self) -> Result<Vec<Summary>, JournalError>;
+    /// What a runbook did to a target since then: finished runs, newest first.
+    async fn history(
+        &self,
+        runbook: &RunbookName,
+        target: &AssetId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Summary>, JournalError>;
+    /// The text of a runbook that a run started with, by its hash.
+    async fn text(&self, hash: &str) -> Result<Option<String>, JournalError>;
+    /// The last tick of a schedule that a round was opened for, or that was passed over.
+    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError>;
+    /// Notes that a schedule has been looked at up to `at`, so that ticks before it are not
+    /// made up for.
+    async fn set_last_tick(&self, runbook: &RunbookName, schedule: &str, at: DateTime<Utc>)
+    -> Result<(), JournalError>;
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Written with the next group.
+    Group,
+    Disk,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewRound {
+    pub occurrence: Occurrence,
+    pub runbook: RunbookName,
+    pub text_hash: String,
+    pub text: String,
+    pub mode: Mode,
+    pub alert: Option<Alert>,
+    pub input: Value,
+    pub targets: Vec<NewRun>,
+}
+
+#[derive(Clone, Debug)]
+pub struct NewRun {
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    pub batch: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    New(RoundId, Vec<RunId>),
+    /// The occurrence has had its round.
+    Known(RoundId),
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct RunFilter {
+    pub runbook: Option<RunbookName>,
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    pub verdict: Option<Verdict>,
+    pub round: Option<RoundId>,
+    /// Only runs with a smaller number.
+    pub before: Option<RunId>,
+    /// 0: as many as the store allows at once (1,000).
+    pub limit: usize,
+}
+
+/// The memory of alerts. Implemented by `store`.
+#[async_trait]
+pub trait Alerts: Send + Sync {
+    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError>;
+    /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
+    async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
+    /// The edge has its rounds; it need not come again.
+    async fn done(&self, edge: u64) -> Result<(), JournalError>;
+}

@@ -1,0 +1,42 @@
+//! A capability call as the journal keeps it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::grant::Capability;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub capability: Capability,
+    pub operation: String,
+    /// In the form that an effect names it by; `cap.wit` gives the form of each.
+    pub subject: String,
+    /// All arguments, as JSON; bytes are base64.
+    pub request: Value,
+    /// Lower-case hex SHA-256 of what the call carries, if it is an effect that carries something.
+    pub content: Option<String>,
+    /// It changes the world.
+    pub effect: bool,
+    /// Doing it twice is doing it once.
+    pub repeatable: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// What the plugin got; bytes are base64.
+    Ok(Value),
+    /// The capability's own error: what the plugin got, and a sentence for people.
+    Err { error: Value, message: String },
+    /// Refused by the host before anything was done, and why.
+    Denied(String),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}

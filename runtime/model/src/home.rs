@@ -1,0 +1,86 @@
+//! A home that has been checked: what the daemon serves.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::asset::{Asset, Customer};
+use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
+use crate::plugin::Installed;
+use crate::role::Role;
+use crate::runbook::Runbook;
+
+/// Only a home that checks clean becomes one of these.
+#[derive(Clone, Debug)]
+pub struct Home {
+    /// Absolute.
+    pub dir: PathBuf,
+    pub settings: Settings,
+    pub roles: BTreeMap<RoleName, Arc<Role>>,
+    /// With `local`.
+    pub customers: BTreeMap<CustomerId, Arc<Customer>>,
+    /// With `local`.
+    pub assets: BTreeMap<AssetId, Arc<Asset>>,
+    pub runbooks: BTreeMap<RunbookName, Arc<Runbook>>,
+    pub plugins: Vec<Installed>,
+}
+
+/// `evenkeel.toml` but for the roles.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where alerts, probes and the API are listened for.
+    pub listen: std::net::SocketAddr,
+    /// Who may push alerts. None configured: anybody who reaches a loopback `listen`.
+    pub sources: Vec<Source>,
+    /// How long an alert without `endsAt` fires (Alertmanager's `resolve_timeout`).
+    pub resolve_timeout: std::time::Duration,
+    pub sandbox: SandboxLimits,
+    /// Runs at once.
+    pub runs: usize,
+}
+
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: String,
+    /// What its `Authorization: Bearer` holds: a file relative to the home, read at start.
+    pub token_file: PathBuf,
+    /// None: the customer of the asset that the alert's labels name.
+    pub customer: Option<CustomerId>,
+}
+
+/// Bounds of one invocation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SandboxLimits {
+    /// Invocations at once.
+    pub concurrency: usize,
+    /// Sum over all linear memories and tables of an instance.
+    pub memory_bytes: usize,
+    /// CPU time.
+    pub cpu: std::time::Duration,
+    pub calls: u32,
+    pub log_lines: u64,
+    pub log_bytes: u64,
+    /// Size of what an export may answer, and of one capability call's answer.
+    pub answer_bytes: usize,
+    /// Of all journaled calls of one invocation.
+    pub journal_bytes: usize,
+    pub findings: usize,
+    pub actions: usize,
+}
+
+impl Default for SandboxLimits {
+    fn default() -> Self {
+        Self {
+            concurrency: 64,
+            memory_bytes: 256 << 20,
+            cpu: std::time::Duration::from_secs(10),
+            calls: 10_000,
+            log_lines: 1_000,
+            log_bytes: 256 << 10,
+            answer_bytes: 4 << 20,
+            journal_bytes: 16 << 20,
+            findings: 1_000,
+            actions: 1_000,
+        }
+    }
+}

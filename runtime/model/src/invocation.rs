@@ -1,0 +1,141 @@
+//! One call of one export: what goes in, and what comes out.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::{Action, Applied};
+use crate::alert::Labels;
+use crate::name::StepId;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Phase {
+    Check,
+    Plan,
+    Apply,
+    Rollback,
+    Collect,
+    Send,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Check => "check",
+            Self::Plan => "plan",
+            Self::Apply => "apply",
+            Self::Rollback => "rollback",
+            Self::Collect => "collect",
+            Self::Send => "send",
+        })
+    }
+}
+
+/// Names an invocation within its run.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Key {
+    pub step: StepId,
+    pub phase: Phase,
+    /// The id of the action, in `apply` and `rollback`.
+    pub action: Option<String>,
+    /// 1, and one more with each retry.
+    pub attempt: u32,
+}
+
+/// A check's severity; ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Severity {
+    Ok,
+    Info,
+    Warning,
+    Critical,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ok => "ok",
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Finding {
+    pub code: String,
+    pub severity: Severity,
+    pub subject: String,
+    pub summary: String,
+    pub labels: Labels,
+    pub details: Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Sample {
+    pub name: String,
+    pub counter: bool,
+    pub value: f64,
+    pub labels: Labels,
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// All that the host ever branches on in a plugin's error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    Invalid,
+    Denied,
+    Transient,
+    Permanent,
+}
+
+/// A plugin's own error.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Failure {
+    pub class: Class,
+    pub code: String,
+    pub message: String,
+    pub details: Option<Value>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Output {
+    Findings(Vec<Finding>),
+    Plan(Vec<Action>),
+    Applied(Applied),
+    RolledBack,
+    Samples(Vec<Sample>),
+    Sent(Option<String>),
+}
+
+/// Why the host ended an invocation itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stop {
+    Deadline,
+    Cpu,
+    Memory,
+    /// Another limit; the message names it.
+    Limit,
+    Trap,
+    Cancelled,
+    /// The component could not be loaded or instantiated.
+    Load,
+    /// The journal could not be written: nothing is done that can't be recorded.
+    Journal,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    Done(Output),
+    Failed(Failure),
+    Stopped { stop: Stop, message: String },
+}

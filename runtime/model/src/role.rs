@@ -1,0 +1,86 @@
+//! Roles: what is on an asset, each thing with what is allowed at all.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::action::Risk;
+use crate::name::RoleName;
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Role {
+    pub name: Option<RoleName>,
+    pub roots: BTreeMap<String, Root>,
+    pub exec: BTreeMap<String, Profile>,
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// A directory. `path` may hold `{{ asset.… }}` and `{{ customer.… }}`; in an [`crate::grant::Access`]
+/// it is rendered. A relative path is relative to the home.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Root {
+    pub path: PathBuf,
+    /// Of `read`, `write`, `remove`.
+    pub allow: Vec<String>,
+    /// At least this, whatever the plugin says.
+    pub risk: Risk,
+}
+
+/// A command. Its strings may hold the same templates as a root's path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Profile {
+    /// Program and fixed arguments; no shell.
+    pub command: Vec<String>,
+    /// Patterns, one for each further argument that is allowed, in order: a regular
+    /// expression that the whole argument must match. The last may be followed by `...`
+    /// as an element of its own: any number of such arguments.
+    pub args: Vec<String>,
+    /// Allowed in a check and in a plan, and made again after a crash.
+    pub read_only: bool,
+    pub risk: Risk,
+    /// The environment of the child is this and nothing else but a plain `PATH`.
+    pub env: BTreeMap<String, String>,
+    pub cwd: Option<PathBuf>,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+}
+
+/// An HTTP origin. `url` may hold the same templates as a root's path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Scheme, host, port and an optional base path.
+    pub url: String,
+    /// Methods, in capitals.
+    pub allow: Vec<String>,
+    /// `METHOD /path` or `METHOD /path/*`: no effect although the method is not GET or HEAD.
+    pub read_only: Vec<String>,
+    /// A name that resolves to a loopback, private or link-local address is dialled. An
+    /// address written in `url` itself says so already, but for metadata services.
+    pub private: bool,
+    /// PEM file with further certificate authorities, relative to the home.
+    pub ca: Option<PathBuf>,
+    pub risk: Risk,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+}
+
+/// One thing of a role, rendered for one asset.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Resource {
+    Root(Root),
+    Profile(Profile),
+    Origin(Origin),
+}
+
+impl Resource {
+    /// The operator's risk for an effect on it.
+    pub fn risk(&self) -> Risk {
+        match self {
+            Self::Root(root) => root.risk,
+            Self::Profile(profile) => profile.risk,
+            Self::Origin(origin) => origin.risk,
+        }
+    }
+}

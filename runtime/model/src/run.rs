@@ -1,0 +1,284 @@
+//! A run is the fold of its events; events are append-only.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::action::{Action, PlanHash, Risk};
+use crate::alert::{Alert, Identity};
+use crate::call::{Answer, Call, Level};
+use crate::invocation::{Key, Outcome, Severity};
+use crate::name::{AssetId, CustomerId, RoundId, RunId, RunbookName, StepId};
+use crate::plugin::Pinned;
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    Healthy,
+    Unhealthy,
+    Planned,
+    Changed,
+    Repaired,
+    NotRepaired,
+    Failed,
+    Rejected,
+    Cancelled,
+    Unknown,
+}
+
+impl Verdict {
+    pub const ALL: [Self; 10] = [
+        Self::Healthy,
+        Self::Unhealthy,
+        Self::Planned,
+        Self::Changed,
+        Self::Repaired,
+        Self::NotRepaired,
+        Self::Failed,
+        Self::Rejected,
+        Self::Cancelled,
+        Self::Unknown,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::Planned => "planned",
+            Self::Changed => "changed",
+            Self::Repaired => "repaired",
+            Self::NotRepaired => "not-repaired",
+            Self::Failed => "failed",
+            Self::Rejected => "rejected",
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What started a round; it starts at most one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Occurrence {
+    /// A tick of the runbook's `[[on]]` with this expression and zone.
+    Tick {
+        runbook: RunbookName,
+        schedule: String,
+        at: DateTime<Utc>,
+    },
+    Alert {
+        runbook: RunbookName,
+        identity: Identity,
+        starts_at: DateTime<Utc>,
+    },
+    /// A person's request; `request` is unique.
+    Person {
+        runbook: RunbookName,
+        request: String,
+        who: String,
+    },
+}
+
+impl Occurrence {
+    pub fn runbook(&self) -> &RunbookName {
+        match self {
+            Self::Tick { runbook, .. } | Self::Alert { runbook, .. } | Self::Person { runbook, .. } => runbook,
+        }
+    }
+    /// The unique key under which the store keeps it.
+    pub fn key(&self) -> String {
+        serde_json::to_string(self).expect("an occurrence is plain data")
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Mode {
+    /// Plans and applies.
+    Live,
+    /// Plans only: the host denies every effect.
+    DryRun,
+}
+
+/// The first event of a run: all that it needs besides the home's assets and roles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    pub round: RoundId,
+    pub occurrence: Occurrence,
+    pub mode: Mode,
+    pub runbook: RunbookName,
+    /// SHA-256 of the runbook's text; the store keeps the text under it.
+    pub text: String,
+    /// None: no target could be found, and the run is refused.
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    pub alert: Option<Alert>,
+    /// Values of `[[input]]`.
+    pub input: Value,
+    /// Which batch of its round it belongs to, from 0.
+    pub batch: u32,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Body {
+    Requested(Box<Request>),
+    /// A gate lets it wait; `until` is when it is asked again at the latest.
+    Waiting {
+        gate: String,
+        why: String,
+        until: Option<DateTime<Utc>>,
+    },
+    /// A gate refused it: it never starts.
+    Refused {
+        gate: String,
+        why: String,
+    },
+    Started,
+    Skipped {
+        step: StepId,
+        why: String,
+    },
+    /// An invocation begins, with rendered parameters.
+    Invoked {
+        key: Key,
+        plugin: Pinned,
+        params: Value,
+    },
+    /// An effect is about to be made; on disk before it is.
+    Intended {
+        key: Key,
+        n: u32,
+        call: Call,
+    },
+    /// Call `n` of the invocation was answered. An effect's call is in its `Intended`.
+    Called {
+        key: Key,
+        n: u32,
+        call: Option<Call>,
+        answer: Answer,
+        took_ms: u64,
+    },
+    Logged {
+        key: Key,
+        level: Level,
+        message: String,
+        fields: Vec<(String, String)>,
+    },
+    /// Log lines that were not kept because the invocation wrote too many.
+    LogsDropped {
+        key: Key,
+        lines: u64,
+    },
+    Progressed {
+        key: Key,
+        permille: u16,
+        note: String,
+    },
+    Ended {
+        key: Key,
+        outcome: Outcome,
+    },
+    /// What is going to be applied, with the operator's risk taken into account.
+    Planned {
+        step: StepId,
+        hash: PlanHash,
+        risk: Risk,
+        actions: Vec<Action>,
+    },
+    /// A person would have to decide.
+    Asked {
+        step: StepId,
+        action: String,
+        risk: Risk,
+        who: Option<String>,
+    },
+    StepFinished {
+        step: StepId,
+        result: StepResult,
+    },
+    /// The answer of `[healed]`.
+    Verified {
+        healed: bool,
+        why: String,
+    },
+    Escalated {
+        why: String,
+    },
+    CancelRequested {
+        why: String,
+    },
+    Finished {
+        verdict: Verdict,
+        why: String,
+        changed: bool,
+    },
+}
+
+/// What later steps see as `steps.ID`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StepResult {
+    pub status: StepStatus,
+    /// The worst finding of a check.
+    pub severity: Option<Severity>,
+    pub changed: bool,
+    pub summary: String,
+    /// Findings of a check; the last action's output of a remedy.
+    pub output: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepStatus {
+    Ok,
+    Failed,
+    Skipped,
+    Rejected,
+    Planned,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// From 1, without gaps within a run.
+    pub seq: u64,
+    pub at: DateTime<Utc>,
+    pub body: Body,
+}
+
+/// A line of `runs list`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Summary {
+    pub run: RunId,
+    pub round: RoundId,
+    pub runbook: RunbookName,
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    pub mode: Mode,
+    pub occurrence: Occurrence,
+    pub state: State,
+    pub verdict: Option<Verdict>,
+    pub changed: bool,
+    pub why: String,
+    pub requested_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Asked for, and not yet through the gates.
+    Requested,
+    Waiting,
+    Running,
+    Finished,
+}

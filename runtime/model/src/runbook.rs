@@ -1,0 +1,167 @@
+//! Runbooks that have been checked.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::action::Risk;
+use crate::alert::Labels;
+use crate::grant::Grant;
+use crate::name::{RunbookName, StepId};
+use crate::plugin::Pinned;
+
+#[derive(Clone, Debug)]
+pub struct Runbook {
+    pub name: RunbookName,
+    /// Relative to the home.
+    pub file: String,
+    /// The file as it was read; a run keeps the text that it started with.
+    pub text: String,
+    /// SHA-256 of `text`, lower-case hex.
+    pub hash: String,
+    pub summary: String,
+    pub owner: Option<String>,
+    pub on: Vec<On>,
+    pub targets: Targets,
+    pub limits: Limits,
+    pub inputs: Vec<Input>,
+    pub steps: Vec<Step>,
+    pub healed: Option<Healed>,
+}
+
+#[derive(Clone, Debug)]
+pub enum On {
+    Alert {
+        name: String,
+        matching: Selector,
+        /// Go on with a run although its alert resolved before anything was applied.
+        on_resolve_continue: bool,
+    },
+    Cron {
+        schedule: crate::cron::Schedule,
+        missed: Missed,
+    },
+}
+
+/// What happens to ticks of the time when no daemon ran.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Missed {
+    None,
+    #[default]
+    Last,
+    All,
+}
+
+/// Label matchers, all of which must hold; a missing label is an empty one.
+#[derive(Clone, Debug, Default)]
+pub struct Selector {
+    pub text: String,
+    pub matchers: Vec<Matcher>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Matcher {
+    pub label: String,
+    pub op: MatchOp,
+}
+
+#[derive(Clone, Debug)]
+pub enum MatchOp {
+    Equal(String),
+    NotEqual(String),
+    /// Anchored at both ends, as in PromQL.
+    Regex(regex::Regex),
+    NotRegex(regex::Regex),
+}
+
+impl Selector {
+    pub fn matches(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| {
+            let value = labels.get(&matcher.label).map_or("", String::as_str);
+            match &matcher.op {
+                MatchOp::Equal(wanted) => value == wanted,
+                MatchOp::NotEqual(unwanted) => value != unwanted,
+                MatchOp::Regex(regex) => regex.is_match(value),
+                MatchOp::NotRegex(regex) => !regex.is_match(value),
+            }
+        })
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// None: the asset `local`.
+    pub select: Option<Selector>,
+    pub batch: Batch,
+    /// At most so many of one customer's targets at once.
+    pub per_customer: Option<NonZeroU32>,
+    /// Failures after which no further batch starts.
+    pub stop_after: NonZeroU32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Batch {
+    All,
+    Count(NonZeroU32),
+    /// 1 to 100, of the round's targets, rounded up.
+    Percent(u8),
+}
+
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Per runbook and target, since the end of a run that changed something. Zero: none.
+    pub cooldown: Duration,
+}
+
+/// What `run --set NAME=VALUE` takes.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub name: String,
+    pub summary: Option<String>,
+    pub kind: InputKind,
+    pub default: Option<Value>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InputKind {
+    String,
+    Integer,
+    Number,
+    Boolean,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub id: StepId,
+    pub plugin: Pinned,
+    /// A minijinja expression; the step is skipped when it is false.
+    pub when: Option<String>,
+    /// Parameters, with templates in strings.
+    pub with: Value,
+    pub grant: Vec<Grant>,
+    /// A person decides from this risk up; none: nobody is ever asked.
+    pub ask_from: Option<Risk>,
+    pub ask: Option<String>,
+    pub expires: Option<Duration>,
+    /// Of each invocation.
+    pub timeout: Duration,
+}
+
+#[derive(Clone, Debug)]
+pub struct Healed {
+    /// A check step of this runbook; every finding must be below `warning`.
+    pub rerun: StepId,
+    /// How long to keep looking before it is not healed.
+    pub within: Duration,
+    pub otherwise: Otherwise,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Otherwise {
+    #[default]
+    Escalate,
+    /// Roll back, and escalate.
+    Undo,
+    Ignore,
+}
