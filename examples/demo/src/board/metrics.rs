@@ -48,24 +48,10 @@ impl Metrics {
     pub fn exposition(&self, cache: &Size, tasks: &[Task]) -> String {
         let open = tasks.iter().filter(|task| task.open).count();
         let mut text = String::new();
-        gauge(
-            &mut text,
-            "cache_files",
-            "Files in the session cache.",
-            cache.files,
-        );
-        gauge(
-            &mut text,
-            "cache_bytes",
-            "Bytes in the session cache.",
-            cache.bytes,
-        );
+        gauge(&mut text, "cache_files", "Files in the session cache.", cache.files);
+        gauge(&mut text, "cache_bytes", "Bytes in the session cache.", cache.bytes);
         gauge(&mut text, "tasks_open", "Tasks that are open.", open);
-        let requests = self
-            .requests
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
+        let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner).clone();
         histogram(&mut text, &requests);
         text
     }
@@ -88,8 +74,7 @@ fn histogram(text: &mut String, requests: &BTreeMap<Request, Durations>) {
             request.method, request.route, request.status
         );
         let mut line = |suffix: &str, le: &str, value: &dyn std::fmt::Display| {
-            writeln!(text, "{NAME}_{suffix}{{{labels}{le}}} {value}")
-                .expect("writing to a string cannot fail");
+            writeln!(text, "{NAME}_{suffix}{{{labels}{le}}} {value}").expect("writing to a string cannot fail");
         };
         for (bucket, bound) in durations.buckets.iter().zip(BOUNDS) {
             line("bucket", &format!(",le=\"{bound}\""), bucket);
@@ -134,10 +119,7 @@ mod tests {
 
     #[test]
     fn gauges_tell_the_size_of_the_cache() {
-        let size = Size {
-            files: 12,
-            bytes: 3456,
-        };
+        let size = Size { files: 12, bytes: 3456 };
         let text = Metrics::default().exposition(&size, &[]);
 
         assert!(text.contains("\ntaskboard_cache_files 12\n"), "{text}");

@@ -48,10 +48,7 @@ pub async fn serve(listen: SocketAddr, data: &Path) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("the task board can't listen on {listen}"))?;
     let address = listener.local_addr()?;
-    writeln!(
-        std::io::stdout().lock(),
-        "task board listening on http://{address}"
-    )?;
+    writeln!(std::io::stdout().lock(), "task board listening on http://{address}")?;
     axum::serve(listener, routes::router(board))
         .with_graceful_shutdown(asked_to_stop()?)
         .await?;

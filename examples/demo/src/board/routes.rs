@@ -79,27 +79,14 @@ async fn create(
     Ok((StatusCode::CREATED, Json(task)))
 }
 
-async fn close(
-    State(board): State<Arc<Board>>,
-    Path(id): Path<u64>,
-) -> Result<Json<Task>, Failure> {
-    on_disk(move || Ok(board.tasks.close(id)?))
-        .await?
-        .map_or_else(
-            || {
-                Err(Failure(
-                    StatusCode::NOT_FOUND,
-                    format!("there is no task {id}"),
-                ))
-            },
-            |task| Ok(Json(task)),
-        )
+async fn close(State(board): State<Arc<Board>>, Path(id): Path<u64>) -> Result<Json<Task>, Failure> {
+    on_disk(move || Ok(board.tasks.close(id)?)).await?.map_or_else(
+        || Err(Failure(StatusCode::NOT_FOUND, format!("there is no task {id}"))),
+        |task| Ok(Json(task)),
+    )
 }
 
-async fn create_by_form(
-    board: State<Arc<Board>>,
-    Form(new): Form<NewTask>,
-) -> Result<Redirect, Failure> {
+async fn create_by_form(board: State<Arc<Board>>, Form(new): Form<NewTask>) -> Result<Redirect, Failure> {
     create(board, Json(new)).await.map(|_| Redirect::to("/"))
 }
 
@@ -109,21 +96,14 @@ async fn close_by_form(board: State<Arc<Board>>, id: Path<u64>) -> Result<Redire
 
 async fn exposition(State(board): State<Arc<Board>>) -> Result<Response, Failure> {
     on_disk(move || {
-        let text = board
-            .metrics
-            .exposition(&board.sessions.size()?, &board.tasks.list());
+        let text = board.metrics.exposition(&board.sessions.size()?, &board.tasks.list());
         let format = "text/plain; version=0.0.4; charset=utf-8";
         Ok(([(header::CONTENT_TYPE, format)], text).into_response())
     })
     .await
 }
 
-async fn measure(
-    State(board): State<Arc<Board>>,
-    route: MatchedPath,
-    request: Request,
-    next: Next,
-) -> Response {
+async fn measure(State(board): State<Arc<Board>>, route: MatchedPath, request: Request, next: Next) -> Response {
     let method = request.method().to_string();
     let started = Instant::now();
     let answer = next.run(request).await;
@@ -138,17 +118,10 @@ async fn measure(
 }
 
 /// Reading and writing files would hold up every other request on the same thread.
-async fn on_disk<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+async fn on_disk<T: Send + 'static>(work: impl FnOnce() -> Result<T, Failure> + Send + 'static) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|panic| {
-            Err(Failure(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                panic.to_string(),
-            ))
-        })
+        .unwrap_or_else(|panic| Err(Failure(StatusCode::INTERNAL_SERVER_ERROR, panic.to_string())))
 }
 
 fn session_cookie(headers: &HeaderMap) -> Option<&str> {

@@ -48,8 +48,7 @@ pub struct Sessions {
 
 impl Sessions {
     pub fn open(cache: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(cache)
-            .with_context(|| format!("can't make the session cache {}", cache.display()))?;
+        fs::create_dir_all(cache).with_context(|| format!("can't make the session cache {}", cache.display()))?;
         Ok(Self {
             cache: cache.to_owned(),
         })
@@ -58,9 +57,7 @@ impl Sessions {
     /// Notes what a visitor is shown, under the session that the request named or a new one.
     /// Returns the session's name.
     pub fn visit(&self, named: Option<&str>, now: u64, tasks: &[Task]) -> io::Result<String> {
-        let name = named
-            .filter(|name| is_name(name))
-            .map_or_else(new_name, str::to_owned);
+        let name = named.filter(|name| is_name(name)).map_or_else(new_name, str::to_owned);
         let file = self.cache.join(format!("{name}.session"));
         let mut session = read(&file).unwrap_or_default();
         session.last_seen = now;
@@ -111,10 +108,7 @@ fn read(file: &Path) -> Option<Session> {
 
 /// Only names of the board's own making become file names.
 fn is_name(name: &str) -> bool {
-    name.len() == 32
-        && name
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    name.len() == 32 && name.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn new_name() -> String {
@@ -155,9 +149,7 @@ mod tests {
     #[test]
     fn a_cookie_never_names_a_file_outside_the_cache() {
         let (data, sessions) = sessions();
-        let name = sessions
-            .visit(Some("../../../etc/passwd"), 100, &[])
-            .unwrap();
+        let name = sessions.visit(Some("../../../etc/passwd"), 100, &[]).unwrap();
 
         assert!(is_name(&name));
         assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);

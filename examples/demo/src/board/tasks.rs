@@ -57,8 +57,9 @@ impl Tasks {
     /// Reads the tasks of an earlier life of the board, or starts a new list.
     pub fn open(file: &Path) -> anyhow::Result<Self> {
         let all = match fs::read(file) {
-            Ok(text) => serde_json::from_slice(&text)
-                .with_context(|| format!("{} is not a list of tasks", file.display()))?,
+            Ok(text) => {
+                serde_json::from_slice(&text).with_context(|| format!("{} is not a list of tasks", file.display()))?
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => first_tasks(),
             Err(error) => return Err(error).context(format!("can't read {}", file.display())),
         };
@@ -158,10 +159,7 @@ mod tests {
     fn titles_are_neither_empty_nor_endless() {
         let (_data, tasks) = board();
         assert!(matches!(tasks.create(" \n"), Err(Refused::NoTitle)));
-        assert!(matches!(
-            tasks.create(&"ü".repeat(201)),
-            Err(Refused::TitleTooLong)
-        ));
+        assert!(matches!(tasks.create(&"ü".repeat(201)), Err(Refused::TitleTooLong)));
         assert!(tasks.create(&"ü".repeat(200)).is_ok());
     }
 

@@ -1,0 +1,5 @@
+//! The rules of the house, read from the house itself.
+
+mod arrows;
+mod dependencies;
+mod names;

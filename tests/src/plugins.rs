@@ -1,0 +1,88 @@
+//! The shipped plugins, built as their authors build them.
+
+use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
+
+use anyhow::{Context, ensure};
+
+use crate::{programs, workspace};
+
+const TARGET: &str = "wasm32-wasip2";
+
+/// The directory that holds the component of every plugin under plugins/, built once a test
+/// process with `evenkeel plugin build`.
+///
+/// # Errors
+/// When one doesn't build, or the compiler has no WebAssembly target and none can be added.
+pub fn shipped() -> anyhow::Result<PathBuf> {
+    static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    BUILT
+        .get_or_init(|| build_all().map_err(|error| format!("{error:#}")))
+        .clone()
+        .map_err(anyhow::Error::msg)
+}
+
+/// The names of the plugins under plugins/, sorted.
+///
+/// # Errors
+/// When the directory can't be read.
+pub fn names() -> anyhow::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(workspace::root().join("plugins"))? {
+        let entry = entry?;
+        if entry.path().join("Cargo.toml").exists() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+fn build_all() -> anyhow::Result<PathBuf> {
+    ensure_target()?;
+    let evenkeel = programs::program("evenkeel")?;
+    let out = workspace::target_dir().join("plugins");
+    let _lock = workspace::lock("plugins")?;
+    for name in names()? {
+        let output = Command::new(&evenkeel)
+            .current_dir(workspace::root())
+            .args(["plugin", "build"])
+            .arg(PathBuf::from("plugins").join(&name))
+            .arg("--out")
+            .arg(&out)
+            .output()?;
+        ensure!(
+            output.status.success(),
+            "`evenkeel plugin build plugins/{name}` failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    Ok(out)
+}
+
+/// rust-toolchain.toml names the target, but a compiler that rustup doesn't look after, or a
+/// rustup that may install nothing by itself, can be without it.
+fn ensure_target() -> anyhow::Result<()> {
+    if has_target()? {
+        return Ok(());
+    }
+    let added = Command::new("rustup")
+        .current_dir(workspace::root())
+        .args(["target", "add", TARGET])
+        .status();
+    ensure!(
+        added.is_ok_and(|status| status.success()) && has_target()?,
+        "the plugins need the Rust target {TARGET}: run `rustup target add {TARGET}`, \
+         or install your distribution's package of it"
+    );
+    Ok(())
+}
+
+fn has_target() -> anyhow::Result<bool> {
+    let rustc = Command::new("rustc")
+        .current_dir(workspace::root())
+        .args(["--print", "target-libdir", "--target", TARGET])
+        .output()
+        .context("rustc can't be started")?;
+    let libraries = PathBuf::from(String::from_utf8_lossy(&rustc.stdout).trim());
+    Ok(rustc.status.success() && libraries.is_dir())
+}

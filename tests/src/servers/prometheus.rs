@@ -1,0 +1,103 @@
+//! A Prometheus that scrapes every second and sends its alerts on.
+
+use std::{fs, path::Path, time::Duration};
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::{Installed, Wanted, installed};
+use crate::process::Process;
+
+const WANTED: Wanted = Wanted {
+    package: "prometheus",
+    programs: &["prometheus"],
+    since: (3, 0),
+};
+
+/// A running Prometheus.
+pub struct Prometheus {
+    /// `http://ADDRESS`
+    pub url: String,
+    process: Process,
+}
+
+impl Prometheus {
+    /// Starts one that scrapes `targets` (`HOST:PORT`), evaluates `rules` (a rule file as YAML),
+    /// and pushes to the Alertmanager, or what takes its place, at `alertmanager` (`HOST:PORT`).
+    /// Its files are in `directory/prometheus`.
+    ///
+    /// # Errors
+    /// When there is no Prometheus, or it doesn't become ready.
+    pub fn start(directory: &Path, targets: &[&str], rules: &str, alertmanager: &str) -> anyhow::Result<Self> {
+        let program = installed(&WANTED)?;
+        let own = directory.join("prometheus");
+        fs::create_dir_all(&own)?;
+        fs::write(own.join("rules.yml"), rules)?;
+        fs::write(own.join("prometheus.yml"), configuration(targets, alertmanager))?;
+        let mut process = spawn(&program, directory, &own)?;
+        let address = process.wait_for_line(
+            Duration::from_secs(60),
+            "Prometheus listens",
+            super::alertmanager::listening,
+        )?;
+        process.wait_for_line(Duration::from_secs(60), "Prometheus is ready", |line| {
+            line.contains("Server is ready to receive web requests").then_some(())
+        })?;
+        Ok(Self {
+            url: format!("http://{address}"),
+            process,
+        })
+    }
+
+    /// The state of the alert with that name, `pending` or `firing`; `None` when it is inactive.
+    ///
+    /// # Errors
+    /// When Prometheus doesn't answer.
+    pub fn alert_state(&self, name: &str) -> anyhow::Result<Option<String>> {
+        let answer: Value = reqwest::blocking::get(format!("{}/api/v1/alerts", self.url))?
+            .error_for_status()?
+            .json()?;
+        let alerts = answer["data"]["alerts"]
+            .as_array()
+            .context("an answer without alerts")?;
+        Ok(alerts
+            .iter()
+            .find(|alert| alert["labels"]["alertname"] == name)
+            .and_then(|alert| alert["state"].as_str())
+            .map(str::to_owned))
+    }
+
+    /// Everything it has said so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+}
+
+fn spawn(program: &Installed, directory: &Path, own: &Path) -> anyhow::Result<Process> {
+    let mut command = program.command();
+    command
+        .arg("--config.file=prometheus.yml")
+        .arg("--storage.tsdb.path=data")
+        .arg("--web.listen-address=127.0.0.1:0")
+        // Sent again every second, as it would be every minute: more chances to act on it twice.
+        .arg("--rules.alert.resend-delay=1s")
+        .current_dir(own);
+    Process::spawn("prometheus", &mut command, directory)
+}
+
+/// JSON is YAML, and needs no care with quotes.
+fn configuration(targets: &[&str], alertmanager: &str) -> String {
+    serde_json::json!({
+        "global": { "scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s" },
+        "rule_files": ["rules.yml"],
+        "scrape_configs": [{
+            "job_name": "taskboard",
+            "static_configs": [{ "targets": targets }],
+        }],
+        "alerting": { "alertmanagers": [{
+            "api_version": "v2",
+            "static_configs": [{ "targets": [alertmanager] }],
+        }]},
+    })
+    .to_string()
+}
