@@ -11,6 +11,7 @@
 #![allow(clippy::print_stderr, reason = "a failing test shows the log of what it had started")]
 
 pub mod board;
+pub mod evenkeel;
 pub mod plugins;
 pub mod process;
 pub mod programs;
