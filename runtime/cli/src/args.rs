@@ -1,0 +1,198 @@
+//! The command line. A doc comment here is what `--help` prints.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use evenkeel_model::name::RunId;
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired;
+12 failed; 13 rejected; 14 cancelled; 15 unknown. A command over several runs exits with the worst.";
+
+/// Runs runbooks of sandboxed WebAssembly plugins, by schedule and by alert.
+#[derive(Parser)]
+#[command(name = "evenkeel", version, about, after_help = AFTER_HELP, max_term_width = 110)]
+pub struct Cli {
+    /// The directory that holds `evenkeel.toml`, `assets.toml`, `runbooks/`, `plugins/` and `data/`.
+    #[arg(long, global = true, env = "EVENKEEL_HOME", value_name = "DIR", default_value = ".")]
+    pub home: PathBuf,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Writes a new home with every setting and its default.
+    Init(Init),
+    /// Checks the whole home and names every problem with its place and its fix.
+    Check(Listing),
+    /// Pins the plugins that the runbooks use in `evenkeel.lock`.
+    Lock(Lock),
+    /// Runs a runbook now, and follows it to its verdict.
+    Run(Run),
+    /// Serves the home: takes alerts in, keeps schedules, runs runbooks.
+    Serve(Serve),
+    /// Lists runs and tells their stories.
+    #[command(subcommand)]
+    Runs(Runs),
+    /// Builds, lists and inspects plugins.
+    #[command(subcommand)]
+    Plugin(Plugin),
+    /// Prints completions for a shell.
+    Completions {
+        /// For which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a listing is printed.
+#[derive(Args)]
+pub struct Listing {
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// Where; it is made if it is not there. The default is `--home`.
+    pub dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Lock {
+    /// Takes the newest installed version of this plugin although the lock pins another.
+    #[arg(long, value_name = "PLUGIN")]
+    pub update: Vec<String>,
+    /// Does so for every plugin.
+    #[arg(long)]
+    pub update_all: bool,
+}
+
+#[derive(Args)]
+pub struct Run {
+    /// The runbook's name.
+    pub runbook: String,
+    /// The asset to run it on; needed when its `[targets]` select several and no alert names one.
+    #[arg(long, value_name = "ASSET")]
+    pub target: Option<String>,
+    /// Plans only: no effect is made, whatever a plugin tries.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// A file with the alert that the runbook sees: what Prometheus or Alertmanager would send.
+    #[arg(long, value_name = "FILE")]
+    pub alert: Option<PathBuf>,
+    /// A value of one of the runbook's `[[input]]`s.
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
+    pub set: Vec<(String, String)>,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+pub struct Serve {
+    /// Where to listen for alerts and for the API, instead of `[server] listen`.
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<std::net::SocketAddr>,
+    /// How the log is written to standard error. `EVENKEEL_LOG` filters it, as in `info,evenkeel_engine=debug`.
+    #[arg(long, value_enum, default_value_t = LogFormat::Text)]
+    pub log_format: LogFormat,
+    /// How long runs may go on after SIGTERM before they are left to the next start.
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub drain: std::time::Duration,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+#[derive(Subcommand)]
+pub enum Runs {
+    /// Lists runs, the newest first.
+    List(RunsList),
+    /// Tells why a run started, each step and call, what changed, and the verdict.
+    Show(RunsShow),
+    /// Asks a run to stop at the next point where that is safe.
+    Cancel {
+        /// Its number.
+        run: RunId,
+    },
+}
+
+#[derive(Args)]
+pub struct RunsList {
+    #[arg(long)]
+    pub runbook: Option<String>,
+    #[arg(long, value_name = "ASSET")]
+    pub target: Option<String>,
+    #[arg(long)]
+    pub customer: Option<String>,
+    /// For example `repaired` or `failed`.
+    #[arg(long, value_parser = verdict)]
+    pub verdict: Option<evenkeel_model::run::Verdict>,
+    /// Only runs with a smaller number.
+    #[arg(long, value_name = "RUN")]
+    pub before: Option<RunId>,
+    /// How many at most, up to 1,000.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+pub struct RunsShow {
+    /// Its number, as `runs list` shows it.
+    pub run: RunId,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Subcommand)]
+pub enum Plugin {
+    /// Builds a plugin from its source into the home's `plugins/`, or, outside of a home, into this directory.
+    Build(PluginBuild),
+    /// Lists the plugins that are installed in the home.
+    List(Listing),
+    /// Shows what a plugin is, asks for and takes, without running it.
+    Inspect(PluginInspect),
+}
+
+#[derive(Args)]
+pub struct PluginBuild {
+    /// The directory with `plugin.toml` and `Cargo.toml`.
+    #[arg(default_value = ".")]
+    pub dir: PathBuf,
+    /// Where the component is written.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+pub struct PluginInspect {
+    /// A component file, or the name of an installed plugin (`NAME` or `NAME@VERSION`).
+    pub plugin: String,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn verdict(text: &str) -> Result<evenkeel_model::run::Verdict, String> {
+    let all = evenkeel_model::run::Verdict::ALL;
+    all.into_iter().find(|verdict| verdict.as_str() == text).ok_or_else(|| {
+        let names: Vec<_> = all.iter().map(|verdict| verdict.as_str()).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
+fn duration(text: &str) -> Result<std::time::Duration, String> {
+    evenkeel_model::duration::parse(text).map_err(|error| error.to_string())
+}

@@ -1,0 +1,290 @@
+//! A run's events as a story: why it started, each step, each call, what changed, the verdict.
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::action::{Action, Effect};
+use evenkeel_model::alert::Alert;
+use evenkeel_model::call::{Answer, Call, Level};
+use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus};
+use serde_json::Value;
+
+use super::safe;
+
+/// So many effects of an action and files of a call are named; the rest is counted.
+const NAMED: usize = 8;
+const WIDTH: usize = 100;
+
+/// Turns events into lines as they come, so that a run can be followed and read later alike.
+pub struct Story {
+    run: RunId,
+    requested: Option<DateTime<Utc>>,
+    /// An intent waits for its answer to be told in one line.
+    intended: Vec<(Key, u32, Call)>,
+}
+
+impl Story {
+    pub fn new(run: RunId) -> Self {
+        Self { run, requested: None, intended: Vec::new() }
+    }
+
+    /// The whole story of a run that is known.
+    pub fn tell(run: RunId, events: &[Event]) -> Vec<String> {
+        let mut story = Self::new(run);
+        let mut lines: Vec<_> = events.iter().flat_map(|event| story.lines(event)).collect();
+        lines.extend(story.unanswered());
+        lines
+    }
+
+    /// What one event adds.
+    pub fn lines(&mut self, event: &Event) -> Vec<String> {
+        match &event.body {
+            Body::Requested(request) => self.requested(request, event.at),
+            Body::Waiting { gate, why, until } => vec![waiting(gate, why, *until)],
+            Body::Refused { gate, why } => vec![row("refused", &format!("by `{gate}`: {}", safe::text(why)))],
+            Body::Started => vec![row("started", &clock(event.at))],
+            Body::Skipped { step, why } => vec![row(step.as_str(), &format!("skipped: {}", safe::text(why)))],
+            Body::Invoked { key, plugin, params } => vec![invoked(key, &plugin.to_string(), params)],
+            Body::Intended { key, n, call } => {
+                self.intended.push((key.clone(), *n, call.clone()));
+                Vec::new()
+            }
+            Body::Called { key, n, call, answer, took_ms } => self.called(key, *n, call.as_ref(), answer, *took_ms),
+            Body::Logged { level, message, fields, .. } => vec![logged(*level, message, fields)],
+            Body::LogsDropped { lines, .. } => vec![inner(&format!("… {lines} more log lines were not kept"))],
+            Body::Progressed { permille, note, .. } => {
+                vec![inner(&format!("{:>3} % {}", permille / 10, safe::short(note, WIDTH)))]
+            }
+            Body::Ended { key, outcome } => ended(key, outcome),
+            Body::Planned { hash, risk, actions, .. } => planned(hash.as_str(), &risk.to_string(), actions),
+            Body::Asked { action, risk, who, .. } => vec![asked(action, &risk.to_string(), who.as_deref())],
+            Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
+            Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
+            Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
+            Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
+            Body::Finished { verdict, why, .. } => self.finished(verdict.as_str(), why, event.at),
+        }
+    }
+
+    fn requested(&mut self, request: &Request, at: DateTime<Utc>) -> Vec<String> {
+        self.requested = Some(at);
+        let target = request.target.as_ref().map_or("no target".to_owned(), |asset| format!("`{asset}`"));
+        let customer = request.customer.as_ref().map_or(String::new(), |name| format!(" of customer `{name}`"));
+        let mode = match request.mode {
+            Mode::Live => "",
+            Mode::DryRun => ", a dry run",
+        };
+        let mut lines = vec![
+            format!("run {}: `{}` on {target}{customer}{mode}", self.run, request.runbook),
+            row("why", &why(&request.occurrence, request.alert.as_ref())),
+            row("asked", &format!("{} in round {}", clock(at), request.round)),
+        ];
+        if request.input.as_object().is_some_and(|input| !input.is_empty()) {
+            lines.push(row("input", &brief(&request.input)));
+        }
+        lines
+    }
+
+    fn called(&mut self, key: &Key, n: u32, call: Option<&Call>, answer: &Answer, took_ms: u64) -> Vec<String> {
+        let place = self.intended.iter().position(|(of, at, _)| of == key && *at == n);
+        let intended = place.map(|place| self.intended.remove(place).2);
+        match call.cloned().or(intended) {
+            Some(call) => vec![call_line(&call, answer, took_ms)],
+            None => Vec::new(),
+        }
+    }
+
+    /// Effects that may have happened: their answer was never heard.
+    fn unanswered(&self) -> Vec<String> {
+        let line = |(_, _, call): &(Key, u32, Call)| {
+            inner(&format!("{} … no answer was recorded: it may have happened", call_name(call)))
+        };
+        self.intended.iter().map(line).collect()
+    }
+
+    fn finished(&self, verdict: &str, why: &str, at: DateTime<Utc>) -> Vec<String> {
+        let took = self.requested.map_or(String::new(), |from| format!(" after {}", span(at - from)));
+        let mut lines = self.unanswered();
+        lines.push(row("verdict", &format!("{verdict}{took}: {}", safe::text(why))));
+        lines
+    }
+}
+
+fn why(occurrence: &Occurrence, alert: Option<&Alert>) -> String {
+    let cause = match occurrence {
+        Occurrence::Tick { schedule, at, .. } => format!("schedule `{}`, its tick of {}", safe::text(schedule), clock(*at)),
+        Occurrence::Alert { starts_at, .. } => format!("an alert that fires since {}", clock(*starts_at)),
+        Occurrence::Person { who, .. } => format!("asked by {}", safe::text(who)),
+    };
+    match alert {
+        Some(alert) => format!("{cause}: {}", alert_line(alert)),
+        None => cause,
+    }
+}
+
+fn alert_line(alert: &Alert) -> String {
+    let labels: Vec<_> = alert
+        .labels
+        .iter()
+        .filter(|(name, _)| *name != "alertname")
+        .map(|(name, value)| format!("{}={:?}", safe::text(name), safe::short(value, 60)))
+        .collect();
+    let text = format!("{}{{{}}}", safe::text(alert.name()), labels.join(", "));
+    safe::short(&text, 3 * WIDTH)
+}
+
+fn waiting(gate: &str, why: &str, until: Option<DateTime<Utc>>) -> String {
+    let until = until.map_or(String::new(), |at| format!(", until {} at the latest", clock(at)));
+    row("waits", &format!("for `{gate}`: {}{until}", safe::text(why)))
+}
+
+fn invoked(key: &Key, plugin: &str, params: &Value) -> String {
+    let action = key.action.as_ref().map_or(String::new(), |id| format!(" `{}`", safe::text(id)));
+    let again = if key.attempt > 1 { format!(", attempt {}", key.attempt) } else { String::new() };
+    let with = match key.phase {
+        Phase::Apply | Phase::Rollback => String::new(),
+        _ => format!(" with {}", brief(params)),
+    };
+    row(key.step.as_str(), &format!("{}{action} by {}{again}{with}", key.phase, safe::text(plugin)))
+}
+
+fn call_line(call: &Call, answer: &Answer, took_ms: u64) -> String {
+    let answered = match answer {
+        Answer::Ok(value) => answer_text(value),
+        Answer::Err { message, .. } => format!("failed: {}", safe::short(message, WIDTH)),
+        Answer::Denied(why) => format!("DENIED: {}", safe::text(why)),
+    };
+    let mark = if call.effect { "!" } else { "·" };
+    inner(&format!("{mark} {} → {answered} ({took_ms} ms)", call_name(call)))
+}
+
+fn call_name(call: &Call) -> String {
+    let more = match call.request.get("paths").and_then(Value::as_array) {
+        Some(paths) if paths.len() > 1 => format!(" and {} more", paths.len() - 1),
+        _ => String::new(),
+    };
+    let name = format!("{}.{}", call.capability, safe::text(&call.operation));
+    format!("{name} {}{more}", safe::short(&call.subject, WIDTH))
+}
+
+fn answer_text(value: &Value) -> String {
+    match value {
+        Value::Null => "done".to_owned(),
+        Value::Array(items) => format!("{} of them", items.len()),
+        Value::Object(fields) => {
+            let shown = fields.iter().filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
+            let texts: Vec<_> = shown.map(|(name, value)| format!("{} {}", safe::text(name), brief(value))).collect();
+            safe::short(&texts.join(", "), WIDTH)
+        }
+        other => brief(other),
+    }
+}
+
+fn logged(level: Level, message: &str, fields: &[(String, String)]) -> String {
+    let level = match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    };
+    let fields: Vec<_> = fields.iter().map(|(name, value)| format!(" {}={}", safe::text(name), safe::text(value))).collect();
+    inner(&format!("log {level}: {}{}", safe::short(message, 2 * WIDTH), safe::short(&fields.concat(), WIDTH)))
+}
+
+fn ended(key: &Key, outcome: &Outcome) -> Vec<String> {
+    match outcome {
+        Outcome::Done(Output::Findings(findings)) if findings.is_empty() => vec![inner("found nothing")],
+        Outcome::Done(Output::Findings(findings)) => findings.iter().map(finding).collect(),
+        Outcome::Done(Output::Applied(applied)) => {
+            let what = if applied.changed { "changed" } else { "unchanged" };
+            vec![inner(&format!("{what}: {}", safe::text(&applied.summary)))]
+        }
+        Outcome::Done(Output::RolledBack) => vec![inner("rolled back")],
+        Outcome::Done(_) => Vec::new(),
+        Outcome::Failed(failure) => vec![inner(&format!(
+            "{} failed with `{}`: {}",
+            key.phase,
+            safe::text(&failure.code),
+            safe::text(&failure.message)
+        ))],
+        Outcome::Stopped { message, .. } => vec![inner(&format!("{} was stopped: {}", key.phase, safe::text(message)))],
+    }
+}
+
+fn finding(finding: &Finding) -> String {
+    inner(&format!("{} `{}`: {}", finding.severity, safe::text(&finding.code), safe::text(&finding.summary)))
+}
+
+fn planned(hash: &str, risk: &str, actions: &[Action]) -> Vec<String> {
+    let mut lines = vec![match actions.len() {
+        0 => inner("the plan is to do nothing"),
+        n => inner(&format!("plan {}: {n} action{}, risk {risk}", hash.get(..12).unwrap_or(hash), plural(n))),
+    }];
+    for action in actions {
+        let undo = action.undo.as_ref().map_or("can't be undone".to_owned(), |text| format!("undo: {}", safe::text(text)));
+        lines.push(inner(&format!("+ `{}` {} (risk {}; {undo})", safe::text(&action.id), safe::text(&action.summary), action.risk)));
+        lines.extend(action.effects.iter().take(NAMED).map(|effect| inner(&format!("    {}", effect_text(effect)))));
+        if action.effects.len() > NAMED {
+            lines.push(inner(&format!("    and {} more effects", action.effects.len() - NAMED)));
+        }
+    }
+    lines
+}
+
+fn effect_text(effect: &Effect) -> String {
+    let times = if effect.at_most == 1 { String::new() } else { format!(", at most {} times", effect.at_most) };
+    let content = effect.content.as_ref().map_or(String::new(), |hash| format!(", content {}", safe::short(hash, 13)));
+    let name = format!("{}.{}", safe::text(&effect.capability), safe::text(&effect.operation));
+    format!("{name} {}{content}{times}", safe::short(&effect.subject, WIDTH))
+}
+
+fn asked(action: &str, risk: &str, who: Option<&str>) -> String {
+    let who = who.map_or(String::new(), |who| format!(" ({})", safe::text(who)));
+    inner(&format!("action `{}` of risk {risk} asks for a person{who}", safe::text(action)))
+}
+
+fn step_finished(step: &str, result: &StepResult) -> String {
+    let status = match result.status {
+        StepStatus::Ok => "done",
+        StepStatus::Failed => "failed",
+        StepStatus::Skipped => "skipped",
+        StepStatus::Rejected => "rejected",
+        StepStatus::Planned => "planned",
+    };
+    row(step, &format!("{status}: {}", safe::text(&result.summary)))
+}
+
+fn row(head: &str, text: &str) -> String {
+    format!("  {:<12} {text}", safe::short(head, 40))
+}
+
+fn inner(text: &str) -> String {
+    format!("  {:<12}   {text}", "")
+}
+
+fn brief(value: &Value) -> String {
+    safe::short(&value.to_string(), WIDTH)
+}
+
+fn yes(healed: bool) -> &'static str {
+    if healed { "yes" } else { "no" }
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "" } else { "s" }
+}
+
+/// UTC, to the second.
+pub fn clock(at: DateTime<Utc>) -> String {
+    at.format("%Y-%m-%d %H:%M:%SZ").to_string()
+}
+
+/// A length of time for people.
+pub fn span(length: chrono::TimeDelta) -> String {
+    let ms = length.num_milliseconds().max(0);
+    match ms {
+        0..10_000 => format!("{}.{:03} s", ms / 1000, ms % 1000),
+        10_000..600_000 => format!("{} s", ms / 1000),
+        _ => format!("{} min", ms / 60_000),
+    }
+}
