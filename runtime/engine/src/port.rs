@@ -1,5 +1,7 @@
 //! What the engine needs of the world; adapters implement it.
 
+pub mod reach;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;

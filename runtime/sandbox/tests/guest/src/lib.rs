@@ -1,0 +1,1 @@
+//! The plugin that the tests of the sandbox run.
