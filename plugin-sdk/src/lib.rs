@@ -1,0 +1,55 @@
+//! What an evenkeel plugin is written with.
+//!
+//! A plugin is a crate that exports one or more kinds. A whole check:
+//!
+//! ```
+//! use evenkeel_sdk::{Finding, Host, Params, Result};
+//!
+//! #[derive(Params)]
+//! struct Params { root: String, #[serde(default)] least_bytes: u64 }
+//!
+//! #[evenkeel_sdk::check]
+//! fn free_space(params: Params, host: &Host) -> Result<Vec<Finding>> {
+//!     let space = host.files(&params.root).space()?;
+//!     let low = space.free_bytes < params.least_bytes;
+//!     let finding = if low { Finding::critical("space-low", &params.root) } else { Finding::ok("space-low", &params.root) };
+//!     Ok(vec![finding.summary(format!("{} bytes free", space.free_bytes))])
+//! }
+//! ```
+//!
+//! The exports exist on `wasm32` alone. Everywhere else the same code compiles against [`MockHost`], so that a plugin is
+//! tested with plain `cargo test`.
+//!
+//! *Invariant*: a plugin reaches the world through [`Host`] and nothing else; what it does not call, its component does
+//! not import.
+
+// The macros write `::evenkeel_sdk`; this lets them work in this crate's own tests too.
+extern crate self as evenkeel_sdk;
+
+#[doc(hidden)]
+pub mod bindings;
+mod error;
+#[cfg(target_arch = "wasm32")]
+#[doc(hidden)]
+pub mod export;
+mod finding;
+mod host;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod mock;
+mod notice;
+mod params;
+mod remedy;
+mod sample;
+pub mod subject;
+
+pub use error::{CallError, Cause, Class, Context, Error, Result};
+pub use evenkeel_sdk_macros::{Body, Params, check, monitor, notifier, remedy};
+pub use finding::{Finding, Severity};
+pub use host::{Host, Level, exec, files, http, metrics, process, secrets, sql, state};
+#[cfg(not(target_arch = "wasm32"))]
+pub use mock::MockHost;
+pub use notice::Notice;
+pub use params::{Duration, Glob};
+pub use remedy::{Action, Applied, Effect, Remedy, Risk};
+pub use sample::{Metric, Sample};
+pub use {schemars, serde, serde_json};
