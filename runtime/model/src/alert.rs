@@ -69,3 +69,82 @@ pub struct Edge {
     pub change: Change,
     pub alert: Alert,
 }
+
+/// Alertmanager's fingerprint of a label set, as sixteen lower-case hex digits: FNV-1a over 64
+/// bits of each name and value in the order of names, each ended by the byte 255
+/// (`LabelSet.Fingerprint` in prometheus/common).
+pub fn fingerprint(labels: &Labels) -> String {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0000_0100_0000_01b3;
+    let mut hash = OFFSET;
+    for (name, value) in labels {
+        for byte in name.bytes().chain([0xff]).chain(value.bytes()).chain([0xff]) {
+            hash = (hash ^ u64::from(byte)).wrapping_mul(PRIME);
+        }
+    }
+    format!("{hash:016x}")
+}
+
+/// Whether PromQL takes it as a label's name without quotes: letters, digits and `_`, no digit first.
+pub fn is_label_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+impl Identity {
+    pub fn new(customer: CustomerId, labels: &Labels) -> Self {
+        Self {
+            customer,
+            fingerprint: fingerprint(labels),
+        }
+    }
+}
+
+impl Grade {
+    /// By the label `severity`, in the words that rule sets use for it.
+    pub fn of(labels: &Labels) -> Self {
+        let severity = labels.get("severity").map(|severity| severity.to_lowercase());
+        match severity.as_deref() {
+            Some("critical" | "page" | "emergency" | "high") => Self::High,
+            Some("warning" | "medium" | "error") => Self::Medium,
+            _ => Self::Low,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn no_labels_have_the_empty_signature() {
+        assert_eq!(fingerprint(&Labels::new()), "cbf29ce484222325");
+    }
+
+    /// The vector of `TestLabelsToSignature` in prometheus/common.
+    #[test]
+    fn fingerprint_is_prometheus_s() {
+        let labels = labels(&[("name", "garland, briggs"), ("fear", "love is not enough")]);
+        assert_eq!(fingerprint(&labels), format!("{:016x}", 5_799_056_148_416_392_346_u64));
+    }
+
+    #[test]
+    fn fingerprint_tells_names_from_values() {
+        assert_ne!(
+            fingerprint(&labels(&[("a", "bc")])),
+            fingerprint(&labels(&[("ab", "c")]))
+        );
+    }
+
+    #[test]
+    fn grades_follow_the_severity() {
+        assert_eq!(Grade::of(&labels(&[("severity", "Critical")])), Grade::High);
+        assert_eq!(Grade::of(&labels(&[("severity", "warning")])), Grade::Medium);
+        assert_eq!(Grade::of(&labels(&[("severity", "none")])), Grade::Low);
+        assert_eq!(Grade::of(&Labels::new()), Grade::Low);
+    }
+}

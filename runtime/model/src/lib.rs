@@ -2,6 +2,7 @@
 //!
 //! *Invariant:* no I/O, no clock, no async runtime. Text and time come in as arguments.
 
+pub mod access;
 pub mod action;
 pub mod alert;
 pub mod asset;
@@ -11,8 +12,13 @@ pub mod grant;
 pub mod home;
 pub mod invocation;
 pub mod name;
+pub mod params;
+mod pattern;
 pub mod plugin;
 pub mod problem;
 pub mod role;
 pub mod run;
 pub mod runbook;
+mod select;
+pub mod target;
+pub mod template;

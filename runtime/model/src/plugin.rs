@@ -1,5 +1,13 @@
 //! Plugins as the host knows them without running them.
 
+mod manifest;
+mod source;
+mod uses;
+
+pub use manifest::ManifestError;
+pub use source::Source;
+pub use uses::{Uses, UsesError};
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -61,6 +69,9 @@ pub struct Manifest {
     /// What it asks for at all: verbs by capability. It only asks.
     #[serde(default)]
     pub capabilities: BTreeMap<Capability, Vec<String>>,
+    /// What of that it can do without. A step that doesn't grant the rest is refused.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub optional: BTreeMap<Capability, Vec<String>>,
     /// The JSON schema of the parameters of each kind that it exports.
     pub kinds: BTreeMap<Kind, Value>,
 }

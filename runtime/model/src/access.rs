@@ -1,0 +1,168 @@
+//! What one invocation may use: manifest request ∩ grant ∩ ceiling of the target.
+
+mod resource;
+
+use crate::asset::Asset;
+use crate::grant::{Access, Capability, Entry, Grant};
+use crate::home::Home;
+use crate::name::{AssetId, RoleName};
+use crate::plugin::Manifest;
+use crate::role::{Resource, Role};
+use crate::runbook::Step;
+use crate::template::{self, TemplateError};
+
+pub(crate) use resource::{origin_fault, path_fault};
+
+/// Why a step can't have what it grants. A home that checks clean gives none of these for the
+/// targets that its runbooks select; a target that a person names may.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AccessError {
+    /// Another customer's asset and one that does not exist are the same to a run.
+    #[error("`{grant}`: customer `{customer}` has no asset `{asset}`")]
+    NoAsset {
+        grant: Grant,
+        asset: AssetId,
+        customer: String,
+    },
+    #[error("`{grant}`: asset `{asset}` has no role, and so no {} `{}`", thing(grant.capability), grant.name)]
+    NoRole { grant: Grant, asset: AssetId },
+    #[error("`{grant}`: role `{role}` has no {} `{}`", thing(grant.capability), grant.name)]
+    NoResource { grant: Grant, role: RoleName },
+    #[error("`{grant}` is above the ceiling of role `{role}`")]
+    AboveCeiling { grant: Grant, role: RoleName },
+    #[error("`{grant}`: `{plugin}` never asks for it")]
+    NotRequested { grant: Grant, plugin: String },
+    #[error("`{grant}` on asset `{asset}`: {cause}")]
+    Template {
+        grant: Grant,
+        asset: AssetId,
+        cause: TemplateError,
+    },
+    #[error("`{grant}` on asset `{asset}`: {cause}")]
+    Value {
+        grant: Grant,
+        asset: AssetId,
+        cause: String,
+    },
+}
+
+/// The things that `step` grants on `target`, rendered for it, each with the verbs that all three
+/// keys allow. A grant that one of them doesn't allow is an error: a run that can't have what it
+/// was written for does nothing rather than half of it.
+pub fn access(step: &Step, manifest: &Manifest, target: &Asset, home: &Home) -> Result<Access, AccessError> {
+    let mut access = Access::default();
+    for grant in &step.grant {
+        if !manifest.asks_for(grant.capability, &grant.verb) {
+            return Err(AccessError::NotRequested {
+                grant: grant.clone(),
+                plugin: step.plugin.to_string(),
+            });
+        }
+        let key = (grant.capability, grant.passed_name());
+        let entry = match access.entries.entry(key) {
+            std::collections::btree_map::Entry::Occupied(entry) => {
+                ceiling(grant, owner(grant, target, home)?, home)?;
+                entry.into_mut()
+            }
+            std::collections::btree_map::Entry::Vacant(place) => place.insert(Entry {
+                verbs: Vec::new(),
+                resource: resource(grant, owner(grant, target, home)?, home)?,
+            }),
+        };
+        if !entry.verbs.contains(&grant.verb) {
+            entry.verbs.push(grant.verb.clone());
+        }
+    }
+    Ok(access)
+}
+
+/// The asset that a grant is about, as long as it is the same customer's.
+fn owner<'h>(grant: &Grant, target: &'h Asset, home: &'h Home) -> Result<&'h Asset, AccessError> {
+    let Some(id) = &grant.asset else {
+        return Ok(target);
+    };
+    let owner = home.assets.get(id).filter(|asset| asset.customer == target.customer);
+    owner.map(AsRef::as_ref).ok_or_else(|| AccessError::NoAsset {
+        grant: grant.clone(),
+        asset: id.clone(),
+        customer: target.customer.to_string(),
+    })
+}
+
+/// The role's definition, templates and all, if it allows the verb.
+fn ceiling(grant: &Grant, asset: &Asset, home: &Home) -> Result<Resource, AccessError> {
+    let role = asset.role.as_ref().and_then(|name| home.roles.get_key_value(name));
+    let Some((name, role)) = role else {
+        return Err(AccessError::NoRole {
+            grant: grant.clone(),
+            asset: asset.id.clone(),
+        });
+    };
+    let Some(resource) = role.resource(grant.capability, &grant.name) else {
+        return Err(AccessError::NoResource {
+            grant: grant.clone(),
+            role: name.clone(),
+        });
+    };
+    if !resource.allows(&grant.verb) {
+        return Err(AccessError::AboveCeiling {
+            grant: grant.clone(),
+            role: name.clone(),
+        });
+    }
+    Ok(resource)
+}
+
+fn resource(grant: &Grant, asset: &Asset, home: &Home) -> Result<Resource, AccessError> {
+    let resource = ceiling(grant, asset, home)?;
+    let context = match home.customers.get(&asset.customer) {
+        Some(customer) => template::role_context(asset, customer),
+        None => serde_json::Value::Null,
+    };
+    let rendered = resource.rendered(&context, &home.dir);
+    rendered.map_err(|fault| fault.on(grant, asset))
+}
+
+/// What a role calls the things of a capability.
+pub(crate) fn thing(capability: Capability) -> &'static str {
+    match capability {
+        Capability::Exec => "exec profile",
+        Capability::Files => "root",
+        Capability::Http => "origin",
+        Capability::Process => "process profile",
+        Capability::Sql => "database",
+        Capability::Secrets => "secret",
+        Capability::Metrics => "source",
+        Capability::State => "state",
+    }
+}
+
+impl Role {
+    /// The thing that a grant of this capability names.
+    pub fn resource(&self, capability: Capability, name: &str) -> Option<Resource> {
+        match capability {
+            Capability::Files => self.roots.get(name).cloned().map(Resource::Root),
+            Capability::Exec => self.exec.get(name).cloned().map(Resource::Profile),
+            Capability::Http => self.origins.get(name).cloned().map(Resource::Origin),
+            _ => None,
+        }
+    }
+}
+
+impl Resource {
+    /// The ceiling: what may be done with it at all.
+    pub fn allowed(&self) -> Vec<&str> {
+        match self {
+            Self::Root(root) => root.allow.iter().map(String::as_str).collect(),
+            Self::Profile(_) => vec!["run"],
+            Self::Origin(origin) => origin.allow.iter().map(String::as_str).collect(),
+        }
+    }
+
+    pub fn allows(&self, verb: &str) -> bool {
+        self.allowed().contains(&verb)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,192 @@
+//! A thing of a role, rendered for one asset.
+
+use std::path::{Component, Path, PathBuf};
+
+use http::Uri;
+use serde_json::Value;
+
+use super::AccessError;
+use crate::asset::Asset;
+use crate::grant::Grant;
+use crate::role::{Origin, Profile, Resource, Root};
+use crate::template::{self, TemplateError};
+
+/// Why a thing has no meaning on an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Template(TemplateError),
+    Value(String),
+}
+
+impl Fault {
+    pub fn on(self, grant: &Grant, asset: &Asset) -> AccessError {
+        let (grant, asset) = (grant.clone(), asset.id.clone());
+        match self {
+            Self::Template(cause) => AccessError::Template { grant, asset, cause },
+            Self::Value(cause) => AccessError::Value { grant, asset, cause },
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Template(cause) => cause.fmt(f),
+            Self::Value(cause) => cause.fmt(f),
+        }
+    }
+}
+
+impl From<TemplateError> for Fault {
+    fn from(error: TemplateError) -> Self {
+        Self::Template(error)
+    }
+}
+
+impl Resource {
+    /// Every string filled, every relative path under `dir`.
+    pub(crate) fn rendered(&self, context: &Value, dir: &Path) -> Result<Self, Fault> {
+        Ok(match self {
+            Self::Root(root) => Self::Root(Root {
+                path: path(&root.path, context, dir)?,
+                ..root.clone()
+            }),
+            Self::Profile(profile) => Self::Profile(rendered_profile(profile, context, dir)?),
+            Self::Origin(origin) => Self::Origin(Origin {
+                url: url(&origin.url, context)?,
+                ca: origin.ca.as_deref().map(|ca| path(ca, context, dir)).transpose()?,
+                ..origin.clone()
+            }),
+        })
+    }
+}
+
+/// The patterns in `args` stay as they are: a value of an asset is no pattern.
+fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Profile, Fault> {
+    let render = |text: &String| template::render_text(text, context);
+    let mut command = profile.command.iter().map(render).collect::<Result<Vec<_>, _>>()?;
+    if let Some(program) = command.first_mut() {
+        *program = program_path(program, dir)?;
+    }
+    let env = profile.env.iter();
+    Ok(Profile {
+        command,
+        env: env
+            .map(|(name, value)| Ok((name.clone(), render(value)?)))
+            .collect::<Result<_, TemplateError>>()?,
+        cwd: profile.cwd.as_deref().map(|cwd| path(cwd, context, dir)).transpose()?,
+        ..profile.clone()
+    })
+}
+
+/// A program with a slash is a path like any other; without one it is looked up in `PATH`.
+fn program_path(program: &str, dir: &Path) -> Result<String, Fault> {
+    if program.is_empty() {
+        return Err(Fault::Value("the program has no name".to_owned()));
+    }
+    if !program.contains('/') {
+        return Ok(program.to_owned());
+    }
+    path_fault(program).map_err(Fault::Value)?;
+    let path = dir.join(program).into_os_string();
+    path.into_string()
+        .map_err(|_| Fault::Value("the home's path is not UTF-8".to_owned()))
+}
+
+fn path(path: &Path, context: &Value, dir: &Path) -> Result<PathBuf, Fault> {
+    let text = path.to_str().unwrap_or_default();
+    let rendered = template::render_text(text, context)?;
+    path_fault(&rendered).map_err(Fault::Value)?;
+    Ok(dir.join(rendered))
+}
+
+fn url(text: &str, context: &Value) -> Result<String, Fault> {
+    let rendered = template::render_text(text, context)?;
+    origin_fault(&rendered).map_err(Fault::Value)?;
+    Ok(rendered)
+}
+
+/// No path of a role climbs: what an asset's values put into it can't lead it elsewhere.
+pub(crate) fn path_fault(path: &str) -> Result<(), String> {
+    if path.is_empty() {
+        return Err("the path is empty".to_owned());
+    }
+    if path.contains('\0') {
+        return Err("a path holds no NUL".to_owned());
+    }
+    if Path::new(path)
+        .components()
+        .any(|component| component == Component::ParentDir)
+    {
+        return Err(format!("`{path}` climbs with `..`"));
+    }
+    Ok(())
+}
+
+/// Scheme, host, port and a base path; nothing else.
+pub(crate) fn origin_fault(url: &str) -> Result<(), String> {
+    let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(format!("`{url}` is not an http or https URL"));
+    }
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    if authority.contains('@') {
+        return Err(format!("`{url}` holds a user name: it would be sent to nobody"));
+    }
+    if uri.host().unwrap_or_default().is_empty() {
+        return Err(format!("`{url}` names no host"));
+    }
+    if authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) && uri.port_u16().is_none() {
+        return Err(format!("`{url}` has a port that is none"));
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return Err(format!("`{url}` holds more than scheme, host, port and a base path"));
+    }
+    if uri.path().split('/').any(|segment| segment == "..") {
+        return Err(format!("`{url}` climbs with `..`"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origins_are_scheme_host_port_and_base() {
+        for good in [
+            "http://10.2.3.4:3000",
+            "https://app.example/base",
+            "http://[::1]:8080/",
+            "http://[::1]",
+        ] {
+            assert_eq!(origin_fault(good), Ok(()));
+        }
+        for bad in [
+            "",
+            "app:3000",
+            "ftp://app",
+            "http://",
+            "http://:80",
+            "http://u:p@app",
+            "http://app?x=1",
+            "http://app#x",
+            "http://app:99999",
+            "http://app:x",
+            "http://app/../x",
+            "http://a b",
+            "/path",
+            "http://app:",
+        ] {
+            assert!(origin_fault(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn paths_do_not_climb() {
+        assert_eq!(path_fault("/var/cache/..hidden"), Ok(()));
+        for bad in ["", "..", "a/../b", "/a/..", "a\0"] {
+            assert!(path_fault(bad).is_err(), "{bad}");
+        }
+    }
+}
