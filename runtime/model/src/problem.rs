@@ -162,7 +162,7 @@ mod tests {
             path: "a.toml",
             text: "ä = 1\nü = \"x\"\n",
         };
-        let problem = file.problem("bad", 11..14, "no").label("here");
+        let problem = file.problem("bad", 12..15, "no").label("here");
         assert_eq!((problem.line, problem.column), (2, 5));
         assert_eq!(problem.to_string(), "a.toml:2:5: error[bad]: no");
     }
