@@ -1,3 +1,12 @@
 //! From what sources push to edges of alerts. Pure but for its ports.
+//!
+//! What comes in is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an
+//! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
+//!
+//! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
 
+pub mod intake;
+pub mod lifecycle;
 pub mod port;
+pub mod v2;
+pub mod webhook;

@@ -4,6 +4,8 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::{Alert, Edge};
 
+use crate::lifecycle::Manner;
+
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the alerts can't be {action}: {cause}")]
 pub struct MemoryError {
@@ -12,14 +14,34 @@ pub struct MemoryError {
     pub cause: String,
 }
 
+/// An alert, and when it was last heard of.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    pub alert: Alert,
+    pub at: DateTime<Utc>,
+}
+
 /// All alerts that fire or did lately, durable. Implemented by `store`.
 #[async_trait]
 pub trait Memory: Send + Sync {
     /// Merges what came in into what is there, one transaction; returns when it is on disk.
     /// The edges are kept as pending until the engine is done with them.
-    async fn accept(&self, incoming: Vec<Alert>, now: DateTime<Utc>) -> Result<Vec<Edge>, MemoryError>;
-    /// Ends what nothing was heard of; the same promise.
+    async fn accept(&self, incoming: Vec<Alert>, now: DateTime<Utc>) -> Result<Vec<Edge>, MemoryError> {
+        self.accept_as(Manner::Repeats, incoming, now).await
+    }
+    /// The same for a source whose manner is another; [`crate::intake::Batch`] says which.
+    async fn accept_as(
+        &self,
+        manner: Manner,
+        incoming: Vec<Alert>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Edge>, MemoryError>;
+    /// Ends what nothing was heard of; the same promise. Called every few seconds: a longer
+    /// pause between two calls is taken for time in which nobody listened, and no alert is
+    /// ended for its silence in it.
     async fn expire(&self, now: DateTime<Utc>) -> Result<Vec<Edge>, MemoryError>;
     /// Alerts that fire, oldest first.
     async fn firing(&self, now: DateTime<Utc>) -> Result<Vec<Alert>, MemoryError>;
+    /// The same, each with when it was last heard of.
+    async fn heard(&self, now: DateTime<Utc>) -> Result<Vec<Heard>, MemoryError>;
 }

@@ -1,0 +1,20 @@
+//! Rounds, runs, events and alerts on disk: SQLite in WAL mode.
+//!
+//! One thread writes. It takes what is queued, commits it as one transaction with one fsync, and
+//! then answers everybody: so the cost of the disk is shared by all who wait for it. Reads go
+//! over connections of their own and are never in its way; checkpoints are another thread's.
+//!
+//! *Invariant:* what was answered as durable is on disk; what was appended is seen by every read
+//! that begins afterwards; no rule about runs or alerts is made here but in `engine` and `alerting`.
+
+mod alerts;
+mod checkpoint;
+mod journal;
+mod migrations;
+mod open;
+mod reader;
+mod rows;
+mod writer;
+
+pub use open::{Options, Store, StoreError};
+pub use writer::Counts;

@@ -1,0 +1,122 @@
+//! What is known of alerts, and the edges that wait: [`Memory`] and [`Alerts`] over SQLite.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_alerting::lifecycle::Manner;
+use evenkeel_alerting::port::{Heard, Memory, MemoryError};
+use evenkeel_engine::port::{Alerts, Durability, JournalError};
+use evenkeel_model::alert::{Alert, Edge, Identity};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::open::Store;
+use crate::rows::{self, micros};
+
+mod accept;
+mod expire;
+mod row;
+
+use accept::Incoming;
+
+fn unwritten(cause: String) -> MemoryError {
+    MemoryError {
+        action: "written",
+        cause,
+    }
+}
+
+fn unread(cause: String) -> MemoryError {
+    MemoryError { action: "read", cause }
+}
+
+fn heard(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<Vec<Heard>> {
+    // The list of all words lets the index be used.
+    let sql = format!(
+        "SELECT {} FROM alerts WHERE told IN ('nothing', 'fired', 'expired', 'resolved') \
+         AND ends_at > ?1 AND resolved = 0 ORDER BY starts_at, id",
+        row::COLUMNS
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([micros(now)], |found| {
+        Ok(Heard {
+            alert: row::alert(found)?,
+            at: row::heard_at(found)?,
+        })
+    })?;
+    found.collect()
+}
+
+#[async_trait]
+impl Memory for Store {
+    async fn accept_as(
+        &self,
+        manner: Manner,
+        incoming: Vec<Alert>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Edge>, MemoryError> {
+        let incoming: Result<Vec<Incoming>, String> = incoming.into_iter().map(Incoming::new).collect();
+        let incoming = incoming.map_err(unwritten)?;
+        let write = move |connection: &Connection| accept::accept(connection, &incoming, manner, now);
+        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+    }
+
+    async fn expire(&self, now: DateTime<Utc>) -> Result<Vec<Edge>, MemoryError> {
+        let look = move |connection: &Connection| expire::is_due(connection, now);
+        if !self.read(look).await.map_err(unread)? {
+            return Ok(Vec::new());
+        }
+        let write = move |connection: &Connection| expire::expire(connection, now);
+        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+    }
+
+    async fn firing(&self, now: DateTime<Utc>) -> Result<Vec<Alert>, MemoryError> {
+        let heard = Memory::heard(self, now).await?;
+        Ok(heard.into_iter().map(|heard| heard.alert).collect())
+    }
+
+    async fn heard(&self, now: DateTime<Utc>) -> Result<Vec<Heard>, MemoryError> {
+        self.read(move |connection| heard(connection, now))
+            .await
+            .map_err(unread)
+    }
+}
+
+#[async_trait]
+impl Alerts for Store {
+    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError> {
+        let key = (identity.customer.to_string(), identity.fingerprint.clone());
+        let query = move |connection: &Connection| {
+            let sql = "SELECT resolved = 0 AND ends_at > ?3 FROM alerts WHERE customer = ?1 AND fingerprint = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement
+                .query_row(params![key.0, key.1, micros(now)], |row| row.get(0))
+                .optional()
+        };
+        let firing = self.read(query).await;
+        let firing = firing.map_err(|cause| JournalError { action: "read", cause })?;
+        Ok(firing.unwrap_or(false))
+    }
+
+    async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached("SELECT id, body FROM edges ORDER BY id LIMIT ?1")?;
+            let found = statement.query_map([limit], |row| Ok((rows::number(row, 0)?, rows::json(row, 1)?)))?;
+            found.collect()
+        };
+        let pending = self.read(query).await;
+        pending.map_err(|cause| JournalError { action: "read", cause })
+    }
+
+    async fn done(&self, edge: u64) -> Result<(), JournalError> {
+        let write = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached("DELETE FROM edges WHERE id = ?1")?;
+            statement.execute([rows::id(edge)]).map(drop)
+        };
+        // If that is lost in a crash the edge comes again, and its occurrences are known then.
+        let done = self.writer.write(Durability::Group, write).await;
+        done.map_err(|cause| JournalError {
+            action: "written",
+            cause,
+        })
+    }
+}

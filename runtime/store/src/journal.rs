@@ -1,0 +1,213 @@
+//! Rounds, runs and events: [`Journal`] over SQLite.
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
+use evenkeel_model::name::{AssetId, RunId, RunbookName};
+use evenkeel_model::run::{Body, Event, Summary};
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::open::Store;
+use crate::rows::{self, micros};
+use crate::writer::{Counts, lock};
+
+mod append;
+mod rounds;
+
+use append::Batch;
+
+/// Runs in one answer.
+const MOST: usize = 1_000;
+
+fn unwritten(cause: String) -> JournalError {
+    JournalError {
+        action: "written",
+        cause,
+    }
+}
+
+fn unread(cause: String) -> JournalError {
+    JournalError { action: "read", cause }
+}
+
+impl Store {
+    /// Reads what was appended before this was called, and perhaps more.
+    pub(crate) async fn read<T, F>(&self, query: F) -> Result<T, String>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        self.writer.caught_up().await?;
+        self.readers.read(query).await
+    }
+
+    async fn summaries(&self, rest: &str, arguments: Vec<Sql>) -> Result<Vec<Summary>, JournalError> {
+        let sql = format!(
+            "SELECT {} FROM runs JOIN rounds ON rounds.id = runs.round {rest}",
+            rows::SUMMARY
+        );
+        let query = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached(&sql)?;
+            let found = statement.query_map(rusqlite::params_from_iter(arguments), rows::summary)?;
+            found.collect()
+        };
+        self.read(query).await.map_err(unread)
+    }
+}
+
+#[async_trait]
+impl Journal for Store {
+    async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError> {
+        let prepared = rounds::Prepared::new(round, now);
+        let opened = self
+            .writer
+            .write(Durability::Disk, move |connection| prepared.write(connection))
+            .await
+            .map_err(unwritten)?;
+        if let Opened::New(_, runs) = &opened {
+            count_round(&mut lock(&self.writer.shared.counts), runs.len() as u64);
+        }
+        Ok(opened)
+    }
+
+    async fn append(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        durability: Durability,
+    ) -> Result<(), JournalError> {
+        let batch = Batch::new(run, at, &bodies).map_err(unwritten)?;
+        self.append_batch(batch, durability).await.map_err(unwritten)
+    }
+
+    async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError> {
+        let events = self.events_after(run, 0, usize::MAX).await?;
+        Ok((!events.is_empty()).then_some(events))
+    }
+
+    async fn events_after(&self, run: RunId, seq: u64, limit: usize) -> Result<Vec<Event>, JournalError> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let query = move |connection: &Connection| {
+            let sql = "SELECT seq, at, body FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+            let mut statement = connection.prepare_cached(sql)?;
+            let events = statement.query_map(params![rows::id(run.0), rows::id(seq), limit], rows::event)?;
+            events.collect()
+        };
+        self.read(query).await.map_err(unread)
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError> {
+        let (rest, arguments) = select(filter);
+        self.summaries(&rest, arguments).await
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError> {
+        let found = self
+            .summaries("WHERE runs.id = ?", vec![Sql::Integer(rows::id(run.0))])
+            .await?;
+        Ok(found.into_iter().next())
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Summary>, JournalError> {
+        self.summaries("WHERE runs.state <> 'finished' ORDER BY runs.id", Vec::new())
+            .await
+    }
+
+    async fn history(
+        &self,
+        runbook: &RunbookName,
+        target: &AssetId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Summary>, JournalError> {
+        let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? ORDER BY runs.finished_at DESC, runs.id DESC";
+        let arguments = vec![
+            Sql::Text(runbook.to_string()),
+            Sql::Text(target.to_string()),
+            Sql::Integer(micros(since)),
+        ];
+        self.summaries(rest, arguments).await
+    }
+
+    async fn text(&self, hash: &str) -> Result<Option<String>, JournalError> {
+        let hash = hash.to_owned();
+        let query = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached("SELECT text FROM texts WHERE hash = ?")?;
+            statement.query_row([hash], |row| row.get(0)).optional()
+        };
+        self.read(query).await.map_err(unread)
+    }
+
+    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError> {
+        let key = (runbook.to_string(), schedule.to_owned());
+        let query = move |connection: &Connection| {
+            let sql = "SELECT at FROM ticks WHERE runbook = ?1 AND schedule = ?2";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement
+                .query_row(params![key.0, key.1], |row| rows::time(row, 0))
+                .optional()
+        };
+        self.read(query).await.map_err(unread)
+    }
+
+    async fn set_last_tick(
+        &self,
+        runbook: &RunbookName,
+        schedule: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
+        let key = (runbook.to_string(), schedule.to_owned());
+        let write = move |connection: &Connection| {
+            let sql = "INSERT INTO ticks (runbook, schedule, at) VALUES (?1, ?2, ?3) \
+                       ON CONFLICT (runbook, schedule) DO UPDATE SET at = excluded.at";
+            let mut statement = connection.prepare_cached(sql)?;
+            statement.execute(params![key.0, key.1, micros(at)]).map(drop)
+        };
+        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+    }
+}
+
+fn count_round(counts: &mut Counts, runs: u64) {
+    counts.rounds += 1;
+    counts.runs += runs;
+    counts.events += runs;
+}
+
+fn select(filter: RunFilter) -> (String, Vec<Sql>) {
+    let conditions = [
+        (
+            "runs.runbook = ?",
+            filter.runbook.map(|name| Sql::Text(name.to_string())),
+        ),
+        ("runs.target = ?", filter.target.map(|id| Sql::Text(id.to_string()))),
+        ("runs.customer = ?", filter.customer.map(|id| Sql::Text(id.to_string()))),
+        (
+            "runs.verdict = ?",
+            filter.verdict.map(|verdict| Sql::Text(verdict.to_string())),
+        ),
+        (
+            "runs.round = ?",
+            filter.round.map(|round| Sql::Integer(rows::id(round.0))),
+        ),
+        ("runs.id < ?", filter.before.map(|run| Sql::Integer(rows::id(run.0)))),
+    ];
+    let (mut texts, mut arguments) = (Vec::new(), Vec::new());
+    for (text, argument) in conditions {
+        if let Some(argument) = argument {
+            texts.push(text);
+            arguments.push(argument);
+        }
+    }
+    let limit = if filter.limit == 0 {
+        MOST
+    } else {
+        filter.limit.min(MOST)
+    };
+    let whereas = if texts.is_empty() {
+        String::new()
+    } else {
+        format!("WHERE {}", texts.join(" AND "))
+    };
+    (format!("{whereas} ORDER BY runs.id DESC LIMIT {limit}"), arguments)
+}

@@ -1,0 +1,168 @@
+//! Events of a run, and what they make of its line in `runs list`.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use evenkeel_engine::port::Durability;
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, State, Verdict};
+use rusqlite::{Connection, params};
+use tokio::sync::oneshot;
+
+use crate::open::Store;
+use crate::rows::{self, micros};
+use crate::writer::{STOPPED, Shared, lock};
+
+/// Events as text, ready to be numbered and written.
+pub struct Batch {
+    run: RunId,
+    at: i64,
+    bodies: Vec<String>,
+    line: Line,
+    invocations: u64,
+}
+
+/// What changes in the run's summary; None: nothing.
+#[derive(Default)]
+struct Line {
+    state: Option<State>,
+    verdict: Option<Verdict>,
+    changed: Option<bool>,
+    why: Option<String>,
+    started_at: Option<i64>,
+    finished_at: Option<i64>,
+}
+
+impl Batch {
+    pub fn new(run: RunId, at: DateTime<Utc>, bodies: &[Body]) -> Result<Self, String> {
+        let at = micros(at);
+        let mut line = Line::default();
+        bodies.iter().for_each(|body| line.take(body, at));
+        let invoked = |body: &&Body| matches!(body, Body::Invoked { .. });
+        let texts: Result<Vec<String>, serde_json::Error> = bodies.iter().map(serde_json::to_string).collect();
+        Ok(Self {
+            run,
+            at,
+            bodies: texts.map_err(|error| format!("an event is no JSON: {error}"))?,
+            line,
+            invocations: bodies.iter().filter(invoked).count() as u64,
+        })
+    }
+
+    /// The inner error is for what no retry mends; nothing was written then.
+    fn write(&self, connection: &Connection, shared: &Shared) -> rusqlite::Result<Result<(), String>> {
+        if let Some(why) = lock(&shared.lost).get(&self.run) {
+            return Ok(Err(format!("an earlier event of run {} was lost: {why}", self.run)));
+        }
+        let Some(last) = last_seq(connection, self.run)? else {
+            return Ok(Err(format!("there is no run {}", self.run)));
+        };
+        let mut insert =
+            connection.prepare_cached("INSERT INTO events (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)")?;
+        for (seq, body) in (last + 1..).zip(&self.bodies) {
+            insert.execute(params![rows::id(self.run.0), seq, self.at, body])?;
+        }
+        self.line.write(connection, self.run)?;
+        Ok(Ok(()))
+    }
+
+    fn count(&self, shared: &Shared) {
+        let mut counts = lock(&shared.counts);
+        counts.events += self.bodies.len() as u64;
+        counts.invocations += self.invocations;
+        if let Some(verdict) = self.line.verdict {
+            counts.finished(verdict);
+        }
+    }
+}
+
+/// None: there is no such run, for each has at least the event that it was requested with.
+fn last_seq(connection: &Connection, run: RunId) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached("SELECT max(seq) FROM events WHERE run = ?1")?
+        .query_row([rows::id(run.0)], |row| row.get(0))
+}
+
+impl Line {
+    fn take(&mut self, body: &Body, at: i64) {
+        match body {
+            Body::Waiting { why, .. } => {
+                self.state = Some(State::Waiting);
+                self.why = Some(why.clone());
+            }
+            Body::Refused { why, .. } => self.why = Some(why.clone()),
+            Body::Started => {
+                self.state = Some(State::Running);
+                self.why = Some(String::new());
+                self.started_at = Some(at);
+            }
+            Body::StepFinished { result, .. } if result.changed => self.changed = Some(true),
+            Body::Finished { verdict, why, changed } => {
+                self.state = Some(State::Finished);
+                self.verdict = Some(*verdict);
+                self.changed = Some(*changed);
+                self.why = Some(why.clone());
+                self.finished_at = Some(at);
+            }
+            _ => {}
+        }
+    }
+
+    fn is_still(&self) -> bool {
+        self.state.is_none() && self.why.is_none() && self.changed.is_none()
+    }
+
+    fn write(&self, connection: &Connection, run: RunId) -> rusqlite::Result<()> {
+        if self.is_still() {
+            return Ok(());
+        }
+        let sql = "UPDATE runs SET state = coalesce(?2, state), verdict = coalesce(?3, verdict), \
+                   changed = coalesce(?4, changed), why = coalesce(?5, why), \
+                   started_at = coalesce(?6, started_at), finished_at = coalesce(?7, finished_at) WHERE id = ?1";
+        let arguments = params![
+            rows::id(run.0),
+            self.state.map(rows::state),
+            self.verdict.map(Verdict::as_str),
+            self.changed,
+            self.why,
+            self.started_at,
+            self.finished_at,
+        ];
+        connection.prepare_cached(sql)?.execute(arguments).map(drop)
+    }
+}
+
+impl Store {
+    pub(super) async fn append_batch(&self, batch: Batch, durability: Durability) -> Result<(), String> {
+        let batch = Arc::new(batch);
+        let shared = self.writer.shared.clone();
+        let perform = {
+            let (batch, shared) = (batch.clone(), shared.clone());
+            move |connection: &Connection| batch.write(connection, &shared)
+        };
+        let appended = self.writer.appended.clone();
+        let (reply, result) = oneshot::channel();
+        let settle = move |result: Result<Result<(), String>, String>| {
+            let result = result.and_then(|inner| inner);
+            match &result {
+                Ok(()) => {
+                    batch.count(&shared);
+                    // Nobody may be listening.
+                    let _ = appended.send(batch.run);
+                }
+                // It was acknowledged already.
+                Err(why) if durability == Durability::Group => {
+                    lock(&shared.lost).entry(batch.run).or_insert_with(|| why.clone());
+                }
+                Err(_) => {}
+            }
+            // Nor waiting.
+            let _ = reply.send(result);
+        };
+        self.writer.hand_over(durability, perform, settle).await?;
+        match durability {
+            Durability::Group => Ok(()),
+            Durability::Disk => result.await.map_err(|_| STOPPED.to_owned())?,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! One occurrence, one round.
+
+use chrono::{DateTime, Utc};
+use evenkeel_engine::port::{NewRound, NewRun, Opened};
+use evenkeel_model::name::{RoundId, RunId};
+use evenkeel_model::run::{Body, Occurrence};
+use rusqlite::{Connection, OptionalExtension as _, params};
+
+use crate::rows::{self, micros};
+
+/// A round, with what doesn't need the writer's thread done.
+pub struct Prepared {
+    round: NewRound,
+    occurrence: String,
+    at: i64,
+}
+
+impl Prepared {
+    pub fn new(round: NewRound, now: DateTime<Utc>) -> Self {
+        Self {
+            occurrence: round.occurrence.key(),
+            round,
+            at: micros(now),
+        }
+    }
+
+    pub fn write(&self, connection: &Connection) -> rusqlite::Result<Opened> {
+        self.note_tick(connection)?;
+        let Some(round) = self.insert_round(connection)? else {
+            let sql = "SELECT id FROM rounds WHERE occurrence = ?1";
+            let known = connection
+                .prepare_cached(sql)?
+                .query_row([&self.occurrence], |row| rows::number(row, 0))?;
+            return Ok(Opened::Known(RoundId(known)));
+        };
+        connection
+            .prepare_cached("INSERT INTO texts (hash, text) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
+            .execute([&self.round.text_hash, &self.round.text])?;
+        let runs = self.round.targets.iter();
+        let runs: rusqlite::Result<Vec<RunId>> = runs.map(|run| self.insert_run(connection, round, run)).collect();
+        Ok(Opened::New(round, runs?))
+    }
+
+    /// None: the occurrence has had its round.
+    fn insert_round(&self, connection: &Connection) -> rusqlite::Result<Option<RoundId>> {
+        let sql = "INSERT INTO rounds (occurrence, runbook, opened_at) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (occurrence) DO NOTHING RETURNING id";
+        let arguments = params![self.occurrence, self.round.runbook.as_str(), self.at];
+        let id = connection
+            .prepare_cached(sql)?
+            .query_row(arguments, |row| rows::number(row, 0))
+            .optional()?;
+        Ok(id.map(RoundId))
+    }
+
+    fn insert_run(&self, connection: &Connection, round: RoundId, new: &NewRun) -> rusqlite::Result<RunId> {
+        let sql = "INSERT INTO runs (round, runbook, target, customer, mode, state, changed, why, requested_at) \
+                   VALUES (?1, ?2, ?3, ?4, ?5, 'requested', 0, '', ?6)";
+        connection.prepare_cached(sql)?.execute(params![
+            rows::id(round.0),
+            self.round.runbook.as_str(),
+            new.target.as_ref().map(|target| target.as_str()),
+            new.customer.as_ref().map(|customer| customer.as_str()),
+            rows::mode(self.round.mode),
+            self.at,
+        ])?;
+        let run = connection.last_insert_rowid();
+        connection
+            .prepare_cached("INSERT INTO events (run, seq, at, body) VALUES (?1, 1, ?2, ?3)")?
+            .execute(params![run, self.at, self.requested(round, new)?])?;
+        Ok(RunId(run.unsigned_abs()))
+    }
+
+    fn requested(&self, round: RoundId, new: &NewRun) -> rusqlite::Result<String> {
+        serde_json::to_string(&Body::Requested(Box::new(self.round.request(round, new))))
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
+
+    /// A tick that has its round is not made up for after a restart.
+    fn note_tick(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let Occurrence::Tick { runbook, schedule, at } = &self.round.occurrence else {
+            return Ok(());
+        };
+        let sql = "INSERT INTO ticks (runbook, schedule, at) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (runbook, schedule) DO UPDATE SET at = max(at, excluded.at)";
+        connection
+            .prepare_cached(sql)?
+            .execute(params![runbook.as_str(), schedule, micros(*at)])
+            .map(drop)
+    }
+}

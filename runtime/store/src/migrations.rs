@@ -1,0 +1,23 @@
+//! The schema, in numbered steps. A step that has been released is never edited.
+
+use rusqlite::Connection;
+
+const STEPS: [&str; 1] = [include_str!("migrations/0001_journal_and_alerts.sql")];
+
+/// The schema that this version writes, as `PRAGMA user_version` has it.
+pub const VERSION: i64 = STEPS.len() as i64;
+
+/// Brings the schema from `found` up to [`VERSION`], in one transaction.
+pub fn migrate(connection: &mut Connection, found: i64) -> rusqlite::Result<()> {
+    let missing = usize::try_from(found).map_or(&STEPS[..], |found| STEPS.get(found..).unwrap_or_default());
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    for step in missing {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "application_id", super::open::APPLICATION)?;
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}
