@@ -1,6 +1,7 @@
 //! Files under a root that the operator named.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use super::{Calls, Host};
 pub use crate::bindings::base::evenkeel::cap::files::{Capacity, Entry, FilesError, Kind, Removed};
@@ -99,6 +100,28 @@ impl<'h> Files<'h> {
     }
 }
 
+/// A number of bytes for people, in the binary units that `df -h` prints: `1.2 GiB`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl fmt::Display for Size {
+    #[allow(clippy::cast_precision_loss, reason = "it is rounded to one decimal")]
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 < 1024 {
+            return write!(out, "{} B", self.0);
+        }
+        let mut value = self.0 as f64 / 1024.0;
+        for unit in ["KiB", "MiB", "GiB", "TiB"] {
+            // 1023.95 would print as 1024.0.
+            if value < 1023.95 {
+                return write!(out, "{value:.1} {unit}");
+            }
+            value /= 1024.0;
+        }
+        write!(out, "{value:.1} PiB")
+    }
+}
+
 /// What [`Files::walk`] goes through. After an error it ends.
 pub struct Walk<'h> {
     files: Files<'h>,
@@ -109,6 +132,13 @@ pub struct Walk<'h> {
 }
 
 impl Walk<'_> {
+    /// Starts behind a path, which may be gone by now.
+    #[must_use]
+    pub fn after(mut self, path: impl Into<String>) -> Self {
+        self.after = Some(path.into());
+        self
+    }
+
     fn next_page(&mut self) -> Result<(), CallError<FilesError>> {
         let after = self.after.as_deref();
         let answer = self.files.host.backend.walk(self.files.root, &self.path, after, PAGE);
@@ -167,5 +197,36 @@ impl Cause for FilesError {
             Self::TooLarge => (Class::Permanent, "file-too-large", "it is larger than the limit".into()),
             Self::Io(why) => (Class::Permanent, "files-io", why.clone()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_read_as_df_prints_them() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1.0 KiB"),
+            (1_048_575, "1.0 MiB"),
+            (5 << 30, "5.0 GiB"),
+            (u64::MAX, "16384.0 PiB"),
+        ] {
+            assert_eq!(Size(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_percentage_needs_a_total() {
+        let space = Capacity {
+            total_bytes: 200,
+            free_bytes: 50,
+            total_inodes: 0,
+            free_inodes: 0,
+        };
+        assert_eq!(space.used_percent(), Some(75.0));
+        assert_eq!(space.used_inodes_percent(), None);
     }
 }

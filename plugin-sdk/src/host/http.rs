@@ -1,9 +1,13 @@
 //! Requests to an origin that the operator named.
 
+mod statuses;
+
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+
+pub use statuses::Statuses;
 
 use super::{Calls, Host};
 pub use crate::bindings::base::evenkeel::cap::http::{Certificate, HttpError, Request, Response};

@@ -22,6 +22,11 @@ impl Glob {
     pub fn matches(&self, path: &str) -> bool {
         matches(&self.0, path)
     }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for Glob {

@@ -1,6 +1,6 @@
 //! Looks how full the file system of a root is, in bytes and inodes.
 
-use evenkeel_sdk::files::Capacity;
+use evenkeel_sdk::files::{Capacity, Size};
 use evenkeel_sdk::serde_json::json;
 use evenkeel_sdk::{Finding, Host, Params, Result, Severity, ensure};
 
@@ -62,7 +62,7 @@ impl DiskUsage {
                 self.root
             )
         };
-        let (free, total) = (size(space.free_bytes), size(space.total_bytes));
+        let (free, total) = (Size(space.free_bytes), Size(space.total_bytes));
         let finding = Finding::new(self.severity(percent), "disk-filling", &self.root)
             .summary(format!(
                 "`{}` is {percent:.1} % full: {free} of {total} are free",
@@ -104,23 +104,6 @@ impl DiskUsage {
 /// One decimal is what a person compares; more would only differ from run to run.
 fn rounded(percent: f64) -> f64 {
     (percent * 10.0).round() / 10.0
-}
-
-/// In the binary units that `df -h` prints.
-#[expect(clippy::cast_precision_loss, reason = "it is rounded to one decimal")]
-fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "KiB", "MiB", "GiB", "TiB"] {
-        if value < 1024.0 {
-            return if unit == "B" {
-                format!("{bytes} B")
-            } else {
-                format!("{value:.1} {unit}")
-            };
-        }
-        value /= 1024.0;
-    }
-    format!("{value:.1} PiB")
 }
 
 #[cfg(test)]
