@@ -1,0 +1,57 @@
+//! The HTTP API: alerts in, and probes, over TCP; runs and what a person asks for over the
+//! Unix socket of the home.
+//!
+//! *Invariant:* over TCP nothing of a run can be read and nothing but alerts can be said: until
+//! people can sign in, the socket's permissions are who may.
+
+mod alerts;
+mod daemon;
+mod error;
+mod metrics;
+pub mod port;
+mod runs;
+mod serve;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::{get, post};
+
+pub use metrics::{Metric, MetricKind};
+pub use serve::{Peer, serve_tcp, serve_unix};
+pub use state::Console;
+
+/// Of a request. A Prometheus sends 256 alerts at a time, some 300 KiB.
+pub const BODY_BYTES: usize = 4 << 20;
+
+/// What is served over TCP.
+pub fn public(console: Arc<Console>) -> Router {
+    open().with_state(console)
+}
+
+/// What is served over the Unix socket: all.
+pub fn private(console: Arc<Console>) -> Router {
+    open()
+        .route("/api/v1/daemon", get(daemon::show))
+        .route("/api/v1/reload", post(daemon::reload))
+        .route("/api/v1/rounds", post(runs::start))
+        .route("/api/v1/runs", get(runs::list))
+        .route("/api/v1/runs/{run}", get(runs::show))
+        .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
+        .route("/api/v1/alerts", get(alerts::firing))
+        .with_state(console)
+}
+
+fn open() -> Router<Arc<Console>> {
+    Router::new()
+        .route("/api/v2/alerts", post(alerts::prometheus))
+        .route("/api/v1/alertmanager", post(alerts::alertmanager))
+        .route("/healthz", get(daemon::healthz))
+        .route("/metrics", get(daemon::metrics))
+        .fallback(error::no_such_path)
+        .method_not_allowed_fallback(error::wrong_method)
+        .layer(DefaultBodyLimit::max(BODY_BYTES))
+        .layer(axum::middleware::from_fn(error::in_time))
+}

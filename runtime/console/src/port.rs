@@ -1,0 +1,66 @@
+//! What the console needs of the daemon that it is part of. Implemented by `cli`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_model::name::CustomerId;
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::Metric;
+
+#[async_trait]
+pub trait Daemon: Send + Sync {
+    fn about(&self) -> About;
+    /// Who may push alerts; none: anybody who reaches the listener.
+    fn sources(&self) -> Arc<Vec<Credential>>;
+    /// Takes over the home as it is on disk now, if it checks clean; otherwise its problems,
+    /// rendered for people.
+    async fn reload(&self) -> Result<(), String>;
+    /// Why no run could be started or recorded now; none: all is well.
+    async fn ailments(&self) -> Vec<String>;
+    fn metrics(&self) -> Vec<Metric>;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct About {
+    pub home: PathBuf,
+    pub pid: u32,
+    pub version: String,
+    pub listen: String,
+    pub since: DateTime<Utc>,
+}
+
+/// A source of alerts, and what it must show.
+pub struct Credential {
+    pub name: String,
+    pub token: Token,
+    /// None: the customer of the asset that an alert's labels name.
+    pub customer: Option<CustomerId>,
+}
+
+/// Never shown: `Debug` prints `***`.
+pub struct Token([u8; 32]);
+
+impl Token {
+    pub fn new(token: &str) -> Self {
+        Self(digest(token))
+    }
+
+    /// Compares digests, so that the time it takes tells nothing of the token.
+    pub fn is(&self, presented: &str) -> bool {
+        self.0 == digest(presented)
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    use sha2::Digest as _;
+    sha2::Sha256::digest(text.as_bytes()).into()
+}

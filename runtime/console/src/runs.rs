@@ -1,0 +1,201 @@
+//! Runs: asked for, listed, followed, cancelled.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use evenkeel_engine::port::RunFilter;
+use evenkeel_engine::request::{CancelError, PersonRequest, RequestError};
+use evenkeel_model::alert::Alert;
+use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
+use evenkeel_model::run::{Event, Mode, Summary, Verdict};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
+
+use crate::error::Error;
+use crate::serve::Peer;
+use crate::state::Console;
+
+/// The longest that a follower waits for an answer without news.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    runbook: RunbookName,
+    target: Option<AssetId>,
+    #[serde(default = "live")]
+    mode: Mode,
+    alert: Option<Alert>,
+    #[serde(default)]
+    input: Map<String, Value>,
+    /// Unique; asking again with the same starts nothing new.
+    request: String,
+}
+
+fn live() -> Mode {
+    Mode::Live
+}
+
+/// `POST /api/v1/rounds`.
+pub async fn start(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    body: Result<Json<Start>, JsonRejection>,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let Json(start) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    let request = PersonRequest {
+        runbook: start.runbook,
+        target: start.target,
+        mode: start.mode,
+        alert: start.alert,
+        input: start.input,
+        who: peer.user,
+        request: start.request,
+    };
+    let accepted = console.engine.request(request).await?;
+    Ok((
+        StatusCode::CREATED,
+        Json(json!({ "round": accepted.round, "runs": accepted.runs })),
+    ))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Filter {
+    runbook: Option<RunbookName>,
+    target: Option<AssetId>,
+    customer: Option<CustomerId>,
+    verdict: Option<Verdict>,
+    round: Option<RoundId>,
+    before: Option<RunId>,
+    #[serde(default)]
+    limit: usize,
+}
+
+/// `GET /api/v1/runs`.
+pub async fn list(
+    State(console): State<Arc<Console>>,
+    filter: Result<Query<Filter>, QueryRejection>,
+) -> Result<Json<Vec<Summary>>, Error> {
+    let Query(filter) = filter.map_err(|rejection| Error::bad_request(rejection.body_text()))?;
+    let filter = RunFilter {
+        runbook: filter.runbook,
+        target: filter.target,
+        customer: filter.customer,
+        verdict: filter.verdict,
+        round: filter.round,
+        before: filter.before,
+        limit: filter.limit,
+    };
+    Ok(Json(console.journal.runs(filter).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Since {
+    /// Only events with a higher number.
+    #[serde(default)]
+    after: u64,
+    /// Seconds to wait for such an event if there is none yet.
+    #[serde(default)]
+    wait: u64,
+}
+
+#[derive(Serialize)]
+pub struct Story {
+    summary: Summary,
+    events: Vec<Event>,
+}
+
+/// `GET /api/v1/runs/{run}`.
+pub async fn show(
+    State(console): State<Arc<Console>>,
+    run: Result<Path<RunId>, PathRejection>,
+    since: Result<Query<Since>, QueryRejection>,
+) -> Result<Json<Story>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Query(since) = since.map_err(|rejection| Error::bad_request(rejection.body_text()))?;
+    let until = Instant::now() + Duration::from_secs(since.wait).min(LONGEST_WAIT);
+    let mut feed = console.engine.follow();
+    loop {
+        let story = story(&console, run, since.after).await?;
+        if !story.events.is_empty() || story.summary.finished_at.is_some() {
+            return Ok(Json(story));
+        }
+        let news = async {
+            loop {
+                match feed.recv().await {
+                    Ok((of, _)) if of != run => {}
+                    Ok(_) | Err(RecvError::Lagged(_)) => return,
+                    Err(RecvError::Closed) => std::future::pending().await,
+                }
+            }
+        };
+        if tokio::time::timeout_at(until, news).await.is_err() {
+            return Ok(Json(story));
+        }
+    }
+}
+
+async fn story(console: &Console, run: RunId, after: u64) -> Result<Story, Error> {
+    let unknown = || Error::new(StatusCode::NOT_FOUND, format!("there is no run {run}"));
+    // Events first: a run that finishes in between then has its end in the next answer.
+    let mut events = console.journal.events(run).await?.ok_or_else(unknown)?;
+    let summary = console.journal.run(run).await?.ok_or_else(unknown)?;
+    let finished = events
+        .last()
+        .is_some_and(|event| matches!(event.body, evenkeel_model::run::Body::Finished { .. }));
+    events.retain(|event| event.seq > after);
+    let summary = if finished {
+        summary
+    } else {
+        Summary {
+            finished_at: None,
+            ..summary
+        }
+    };
+    Ok(Story { summary, events })
+}
+
+/// `POST /api/v1/runs/{run}/cancel`.
+pub async fn cancel(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    console
+        .engine
+        .cancel(run, &format!("cancelled by {}", peer.user))
+        .await?;
+    Ok(Json(json!({ "cancelling": run })))
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Journal(error) => error.into(),
+            RequestError::Draining => Self::new(StatusCode::SERVICE_UNAVAILABLE, error.to_string()),
+            RequestError::UnknownRunbook { .. } | RequestError::UnknownTarget { .. } => {
+                Self::new(StatusCode::NOT_FOUND, error.to_string())
+            }
+            _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
+        }
+    }
+}
+
+impl From<CancelError> for Error {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::Journal(error) => error.into(),
+            CancelError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
+            CancelError::Finished(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+        }
+    }
+}
