@@ -210,6 +210,13 @@ impl MockHost {
         self
     }
 
+    /// Lets this much time pass with every capability call.
+    #[must_use]
+    pub fn with_slow_calls(self, each: Duration) -> Self {
+        self.world().call_takes.set(each.into());
+        self
+    }
+
     /// Cancels the run from now on.
     pub fn cancel(&self) {
         self.world().cancelled.set(true);

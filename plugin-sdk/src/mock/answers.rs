@@ -15,6 +15,7 @@ use crate::{Level, subject};
 
 impl World {
     fn read_call(&self, capability: &'static str, operation: &'static str, subject: impl Into<String>) {
+        self.pass(self.call_takes.get());
         self.journal.borrow_mut().read(capability, operation, subject.into());
     }
 
@@ -70,7 +71,7 @@ impl Calls for Rc<World> {
         self.slept.get()
     }
     fn sleep(&self, duration: Duration) {
-        self.slept.set(self.slept.get().saturating_add(duration));
+        self.pass(duration);
     }
 
     fn exec(&self, profile: &str, args: &[String], stdin: &[u8]) -> Result<Output, ExecError> {

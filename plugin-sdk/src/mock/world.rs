@@ -33,7 +33,9 @@ pub(crate) struct World {
     pub attempt: Cell<u32>,
     pub deadline_ms: Cell<u64>,
     pub cancelled: Cell<bool>,
-    /// How long was slept.
+    /// How long every call takes.
+    pub call_takes: Cell<std::time::Duration>,
+    /// How long was slept, or spent in calls.
     pub slept: Cell<std::time::Duration>,
     pub journal: RefCell<Journal>,
     pub logs: RefCell<Vec<(Level, String)>>,
@@ -41,6 +43,10 @@ pub(crate) struct World {
 }
 
 impl World {
+    pub fn pass(&self, time: std::time::Duration) {
+        self.slept.set(self.slept.get().saturating_add(time));
+    }
+
     pub fn now_ms(&self) -> u64 {
         START_MS + u64::try_from(self.slept.get().as_millis()).unwrap_or(u64::MAX - START_MS)
     }
@@ -63,6 +69,7 @@ impl Default for World {
             attempt: Cell::new(1),
             deadline_ms: Cell::new(MINUTE_MS),
             cancelled: Cell::new(false),
+            call_takes: Cell::default(),
             slept: Cell::default(),
             journal: RefCell::default(),
             logs: RefCell::default(),
