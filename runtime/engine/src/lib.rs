@@ -1,6 +1,26 @@
 //! Decides what happens in rounds and runs, and drives it through ports.
 //!
-//! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`): time is an argument, and
-//! nothing in it waits, reads or writes. What drives owns no rule.
+//! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
+//! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+pub mod context;
+pub mod decide;
+mod drive;
+mod engine;
+pub mod gate;
+mod live;
 pub mod port;
+mod record;
+mod request;
+mod resume;
+pub mod risk;
+pub mod rounds;
+pub mod run;
+pub mod schedule;
+mod serve;
+pub mod trigger;
+mod words;
+
+pub use crate::engine::{Drained, Engine, Ports};
+pub use crate::live::Holder;
+pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};

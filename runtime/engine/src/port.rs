@@ -17,7 +17,7 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Outcome};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::plugin::Pinned;
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, Summary, Verdict};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, Summary, Verdict};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -106,6 +106,11 @@ pub trait Journal: Send + Sync {
     ) -> Result<(), JournalError>;
     /// All events of a run, in order; none: there is no such run.
     async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError>;
+    /// At most `limit` of the events of a run that come after number `seq`, in order.
+    async fn events_after(&self, run: RunId, seq: u64, limit: usize) -> Result<Vec<Event>, JournalError> {
+        let all = self.events(run).await?.unwrap_or_default();
+        Ok(all.into_iter().filter(|event| event.seq > seq).take(limit).collect())
+    }
     /// Newest first.
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError>;
     async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError>;
@@ -145,6 +150,24 @@ pub struct NewRound {
     pub alert: Option<Alert>,
     pub input: Value,
     pub targets: Vec<NewRun>,
+}
+
+impl NewRound {
+    /// The first event of the run on `target`, as the store keeps it and the engine folds it.
+    pub fn request(&self, round: RoundId, target: &NewRun) -> Request {
+        Request {
+            round,
+            occurrence: self.occurrence.clone(),
+            mode: self.mode,
+            runbook: self.runbook.clone(),
+            text: self.text_hash.clone(),
+            target: target.target.clone(),
+            customer: target.customer.clone(),
+            alert: self.alert.clone(),
+            input: self.input.clone(),
+            batch: target.batch,
+        }
+    }
 }
 
 #[derive(Clone, Debug)]

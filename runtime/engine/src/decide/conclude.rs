@@ -1,0 +1,173 @@
+//! How a run ends.
+//!
+//! The first line that holds is the verdict:
+//!
+//! | verdict | when |
+//! |---|---|
+//! | `cancelled` | it was cancelled before it started |
+//! | `rejected` | a gate refused it; or a person would have to approve a plan. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
+//! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
+//! | `failed` | a step failed. Later steps don't run; with `otherwise = "undo"` what was applied is rolled back, the last first. Or the home has not what the run needs any more |
+//! | `planned` | a dry run that planned at least one action |
+//! | `repaired` | something changed, and `[healed]` says that it is well |
+//! | `not-repaired` | something changed, and `[healed]` says that it is not; with `otherwise = "undo"` it is rolled back |
+//! | `changed` | something changed, and there is no `[healed]` |
+//! | `cancelled` | nothing changed, and a cancel kept a step from running |
+//! | `unhealthy` | nothing changed, and the check that `[healed]` names (without one: any check) found a warning or worse |
+//! | `healthy` | nothing changed, and no such finding |
+//!
+//! So `[healed]` is asked only about a change; without one the checks that ran are the answer. A
+//! cancel (a person's, or the resolve of the alert) stops what would still be done, not the look
+//! at what was. `unknown` always escalates; `failed` and `not-repaired` do unless `otherwise` is
+//! `ignore`; a dry run never does.
+//!
+//! A run counts as having changed something (and so for the cool-down) if an action said so, or
+//! if it had begun an effect and did not come to its end.
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::call::Call;
+use evenkeel_model::invocation::Severity;
+use evenkeel_model::name::StepId;
+use evenkeel_model::run::{StepStatus, Verdict};
+use evenkeel_model::runbook::Otherwise;
+
+use super::{Command, Subject, escalate, finish, undo, verify};
+use crate::run::{Attempt, Run};
+
+/// All steps have their results.
+pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    if run.dry() {
+        return match planned(run) {
+            Some(told) => finish(Verdict::Planned, told, run),
+            None => unchanged(run, subject),
+        };
+    }
+    if !run.changed() {
+        return unchanged(run, subject);
+    }
+    match (&subject.runbook.healed, &run.verified) {
+        (None, _) => finish(Verdict::Changed, told_changed(run), run),
+        (Some(healed), None) => verify::advance(run, subject, healed, now),
+        (Some(_), Some(verified)) if verified.healed => finish(Verdict::Repaired, verified.why.clone(), run),
+        (Some(_), Some(verified)) => after_undo(run, subject, Verdict::NotRepaired, verified.why.clone(), now),
+    }
+}
+
+/// A step failed.
+pub(super) fn failed(run: &Run, subject: &Subject, step: &StepId, now: DateTime<Utc>) -> Command {
+    let why = format!("step `{step}`: {}", summary(run, step));
+    match run.doubt() {
+        // A failed rollback may be in doubt too; what the step said comes first in both.
+        Some(doubt) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
+        None if run.dry() => finish(Verdict::Failed, why, run),
+        None => after_undo(run, subject, Verdict::Failed, why, now),
+    }
+}
+
+/// A person would have to approve the step.
+pub(super) fn rejected(run: &Run, step: &StepId) -> Command {
+    finish(Verdict::Rejected, format!("step `{step}`: {}", summary(run, step)), run)
+}
+
+/// Which effect it is that nobody knows about.
+pub(super) fn in_doubt((attempt, call): (&Attempt, &Call)) -> String {
+    let key = &attempt.key;
+    let action = key
+        .action
+        .as_ref()
+        .map_or(String::new(), |action| format!(" of `{action}`"));
+    format!(
+        "the {}{action} in step `{}` was interrupted at {} `{}`: whether that happened, and what had followed, has to be looked at",
+        key.phase, key.step, call.capability, call.subject
+    )
+}
+
+/// Undoes if the runbook says so, and then ends with `verdict`, unless the undoing itself left
+/// something in doubt.
+fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: DateTime<Utc>) -> Command {
+    let otherwise = subject
+        .runbook
+        .healed
+        .as_ref()
+        .map(|healed| healed.otherwise)
+        .unwrap_or_default();
+    let why = match otherwise {
+        Otherwise::Undo => {
+            if let Some(next) = undo::advance(run, subject, now) {
+                return next;
+            }
+            format!("{why}; {}", undo::told(run, subject))
+        }
+        Otherwise::Escalate | Otherwise::Ignore => why,
+    };
+    match (run.doubt(), otherwise) {
+        (Some(doubt), _) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
+        (None, Otherwise::Ignore) => finish(verdict, why, run),
+        (None, Otherwise::Escalate | Otherwise::Undo) => escalate(verdict, why, run),
+    }
+}
+
+fn unchanged(run: &Run, subject: &Subject) -> Command {
+    if run.cut_short {
+        let why = run.cancel.clone().unwrap_or_default();
+        return finish(Verdict::Cancelled, why, run);
+    }
+    let (severity, told) = found(run, subject);
+    let verdict = if severity >= Severity::Warning {
+        Verdict::Unhealthy
+    } else {
+        Verdict::Healthy
+    };
+    finish(verdict, told, run)
+}
+
+/// What the checks say: the one that `[healed]` names, if it ran, or else the worst of all.
+fn found(run: &Run, subject: &Subject) -> (Severity, String) {
+    let severity = |id: &StepId| Some((run.result(id)?.severity?, id.clone()));
+    let named = subject
+        .runbook
+        .healed
+        .as_ref()
+        .and_then(|healed| severity(&healed.rerun));
+    let worst = || {
+        subject
+            .runbook
+            .steps
+            .iter()
+            .rev()
+            .filter_map(|step| severity(&step.id))
+            .max_by_key(|found| found.0)
+    };
+    match named.or_else(worst) {
+        Some((severity, step)) => (severity, format!("`{step}`: {}", summary(run, &step))),
+        None => (Severity::Ok, "nothing was to be done".into()),
+    }
+}
+
+fn planned(run: &Run) -> Option<String> {
+    let planned: Vec<String> = run
+        .steps
+        .iter()
+        .filter_map(|(id, step)| {
+            let result = step.result.as_ref()?;
+            (result.status == StepStatus::Planned).then(|| format!("`{id}`: {}", result.summary))
+        })
+        .collect();
+    (!planned.is_empty()).then(|| planned.join("; "))
+}
+
+fn told_changed(run: &Run) -> String {
+    let changed: Vec<String> = run
+        .steps
+        .iter()
+        .filter_map(|(id, step)| {
+            let result = step.result.as_ref()?;
+            result.changed.then(|| format!("`{id}`: {}", result.summary))
+        })
+        .collect();
+    changed.join("; ")
+}
+
+fn summary<'a>(run: &'a Run, step: &StepId) -> &'a str {
+    run.result(step).map_or("", |result| result.summary.as_str())
+}

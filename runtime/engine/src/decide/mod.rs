@@ -1,0 +1,196 @@
+//! What is to be done next with a run: pure.
+//!
+//! [`decide`] looks at the fold of a run's events and at nothing else that this process may
+//! remember. So a resume after a crash is the same call as a first start, and is tested by the
+//! same tests: whatever was not journaled has not happened, and what was is never done twice.
+//! An invocation that has begun and not ended was interrupted, because nothing is decided while
+//! one is under way. What follows from that:
+//!
+//! - a check or a plan changes nothing, and is called again;
+//! - an action that had not begun an effect is called again;
+//! - an action that had begun one is in doubt: it can't be entered in the middle, and beginning
+//!   it anew might do things twice. The verdict is `unknown`, and a person looks.
+//!
+//! The same invocation is begun [`ATTEMPTS`] times at most, so that a plugin that brings the
+//! daemon down doesn't do so for ever.
+
+mod conclude;
+mod prepare;
+mod remedy;
+mod stage;
+mod step;
+mod undo;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::alert::Grade;
+use evenkeel_model::asset::{Asset, Customer};
+use evenkeel_model::grant::Access;
+use evenkeel_model::home::{Home, SandboxLimits};
+use evenkeel_model::invocation::Key;
+use evenkeel_model::plugin::Pinned;
+use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
+use evenkeel_model::runbook::Runbook;
+use serde_json::Value;
+
+pub use self::stage::ATTEMPTS;
+use crate::port::Work;
+use crate::run::{GateState, Run};
+
+/// What a run is about: the text that it started with, and the home that it acts in.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    pub home: Arc<Home>,
+    pub runbook: Arc<Runbook>,
+    /// None: its trigger found no target, and a gate is going to refuse it.
+    pub target: Option<Arc<Asset>>,
+}
+
+impl Subject {
+    /// The error says why a run that was asked for can't go on in this home.
+    pub fn find(run: &Run, runbook: &Arc<Runbook>, home: &Arc<Home>) -> Result<Self, String> {
+        let wanted = run.request.as_ref().and_then(|request| request.target.as_ref());
+        let target = match wanted {
+            Some(id) => {
+                let asset = home.assets.get(id).cloned();
+                Some(asset.ok_or_else(|| format!("the home has no asset `{id}` any more"))?)
+            }
+            None => None,
+        };
+        Ok(Self {
+            home: Arc::clone(home),
+            runbook: Arc::clone(runbook),
+            target,
+        })
+    }
+
+    pub fn customer(&self) -> Option<&Customer> {
+        let target = self.target.as_ref()?;
+        self.home.customers.get(&target.customer).map(Arc::as_ref)
+    }
+}
+
+/// What the driver does, in the order in which it is given.
+#[derive(Clone, Debug)]
+pub enum Command {
+    Append(Vec<Body>),
+    AskGates,
+    SleepUntil(DateTime<Utc>),
+    Invoke(Box<Invoke>),
+}
+
+/// One call of one export, but for what only the driver knows.
+#[derive(Clone, Debug)]
+pub struct Invoke {
+    pub key: Key,
+    pub plugin: Pinned,
+    pub work: Work,
+    pub params: Value,
+    pub input: BTreeMap<String, Value>,
+    pub target: Arc<Asset>,
+    pub access: Access,
+    pub timeout: Duration,
+    pub limits: SandboxLimits,
+    /// A cancel stops it. Never an action, which would leave it half done, nor the look at what
+    /// was done.
+    pub interruptible: bool,
+}
+
+/// The next commands; none: the run has finished. `subject` is an error if the run can't go on
+/// in the home that there is now.
+pub fn decide(run: &Run, subject: Result<&Subject, &str>, now: DateTime<Utc>) -> Vec<Command> {
+    let (Some(_), None) = (&run.request, &run.finished) else {
+        return Vec::new();
+    };
+    let next = match (run.started_at, subject) {
+        (None, _) if run.cancel.is_some() => Command::Append(cancelled(run.cancel.clone().unwrap_or_default())),
+        (None, _) if refused(run).is_some() => finish(Verdict::Rejected, refused(run).unwrap_or_default(), run),
+        (_, Err(why)) => abandon(run, why),
+        (None, Ok(_)) => Command::AskGates,
+        (Some(_), Ok(subject)) => started(run, subject, now),
+    };
+    vec![next]
+}
+
+fn refused(run: &Run) -> Option<String> {
+    match &run.gate {
+        GateState::Refused { why, .. } => Some(why.clone()),
+        _ => None,
+    }
+}
+
+/// The steps in their order; each has its result before the next begins.
+fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    for step in &subject.runbook.steps {
+        match run.result(&step.id).map(|result| result.status) {
+            None => return step::advance(run, subject, step, now),
+            Some(StepStatus::Failed) => return conclude::failed(run, subject, &step.id, now),
+            Some(StepStatus::Rejected) => return conclude::rejected(run, &step.id),
+            Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => {}
+        }
+    }
+    conclude::conclude(run, subject, now)
+}
+
+/// A gate said no. The refusal of what an alert of high grade started escalates: somebody
+/// expects it to be repaired.
+pub fn refusal(gate: &str, why: &str, request: Option<&Request>) -> Vec<Body> {
+    let mut bodies = vec![Body::Refused {
+        gate: gate.to_owned(),
+        why: why.to_owned(),
+    }];
+    let alert = request
+        .filter(|request| request.mode == Mode::Live)
+        .and_then(|request| request.alert.as_ref());
+    if alert.is_some_and(|alert| alert.grade == Grade::High) {
+        bodies.push(Body::Escalated {
+            why: format!("an alert of high grade is not acted on: {why}"),
+        });
+    }
+    bodies.push(Body::Finished {
+        verdict: Verdict::Rejected,
+        why: why.to_owned(),
+        changed: false,
+    });
+    bodies
+}
+
+/// It ends before it started.
+pub fn cancelled(why: String) -> Vec<Body> {
+    vec![Body::Finished {
+        verdict: Verdict::Cancelled,
+        why,
+        changed: false,
+    }]
+}
+
+/// The home has changed under a run: its text, its target or its plugin is not there any more.
+fn abandon(run: &Run, why: &str) -> Command {
+    let (verdict, why) = match run.doubt() {
+        Some(doubt) => (Verdict::Unknown, format!("{}; and {why}", conclude::in_doubt(doubt))),
+        None => (Verdict::Failed, why.to_owned()),
+    };
+    if run.dry() || run.started_at.is_none() {
+        return finish(verdict, why, run);
+    }
+    escalate(verdict, why, run)
+}
+
+fn finish(verdict: Verdict, why: String, run: &Run) -> Command {
+    let changed = run.changed();
+    Command::Append(vec![Body::Finished { verdict, why, changed }])
+}
+
+fn escalate(verdict: Verdict, why: String, run: &Run) -> Command {
+    let changed = run.changed();
+    Command::Append(vec![
+        Body::Escalated {
+            why: format!("{verdict}: {why}"),
+        },
+        Body::Finished { verdict, why, changed },
+    ])
+}

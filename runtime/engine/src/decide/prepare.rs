@@ -1,0 +1,103 @@
+//! What an invocation is called with.
+
+use std::sync::Arc;
+
+use evenkeel_model::access::access;
+use evenkeel_model::action::Action;
+use evenkeel_model::asset::Asset;
+use evenkeel_model::grant::Access;
+use evenkeel_model::invocation::{Key, Phase};
+use evenkeel_model::plugin::Manifest;
+use evenkeel_model::runbook::Step;
+use evenkeel_model::{params, template};
+use serde_json::Value;
+
+use super::{Invoke, Subject};
+use crate::context;
+use crate::port::Work;
+use crate::run::Run;
+
+/// Calls `check` or `plan`, with parameters rendered from what is known now. The error is for
+/// the step's result.
+pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, attempt: u32) -> Result<Invoke, String> {
+    let context = context::of(run, subject);
+    let params = template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?;
+    check_params(manifest(subject, step)?, step, &params)?;
+    invoke(run, subject, step, work, attempt, params)
+}
+
+/// Calls `apply` or `rollback`, with the parameters that the plan was made with: what is done is
+/// what was planned, whatever templates would say by now.
+pub(super) fn act(run: &Run, subject: &Subject, step: &Step, work: Work, attempt: u32) -> Result<Invoke, String> {
+    let plan = run.attempt(&step.id, Phase::Plan, None);
+    let params = plan.map(|plan| plan.params.clone()).ok_or("it was never planned")?;
+    invoke(run, subject, step, work, attempt, params)
+}
+
+/// The thing that is granted on the run's target.
+pub(super) fn granted(subject: &Subject, step: &Step) -> Result<Access, String> {
+    let access = access(step, manifest(subject, step)?, target(subject)?, &subject.home);
+    access.map_err(|error| format!("`grant`: {error}"))
+}
+
+fn invoke(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    work: Work,
+    attempt: u32,
+    params: Value,
+) -> Result<Invoke, String> {
+    let (phase, action) = place(&work);
+    Ok(Invoke {
+        key: Key {
+            step: step.id.clone(),
+            phase,
+            action: action.map(|action| action.id.clone()),
+            attempt,
+        },
+        plugin: step.plugin.clone(),
+        params,
+        input: context::inputs(&context::of(run, subject)),
+        target: Arc::clone(target(subject)?),
+        access: granted(subject, step)?,
+        timeout: step.timeout,
+        limits: subject.home.settings.sandbox.clone(),
+        interruptible: matches!(phase, Phase::Check | Phase::Plan),
+        work,
+    })
+}
+
+fn place(work: &Work) -> (Phase, Option<&Action>) {
+    match work {
+        Work::Check => (Phase::Check, None),
+        Work::Plan => (Phase::Plan, None),
+        Work::Apply(action) => (Phase::Apply, Some(action)),
+        Work::Rollback(action, _) => (Phase::Rollback, Some(action)),
+    }
+}
+
+fn target(subject: &Subject) -> Result<&Arc<Asset>, String> {
+    subject
+        .target
+        .as_ref()
+        .ok_or_else(|| "the run has no target".to_owned())
+}
+
+fn manifest<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Manifest, String> {
+    let installed = subject
+        .home
+        .plugins
+        .iter()
+        .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest);
+    installed
+        .map(|plugin| &plugin.manifest)
+        .ok_or_else(|| format!("`{}` is not installed any more", step.plugin))
+}
+
+fn check_params(manifest: &Manifest, step: &Step, values: &Value) -> Result<(), String> {
+    let Some(schema) = manifest.kinds.get(&step.plugin.kind) else {
+        return Err(format!("`{}` is no {}", step.plugin, step.plugin.kind));
+    };
+    params::validate(schema, values).map_err(|wrong| format!("`with`: {}", wrong.join("; ")))
+}

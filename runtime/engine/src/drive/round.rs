@@ -1,0 +1,236 @@
+//! One round: its runs, each a task of its own.
+
+use std::sync::Arc;
+
+use evenkeel_model::home::Home;
+use evenkeel_model::name::{RoundId, RunId};
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::Runbook;
+use tokio::task::JoinSet;
+use tracing::{error, info};
+
+use super::run::{Course, End};
+use crate::decide::{self, Subject};
+use crate::engine::Engine;
+use crate::live::{Live, Taken};
+use crate::rounds::{self, Member, Progress};
+
+pub(crate) struct Round {
+    id: RoundId,
+    /// The text that it was opened with; or why that isn't there any more.
+    runbook: Result<Arc<Runbook>, String>,
+    home: Arc<Home>,
+    members: Vec<Member>,
+    crew: Vec<Crew>,
+}
+
+/// A run that this process is to drive.
+pub(crate) struct Crew {
+    pub(crate) live: Arc<Live>,
+    /// It had started before, and so holds its target from the beginning.
+    pub(crate) taken: Option<Taken>,
+}
+
+impl Round {
+    /// A round none of whose runs has finished.
+    pub(crate) fn fresh(id: RoundId, runbook: Result<Arc<Runbook>, String>, home: Arc<Home>, crew: Vec<Crew>) -> Self {
+        Self::resumed(id, runbook, home, crew, &[])
+    }
+
+    /// A round some of whose runs have finished already.
+    pub(crate) fn resumed(
+        id: RoundId,
+        runbook: Result<Arc<Runbook>, String>,
+        home: Arc<Home>,
+        crew: Vec<Crew>,
+        finished: &[(RunId, Verdict)],
+    ) -> Self {
+        let done = finished.iter().map(|(run, verdict)| Member {
+            run: *run,
+            customer: None,
+            batch: 0,
+            progress: Progress::Finished(*verdict),
+            cancelled: false,
+        });
+        let members = done.chain(crew.iter().map(|crew| member(&crew.live))).collect();
+        Self {
+            id,
+            runbook,
+            home,
+            members,
+            crew,
+        }
+    }
+
+    pub(crate) async fn drive(mut self, engine: &Arc<Engine>) {
+        let mut tasks = JoinSet::new();
+        let mut draining = engine.draining.subscribe();
+        loop {
+            if !*draining.borrow_and_update() {
+                self.go_on(engine, &mut tasks).await;
+            }
+            if tasks.is_empty() {
+                break;
+            }
+            let cancelled = any_cancelled(self.held());
+            tokio::select! {
+                Some(joined) = tasks.join_next() => self.note(engine, joined),
+                () = cancelled => {}
+                _ = draining.changed() => {}
+            }
+        }
+        self.leave(engine);
+    }
+
+    /// Starts what may start, and says of the rest why it doesn't.
+    async fn go_on(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<(RunId, Option<Verdict>)>) {
+        for member in &mut self.members {
+            if let Some(live) = find(&self.crew, member.run) {
+                member.cancelled = *live.cancelled.borrow();
+            }
+        }
+        let next = match &self.runbook {
+            Ok(runbook) => rounds::next(&self.members, &runbook.targets),
+            // Every run finds out for itself that it can't go on.
+            Err(_) => rounds::Next {
+                start: self.held().iter().map(|live| live.id).collect(),
+                ..rounds::Next::default()
+            },
+        };
+        for (run, why) in next.hold {
+            if let Some(live) = find(&self.crew, run) {
+                hold(&live, why).await;
+            }
+        }
+        for run in next.start {
+            self.start(engine, tasks, run);
+        }
+        if let Some(why) = next.refuse {
+            self.refuse(engine, &why).await;
+        }
+    }
+
+    fn start(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<(RunId, Option<Verdict>)>, run: RunId) {
+        let Some(crew) = self.crew.iter_mut().find(|crew| crew.live.id == run) else {
+            return;
+        };
+        let live = Arc::clone(&crew.live);
+        let taken = crew.taken.take();
+        let subject = match &self.runbook {
+            Ok(runbook) => live.recorder.read(|run| Subject::find(run, runbook, &self.home)),
+            Err(why) => Err(why.clone()),
+        };
+        self.set(run, Progress::Driven);
+        let course = Course::new(Arc::clone(engine), live, subject, taken);
+        // A task within a task: a panic ends that run's task, and this one still knows whose it was.
+        let driven = tokio::spawn(course.go());
+        tasks.spawn(async move {
+            let verdict = match driven.await {
+                Ok(Ok(End::Finished(verdict))) => Some(verdict),
+                Ok(Ok(End::Left)) => None,
+                Ok(Err(cause)) => {
+                    error!(run = run.0, %cause, "the run is left as it is until the next start");
+                    None
+                }
+                Err(cause) => {
+                    error!(run = run.0, %cause, "the run's task broke; it is left as it is until the next start");
+                    None
+                }
+            };
+            (run, verdict)
+        });
+    }
+
+    fn note(&mut self, engine: &Engine, joined: Result<(RunId, Option<Verdict>), tokio::task::JoinError>) {
+        let Ok((run, verdict)) = joined else { return };
+        if let Some(verdict) = verdict {
+            info!(run = run.0, round = self.id.0, %verdict, "finished");
+        }
+        self.set(run, verdict.map_or(Progress::Left, Progress::Finished));
+        self.let_go(engine, run);
+    }
+
+    async fn refuse(&mut self, engine: &Engine, why: &str) {
+        for live in self.held() {
+            let bodies = decide::refusal("round", why, live.recorder.read(|run| run.request.clone()).as_ref());
+            match live.recorder.append(bodies).await {
+                Ok(()) => self.set(live.id, Progress::Finished(Verdict::Rejected)),
+                Err(cause) => {
+                    error!(run = live.id.0, %cause, "the refusal could not be recorded");
+                    self.set(live.id, Progress::Left);
+                }
+            }
+            self.let_go(engine, live.id);
+        }
+    }
+
+    /// What is still held when the round is left goes on at the next start.
+    fn leave(&mut self, engine: &Engine) {
+        for crew in std::mem::take(&mut self.crew) {
+            leave(engine, &crew.live);
+        }
+    }
+
+    fn let_go(&mut self, engine: &Engine, run: RunId) {
+        if let Some(index) = self.crew.iter().position(|crew| crew.live.id == run) {
+            leave(engine, &self.crew.swap_remove(index).live);
+        }
+    }
+
+    fn held(&self) -> Vec<Arc<Live>> {
+        let held = self.members.iter().filter(|member| member.progress == Progress::Held);
+        held.filter_map(|member| find(&self.crew, member.run)).collect()
+    }
+
+    fn set(&mut self, run: RunId, progress: Progress) {
+        if let Some(member) = self.members.iter_mut().find(|member| member.run == run) {
+            member.progress = progress;
+        }
+    }
+}
+
+fn member(live: &Live) -> Member {
+    live.recorder.read(|run| Member {
+        run: live.id,
+        customer: run.request.as_ref().and_then(|request| request.customer.clone()),
+        batch: run.request.as_ref().map_or(0, |request| request.batch),
+        progress: Progress::Held,
+        cancelled: false,
+    })
+}
+
+fn find(crew: &[Crew], run: RunId) -> Option<Arc<Live>> {
+    let crew = crew.iter().find(|crew| crew.live.id == run)?;
+    Some(Arc::clone(&crew.live))
+}
+
+fn leave(engine: &Engine, live: &Live) {
+    engine.registry.remove(live.id);
+    live.left.send_replace(true);
+}
+
+/// Records that a run is held, unless that was the last thing said of it.
+async fn hold(live: &Live, why: String) {
+    let waiting = Body::Waiting {
+        gate: "round".into(),
+        why,
+        until: None,
+    };
+    if let Err(cause) = super::gates::say_waiting(live, waiting).await {
+        error!(run = live.id.0, %cause, "the wait could not be recorded");
+    }
+}
+
+/// Ends when somebody cancels one of these.
+async fn any_cancelled(held: Vec<Arc<Live>>) {
+    if held.is_empty() {
+        return std::future::pending().await;
+    }
+    let each = held.iter().map(|live| {
+        Box::pin(async move {
+            // The sender lives as long as `live`.
+            let _ = live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+        })
+    });
+    futures::future::select_all(each).await;
+}

@@ -1,0 +1,226 @@
+//! The engine as the other rooms see it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_model::home::Home;
+use evenkeel_model::name::{RoundId, RunId};
+use evenkeel_model::run::{Body, Event, Summary};
+use tokio::sync::{Notify, Semaphore, broadcast, watch};
+
+use crate::drive::round::{Crew, Round};
+use crate::live::{Live, Registry, Slots};
+use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Opened, Plugins, RunFilter};
+use crate::record::{Feed, Recorder};
+use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
+use crate::run::Run;
+use crate::trigger::{self, Start};
+
+/// Events that a slow follower may be behind before it loses the oldest; the journal has them.
+const FEED_EVENTS: usize = 4_096;
+
+#[derive(Clone)]
+pub struct Ports {
+    pub journal: Arc<dyn Journal>,
+    pub alerts: Arc<dyn Alerts>,
+    pub plugins: Arc<dyn Plugins>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Opens rounds, drives their runs, and answers for them. Needs a tokio runtime with time.
+pub struct Engine {
+    pub(crate) ports: Ports,
+    home: watch::Sender<Arc<Home>>,
+    pub(crate) registry: Registry,
+    pub(crate) slots: Slots,
+    /// Runs at once; waiting runs don't count.
+    pub(crate) capacity: Arc<Semaphore>,
+    pub(crate) feed: Feed,
+    pub(crate) edges: Notify,
+    pub(crate) draining: watch::Sender<bool>,
+    /// Rounds that this process drives.
+    rounds: watch::Sender<usize>,
+    /// What an invocation that nothing interrupts listens to.
+    pub(crate) never: watch::Sender<bool>,
+}
+
+/// How a [`Engine::drain`] went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Drained {
+    /// Runs whose invocation did not come to its end in time. The next start finds them as a
+    /// crash would have left them.
+    pub abandoned: Vec<RunId>,
+}
+
+impl Engine {
+    /// `home.settings.runs` is taken here, once: a reload doesn't change how many runs go at once.
+    pub fn new(ports: Ports, home: Arc<Home>) -> Arc<Self> {
+        Arc::new(Self {
+            ports,
+            capacity: Arc::new(Semaphore::new(home.settings.runs.clamp(1, Semaphore::MAX_PERMITS))),
+            home: watch::Sender::new(home),
+            registry: Registry::default(),
+            slots: Slots::default(),
+            feed: broadcast::Sender::new(FEED_EVENTS),
+            edges: Notify::new(),
+            draining: watch::Sender::new(false),
+            rounds: watch::Sender::new(0),
+            never: watch::Sender::new(false),
+        })
+    }
+
+    pub fn home(&self) -> Arc<Home> {
+        Arc::clone(&self.home.borrow())
+    }
+
+    /// Serves another home from now on. Rounds that are open keep the one they were opened with.
+    pub fn reload(&self, home: Arc<Home>) {
+        self.home.send_replace(home);
+    }
+
+    pub(crate) fn watch_home(&self) -> watch::Receiver<Arc<Home>> {
+        self.home.subscribe()
+    }
+
+    /// Opens a round for a person and begins to drive it; [`Engine::wait`] tells how a run ends.
+    pub async fn request(self: &Arc<Self>, request: PersonRequest) -> Result<Accepted, RequestError> {
+        if *self.draining.borrow() {
+            return Err(RequestError::Draining);
+        }
+        let home = self.home();
+        let start = trigger::from_person(&request, &home)?;
+        match self.open(start, home).await? {
+            Opened::New(round, runs) => Ok(Accepted { round, runs }),
+            Opened::Known(round) => {
+                let filter = RunFilter {
+                    round: Some(round),
+                    ..RunFilter::default()
+                };
+                let mut runs: Vec<RunId> = self
+                    .ports
+                    .journal
+                    .runs(filter)
+                    .await?
+                    .iter()
+                    .map(|run| run.run)
+                    .collect();
+                runs.sort_unstable();
+                Ok(Accepted { round, runs })
+            }
+        }
+    }
+
+    /// Returns when this process has done what it will do for a run: it has finished (its
+    /// summary has a verdict), or it was left for the next start by a drain or because the
+    /// journal could not be written (it has none).
+    pub async fn wait(&self, run: RunId) -> Result<Summary, WaitError> {
+        if let Some(live) = self.registry.get(run) {
+            // The sender lives as long as `live`.
+            let _ = live.left.subscribe().wait_for(|left| *left).await;
+        }
+        let summary = self.ports.journal.run(run).await?;
+        summary.ok_or(WaitError::Unknown(run))
+    }
+
+    /// Asks a run to stop. Nothing further begins; an action under way is finished first, and
+    /// what was changed is still looked at by `[healed]`.
+    pub async fn cancel(&self, run: RunId, why: &str) -> Result<(), CancelError> {
+        let Some(live) = self.registry.get(run) else {
+            return match self.ports.journal.run(run).await? {
+                Some(summary) if summary.finished_at.is_some() => Err(CancelError::Finished(run)),
+                _ => Err(CancelError::Unknown(run)),
+            };
+        };
+        if live.recorder.read(|run| run.finished.is_some()) {
+            return Err(CancelError::Finished(run));
+        }
+        let why = why.to_owned();
+        live.recorder.append(vec![Body::CancelRequested { why }]).await?;
+        live.cancelled.send_replace(true);
+        Ok(())
+    }
+
+    /// Every event of every run from now on, as it happens. Who lags loses the oldest.
+    pub fn follow(&self) -> broadcast::Receiver<(RunId, Event)> {
+        self.feed.subscribe()
+    }
+
+    /// The fold of a run that this process drives.
+    pub fn fold(&self, run: RunId) -> Option<Run> {
+        Some(self.registry.get(run)?.recorder.read(Run::clone))
+    }
+
+    /// Runs that this process drives: held, waiting or at work.
+    pub fn under_way(&self) -> Vec<RunId> {
+        self.registry.all().iter().map(|live| live.id).collect()
+    }
+
+    /// To be called when [`Alerts::pending`] may have something new; it is looked at every few
+    /// seconds besides.
+    pub fn edges_arrived(&self) {
+        self.edges.notify_one();
+    }
+
+    /// Stops: no round is opened, no run starts, and no invocation begins any more. Returns when
+    /// those under way have come to their end, or after `bound`. What has not finished goes on
+    /// at the next start.
+    pub async fn drain(&self, bound: Duration) -> Drained {
+        self.draining.send_replace(true);
+        let mut rounds = self.rounds.subscribe();
+        let _ = tokio::time::timeout(bound, rounds.wait_for(|rounds| *rounds == 0)).await;
+        Drained {
+            abandoned: self.under_way(),
+        }
+    }
+
+    // ---- rounds --------------------------------------------------------------------------
+
+    /// Opens a round, and drives it unless its occurrence has had one.
+    pub(crate) async fn open(self: &Arc<Self>, start: Start, home: Arc<Home>) -> Result<Opened, JournalError> {
+        let now = self.ports.clock.now();
+        let Start { runbook, round } = start;
+        let opened = self.ports.journal.open(round.clone(), now).await?;
+        if let Opened::New(id, runs) = &opened {
+            let crew = self.muster(*id, runs, &round, now);
+            let round = Round::fresh(*id, Ok(runbook), home, crew);
+            self.begin(round);
+        }
+        Ok(opened)
+    }
+
+    /// The runs of a new round, as their first event makes them.
+    fn muster(&self, id: RoundId, runs: &[RunId], round: &NewRound, now: chrono::DateTime<chrono::Utc>) -> Vec<Crew> {
+        let pairs = runs.iter().zip(&round.targets);
+        pairs
+            .map(|(run, target)| {
+                let event = Event {
+                    seq: 1,
+                    at: now,
+                    body: Body::Requested(Box::new(round.request(id, target))),
+                };
+                let live = self.take_on(*run, id, Run::fold([&event]));
+                // Nobody may follow.
+                let _ = self.feed.send((*run, event));
+                Crew { live, taken: None }
+            })
+            .collect()
+    }
+
+    pub(crate) fn take_on(&self, run: RunId, round: RoundId, fold: Run) -> Arc<Live> {
+        let journal = Arc::clone(&self.ports.journal);
+        let clock = Arc::clone(&self.ports.clock);
+        let recorder = Recorder::new(run, fold, journal, clock, self.feed.clone());
+        let live = Live::new(run, round, recorder);
+        self.registry.add(Arc::clone(&live));
+        live
+    }
+
+    pub(crate) fn begin(self: &Arc<Self>, round: Round) {
+        self.rounds.send_modify(|rounds| *rounds += 1);
+        let engine = Arc::clone(self);
+        tokio::spawn(async move {
+            round.drive(&engine).await;
+            engine.rounds.send_modify(|rounds| *rounds -= 1);
+        });
+    }
+}

@@ -1,0 +1,131 @@
+//! The runs that this process drives, and who is at work on which target.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
+use tokio::sync::watch;
+
+use crate::record::Recorder;
+
+/// A run of this process, from its request to its end.
+pub(crate) struct Live {
+    pub(crate) id: RunId,
+    pub(crate) round: RoundId,
+    pub(crate) recorder: Arc<Recorder>,
+    /// True once somebody wants it to stop.
+    pub(crate) cancelled: watch::Sender<bool>,
+    /// True once this process does nothing more for it: it has finished, or it is parked.
+    pub(crate) left: watch::Sender<bool>,
+}
+
+impl Live {
+    pub(crate) fn new(id: RunId, round: RoundId, recorder: Arc<Recorder>) -> Arc<Self> {
+        let cancelled = recorder.read(|run| run.cancel.is_some());
+        Arc::new(Self {
+            id,
+            round,
+            recorder,
+            cancelled: watch::Sender::new(cancelled),
+            left: watch::Sender::new(false),
+        })
+    }
+}
+
+/// All of them, by number.
+#[derive(Default)]
+pub(crate) struct Registry {
+    runs: Mutex<BTreeMap<RunId, Arc<Live>>>,
+}
+
+impl Registry {
+    pub(crate) fn add(&self, live: Arc<Live>) {
+        self.runs().insert(live.id, live);
+    }
+    pub(crate) fn remove(&self, run: RunId) {
+        self.runs().remove(&run);
+    }
+    pub(crate) fn get(&self, run: RunId) -> Option<Arc<Live>> {
+        self.runs().get(&run).cloned()
+    }
+    pub(crate) fn all(&self) -> Vec<Arc<Live>> {
+        self.runs().values().cloned().collect()
+    }
+    pub(crate) fn has_round(&self, round: RoundId) -> bool {
+        self.runs().values().any(|live| live.round == round)
+    }
+    fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, Arc<Live>>> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who works on a target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    pub run: RunId,
+    pub runbook: RunbookName,
+}
+
+/// One target: at most one run works on it at a time.
+#[derive(Default)]
+pub(crate) struct Slot {
+    /// Held while a run asks its gates, so that what they see is still so when it starts.
+    pub(crate) asking: tokio::sync::Mutex<()>,
+    holder: watch::Sender<Option<Holder>>,
+}
+
+impl Slot {
+    pub(crate) fn holder(&self) -> Option<Holder> {
+        self.holder.borrow().clone()
+    }
+    /// Changes whenever the holder does.
+    pub(crate) fn watch(&self) -> watch::Receiver<Option<Holder>> {
+        self.holder.subscribe()
+    }
+    /// None: somebody else holds it.
+    pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Taken> {
+        let run = holder.run;
+        let taken = self.holder.send_if_modified(|held| {
+            let free = held.is_none();
+            if free {
+                *held = Some(holder);
+            }
+            free
+        });
+        taken.then(|| Taken {
+            slot: Arc::clone(self),
+            run,
+        })
+    }
+}
+
+/// The target is free again when this goes.
+pub(crate) struct Taken {
+    slot: Arc<Slot>,
+    run: RunId,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.slot.holder.send_if_modified(|held| {
+            let ours = held.as_ref().is_some_and(|holder| holder.run == self.run);
+            if ours {
+                *held = None;
+            }
+            ours
+        });
+    }
+}
+
+/// The slots of all targets that were ever asked for: at most one for each asset of the home.
+#[derive(Default)]
+pub(crate) struct Slots {
+    slots: Mutex<BTreeMap<AssetId, Arc<Slot>>>,
+}
+
+impl Slots {
+    pub(crate) fn of(&self, target: &AssetId) -> Arc<Slot> {
+        let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(slots.entry(target.clone()).or_default())
+    }
+}
