@@ -1,1 +1,58 @@
-fn main() {}
+//! The command line and the daemon: the only place that wires the rooms and prints.
+
+mod args;
+mod client;
+mod clock;
+mod commands;
+mod daemon;
+mod desk;
+mod exit;
+mod home;
+mod lock;
+mod log;
+mod render;
+mod socket;
+mod user;
+mod wire;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory as _, Parser as _};
+use evenkeel_engine::port::Clock as _;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.into()),
+    };
+    runtime.block_on(execute(&cli)).unwrap_or_else(|error| failed(&error))
+}
+
+async fn execute(cli: &Cli) -> Result<ExitCode> {
+    let now = clock::SystemClock.now();
+    match &cli.command {
+        Command::Init(args) => commands::init::init(args.dir.as_deref().unwrap_or(&cli.home)),
+        Command::Check(listing) => commands::check::check(&cli.home, listing, now),
+        Command::Lock(args) => commands::lock::lock(&cli.home, args),
+        Command::Run(args) => commands::run::run(&cli.home, args, now).await,
+        Command::Serve(args) => commands::serve::serve(&cli.home, args).await,
+        Command::Runs(command) => commands::runs::runs(&cli.home, command).await,
+        Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn failed(error: &anyhow::Error) -> ExitCode {
+    match error.downcast_ref::<home::Unclean>() {
+        Some(unclean) => render::note(&unclean.render()),
+        None => render::note(&format!("error: {error:#}")),
+    }
+    exit::ERROR.into()
+}

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use evenkeel_engine::port::RunFilter;
-use evenkeel_engine::request::{CancelError, PersonRequest, RequestError};
+use evenkeel_engine::{CancelError, PersonRequest, RequestError};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Event, Mode, Summary, Verdict};

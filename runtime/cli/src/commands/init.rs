@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -16,7 +17,7 @@ const FILES: [(&str, &str); 4] = [
 ];
 
 /// Writes the files; none of them may be there already.
-pub fn init(dir: &Path) -> Result<()> {
+pub fn init(dir: &Path) -> Result<ExitCode> {
     if let Some((there, _)) = FILES.iter().find(|(name, _)| dir.join(name).exists()) {
         bail!("`{}` is there already; nothing was written", dir.join(there).display());
     }
@@ -33,7 +34,7 @@ pub fn init(dir: &Path) -> Result<()> {
         "next: put plugins into plugins/ (`evenkeel plugin build DIR`), rename runbooks/free-disk-space.toml.example,\n\
          then `evenkeel lock`, `evenkeel check` and `evenkeel run free-disk-space --dry-run`",
     );
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {

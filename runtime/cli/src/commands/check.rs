@@ -1,0 +1,82 @@
+//! `evenkeel check`.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use chrono::{DateTime, Utc};
+use evenkeel_model::home::Home;
+use evenkeel_model::runbook::On;
+use serde::Serialize;
+
+use crate::args::Listing;
+use crate::home::{self, Files};
+use crate::{exit, render};
+
+/// So many ticks of each schedule are shown.
+const TICKS: usize = 5;
+
+#[derive(Serialize)]
+struct Report<'a> {
+    clean: bool,
+    problems: &'a [evenkeel_model::problem::Problem],
+    schedules: Vec<Schedule>,
+}
+
+#[derive(Serialize)]
+struct Schedule {
+    runbook: String,
+    cron: String,
+    zone: String,
+    next: Vec<DateTime<Utc>>,
+}
+
+pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
+    let files = Files::read(&home::locate(dir)?)?;
+    match files.check() {
+        Ok(checked) => clean(&checked.home, listing, now),
+        Err(unclean) if listing.json => {
+            render::json(&Report { clean: false, problems: &unclean.problems, schedules: Vec::new() })?;
+            Ok(exit::ERROR.into())
+        }
+        Err(unclean) => Err(unclean.into()),
+    }
+}
+
+fn clean(home: &Home, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
+    let schedules = schedules(home, now);
+    if listing.json {
+        render::json(&Report { clean: true, problems: &[], schedules })?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    render::line(&format!(
+        "clean: {} runbooks, {} assets, {} roles, {} plugins",
+        home.runbooks.len(),
+        home.assets.len(),
+        home.roles.len(),
+        home.plugins.len()
+    ))?;
+    for schedule in schedules {
+        render::line(&format!("`{}` at `{}` ({})", schedule.runbook, schedule.cron, schedule.zone))?;
+        for tick in schedule.next {
+            render::line(&format!("  {}", tick.format("%a %Y-%m-%d %H:%M:%SZ")))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn schedules(home: &Home, now: DateTime<Utc>) -> Vec<Schedule> {
+    let mut all = Vec::new();
+    for runbook in home.runbooks.values() {
+        for on in &runbook.on {
+            let On::Cron { schedule, .. } = on else { continue };
+            all.push(Schedule {
+                runbook: runbook.name.to_string(),
+                cron: schedule.expression.clone(),
+                zone: schedule.zone.to_string(),
+                next: std::iter::successors(schedule.after(now), |tick| schedule.after(*tick)).take(TICKS).collect(),
+            });
+        }
+    }
+    all
+}

@@ -1,0 +1,10 @@
+//! A file a command.
+
+mod cargo;
+pub mod check;
+pub mod init;
+pub mod lock;
+pub mod plugin;
+pub mod run;
+pub mod runs;
+pub mod serve;

@@ -1,0 +1,177 @@
+//! `evenkeel plugin …`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use evenkeel_model::plugin::{Installed, Manifest, Source};
+use evenkeel_sandbox::{catalog, component};
+
+use super::cargo;
+use crate::args::{Listing, Plugin, PluginBuild, PluginInspect};
+use crate::render::{self, safe, table};
+
+pub async fn plugin(home: &Path, command: &Plugin) -> Result<ExitCode> {
+    match command {
+        Plugin::Build(args) => build(home, args).await?,
+        Plugin::List(listing) => list(home, listing)?,
+        Plugin::Inspect(args) => inspect(home, args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles, asks the component for its schemas, and puts the manifest into it.
+async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
+    let source = read_source(&args.dir)?;
+    let artifact = cargo::build(&args.dir)?;
+    if artifact.version != source.version.to_string() {
+        bail!(
+            "plugin.toml says version {}, Cargo.toml says {}; make them one",
+            source.version,
+            artifact.version
+        );
+    }
+    let bytes = fs::read(&artifact.file).with_context(|| format!("can't read `{}`", artifact.file.display()))?;
+    let kinds = component::describe(&bytes).await.context("the component is no plugin")?;
+    let manifest = source.manifest(kinds);
+    let bytes = component::embed(&bytes, &manifest)?;
+    let out = out_dir(home, args)?;
+    let path = out.join(format!("{}-{}.wasm", manifest.name, manifest.version));
+    write_whole(&path, &bytes)?;
+    let installed = catalog::read(&path)?;
+    if args.listing.json {
+        return Ok(render::json(&installed)?);
+    }
+    Ok(render::line(&format!("{} ({} KiB, sha256 {})", path.display(), bytes.len() / 1024, installed.digest))?)
+}
+
+fn read_source(dir: &Path) -> Result<Source> {
+    let path = dir.join("plugin.toml");
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("can't read `{}`; a plugin's directory has one", path.display()))?;
+    Source::parse(&text).map_err(|problems| {
+        let texts = [("plugin.toml".to_owned(), text.clone())].into();
+        crate::home::Unclean { problems, texts }.into()
+    })
+}
+
+/// `--out`, the home's `plugins/`, or here.
+fn out_dir(home: &Path, args: &PluginBuild) -> Result<PathBuf> {
+    let out = match &args.out {
+        Some(out) => out.clone(),
+        None if home.join("evenkeel.toml").is_file() => home.join("plugins"),
+        None => PathBuf::from("."),
+    };
+    fs::create_dir_all(&out).with_context(|| format!("can't make `{}`", out.display()))?;
+    Ok(out)
+}
+
+/// The old file or the new one is there, never a part.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let part = path.with_extension("wasm.part");
+    let write = || {
+        fs::write(&part, bytes)?;
+        fs::rename(&part, path)
+    };
+    write().with_context(|| format!("can't write `{}`", path.display()))
+}
+
+fn list(home: &Path, listing: &Listing) -> Result<()> {
+    let home = crate::home::locate(home)?;
+    let installed = catalog::scan(&home.join("plugins"))?;
+    if listing.json {
+        return Ok(render::json(&installed)?);
+    }
+    let mut rows = table::new(&["plugin", "version", "kinds", "asks for", "summary"]);
+    for Installed { manifest, .. } in &installed {
+        rows.add_row([
+            safe::text(&manifest.name),
+            manifest.version.to_string(),
+            kinds(manifest),
+            requests(manifest),
+            safe::short(&manifest.summary, 60),
+        ]);
+    }
+    render::line(&table::text(&rows))?;
+    if installed.is_empty() {
+        render::note("no plugin is installed; `evenkeel plugin build DIR` builds one into plugins/");
+    }
+    Ok(())
+}
+
+fn inspect(home: &Path, args: &PluginInspect) -> Result<()> {
+    let installed = find(home, &args.plugin)?;
+    if args.listing.json {
+        return Ok(render::json(&installed)?);
+    }
+    let manifest = &installed.manifest;
+    render::line(&format!("{} {}", safe::text(&manifest.name), manifest.version))?;
+    render::line(&format!("  {}", safe::text(&manifest.summary)))?;
+    if let Some(license) = &manifest.license {
+        render::line(&format!("  licence   {}", safe::text(license)))?;
+    }
+    render::line(&format!("  file      {}", safe::text(&installed.file)))?;
+    render::line(&format!("  sha256    {}", installed.digest))?;
+    render::line(&format!("  asks for  {}", requests(manifest)))?;
+    for (kind, schema) in &manifest.kinds {
+        render::line(&format!("  {kind} takes:"))?;
+        for line in parameters(schema) {
+            render::line(&format!("    {line}"))?;
+        }
+    }
+    Ok(())
+}
+
+/// By file, or by name (and version) among the installed ones.
+fn find(home: &Path, plugin: &str) -> Result<Installed> {
+    let path = Path::new(plugin);
+    if path.is_file() {
+        return Ok(catalog::read(path)?);
+    }
+    let home = crate::home::locate(home)
+        .with_context(|| format!("there is no file `{plugin}`, and no home to look for a plugin of that name"))?;
+    let (name, version) = plugin.split_once('@').map_or((plugin, None), |(name, version)| (name, Some(version)));
+    let installed = catalog::scan(&home.join("plugins"))?;
+    let wanted = installed.into_iter().filter(|candidate| {
+        candidate.manifest.name == name && version.is_none_or(|version| candidate.manifest.version.to_string() == version)
+    });
+    wanted
+        .max_by(|a, b| a.manifest.version.cmp(&b.manifest.version))
+        .with_context(|| format!("no plugin `{plugin}` is installed; `evenkeel plugin list` shows what is"))
+}
+
+fn kinds(manifest: &Manifest) -> String {
+    let kinds: Vec<_> = manifest.kinds.keys().map(|kind| kind.as_str()).collect();
+    kinds.join(", ")
+}
+
+fn requests(manifest: &Manifest) -> String {
+    let text = |(capability, verbs): (&_, &Vec<String>)| format!("{capability} {}", safe::text(&verbs.join("|")));
+    let must = manifest.capabilities.iter().map(text);
+    let may = manifest.optional.iter().map(text).map(|request| format!("{request} (optional)"));
+    let all: Vec<_> = must.chain(may).collect();
+    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
+
+/// A line a parameter: its name, type, whether it is needed, its default and description.
+fn parameters(schema: &serde_json::Value) -> Vec<String> {
+    let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    properties
+        .map(|(name, property)| {
+            let kind = match &property["type"] {
+                serde_json::Value::String(kind) => kind.clone(),
+                serde_json::Value::Null => "value".to_owned(),
+                other => other.to_string(),
+            };
+            let need = match &property["default"] {
+                serde_json::Value::Null if required.contains(&name.as_str()) => "required".to_owned(),
+                serde_json::Value::Null => "optional".to_owned(),
+                default => format!("default {default}"),
+            };
+            let about = property["description"].as_str().unwrap_or_default();
+            safe::text(&format!("{name}: {kind}, {need}  {about}")).trim_end().replace("\\n", " ")
+        })
+        .collect()
+}

@@ -1,0 +1,111 @@
+//! `evenkeel run`.
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
+use evenkeel_alerting::intake::{Batch, Context};
+use evenkeel_alerting::{v2, webhook};
+use evenkeel_engine::PersonRequest;
+use evenkeel_model::alert::{Alert, Labels};
+use evenkeel_model::name::{AssetId, CustomerId, RunId, RunbookName};
+use evenkeel_model::run::{Event, Mode, Summary};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::args::Run;
+use crate::desk::{Desk, Story as Recorded};
+use crate::render::{self, story::Story};
+use crate::{exit, user};
+
+/// How long an alert from a file fires if it doesn't say.
+const RESOLVE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
+
+#[derive(Serialize)]
+struct Told {
+    summary: Summary,
+    events: Vec<Event>,
+}
+
+/// Starts a round, and follows its runs one after the other.
+pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode> {
+    let request = request(args, now)?;
+    let mut desk = Desk::to_run(dir).await?;
+    let mut runs: VecDeque<_> = desk.start(request).await?.into();
+    let mut told = Vec::new();
+    while let Some(run) = runs.pop_front() {
+        told.push(follow(&mut desk, run, args.listing.json).await?);
+    }
+    if args.listing.json {
+        render::json(&told)?;
+    }
+    let worst = told.iter().map(|told| told.summary.verdict.map_or(exit::ERROR, exit::code)).max();
+    Ok(worst.unwrap_or(exit::ERROR).into())
+}
+
+async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
+    let mut story = Story::new(run);
+    let mut all: Vec<Event> = Vec::new();
+    loop {
+        let after = all.last().map_or(0, |event| event.seq);
+        let Recorded { summary, events } = desk.story(run, after).await?;
+        for line in events.iter().flat_map(|event| story.lines(event)) {
+            if !silent {
+                render::line(&line)?;
+            }
+        }
+        all.extend(events);
+        if summary.finished_at.is_some() {
+            return Ok(Told { summary, events: all });
+        }
+    }
+}
+
+fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
+    let input: Map<_, _> = args.set.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    if input.len() < args.set.len() {
+        bail!("an input is set twice");
+    }
+    Ok(PersonRequest {
+        runbook: RunbookName::new(&args.runbook),
+        target: args.target.as_deref().map(AssetId::from),
+        mode: if args.dry_run { Mode::DryRun } else { Mode::Live },
+        alert: args.alert.as_deref().map(|path| read_alert(path, now)).transpose()?,
+        input,
+        who: user::name(),
+        request: format!("{}-{}", std::process::id(), now.timestamp_nanos_opt().unwrap_or_default()),
+    })
+}
+
+/// One alert, in either of the forms that are pushed, or as it stands in the array of the first.
+fn read_alert(path: &Path, now: DateTime<Utc>) -> Result<Alert> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read `{}`", path.display()))?;
+    let place = || format!("`{}` holds no alert", path.display());
+    let bytes = match serde_json::from_slice::<Value>(&bytes).with_context(place)? {
+        one @ Value::Object(_) if one.get("labels").is_some() => serde_json::to_vec(&[one])?,
+        _ => bytes,
+    };
+    let customer = |_: &Labels| CustomerId::from("local");
+    let context = Context { source: "file", customer: &customer, now, resolve_timeout: RESOLVE_TIMEOUT };
+    let array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
+    let batch = if array {
+        v2::parse(&bytes, &context).with_context(place)?
+    } else {
+        webhook::parse(&bytes, &context).with_context(place)?.batch
+    };
+    single(batch).with_context(place)
+}
+
+fn single(batch: Batch) -> Result<Alert> {
+    if let Some(rejected) = batch.rejected.first() {
+        bail!("alert {} is refused: {}", rejected.index, rejected.why);
+    }
+    let count = batch.alerts.len();
+    let mut alerts = batch.alerts.into_iter();
+    match (alerts.next(), count) {
+        (Some(alert), 1) => Ok(alert),
+        _ => bail!("a run sees one alert, and there are {count}"),
+    }
+}

@@ -1,0 +1,144 @@
+//! `evenkeel serve`: the daemon's life.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use evenkeel_alerting::port::Memory as _;
+use evenkeel_console::{Console, private, public, serve_tcp, serve_unix};
+use evenkeel_engine::port::Clock as _;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+use crate::args::Serve;
+use crate::daemon::Daemon;
+use crate::wire::House;
+use crate::{home, log, socket};
+
+/// How often the home's files are looked at for changes, and alerts for silence.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Serves until SIGTERM or SIGINT.
+pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
+    log::start(args.log_format);
+    let dir = home::locate(dir)?;
+    let data = home::data(&dir);
+    let house = Arc::new(House::open(&dir).await?);
+    let listen = args.listen.unwrap_or(house.engine.home().settings.listen);
+    let daemon = Arc::new(Daemon::new(house.clone(), listen)?);
+    admissible(listen, &daemon)?;
+    let tcp = TcpListener::bind(listen).await.with_context(|| {
+        format!("can't listen on {listen}; `[server] listen` or `--listen` names another address")
+    })?;
+    let unix = UnixListener::from_std(socket::listen(&data).context("can't make the daemon's socket")?)?;
+    daemon.bound(tcp.local_addr()?);
+    info!(home = %dir.display(), address = %tcp.local_addr()?, pid = std::process::id(), "serving");
+    live(&house, daemon, tcp, unix, args.drain).await?;
+    socket::remove(&data);
+    info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Alerts start repairs: nobody may push them from elsewhere without a token.
+fn admissible(listen: SocketAddr, daemon: &Daemon) -> Result<()> {
+    if !listen.ip().is_loopback() && !daemon.has_sources() {
+        bail!("{listen} can be reached from elsewhere: add a `[source.NAME]` with a token to evenkeel.toml, or listen on 127.0.0.1");
+    }
+    Ok(())
+}
+
+/// All that runs side by side, and the order in which it ends.
+async fn live(house: &Arc<House>, daemon: Arc<Daemon>, tcp: TcpListener, unix: UnixListener, drain: Duration) -> Result<()> {
+    let (stop, stopping) = watch::channel(false);
+    let (close, closing) = watch::channel(false);
+    let console = Arc::new(Console {
+        engine: house.engine.clone(),
+        journal: house.store.clone(),
+        memory: house.store.clone(),
+        clock: house.clock.clone(),
+        daemon: daemon.clone(),
+        counters: Default::default(),
+    });
+    let servers = [
+        tokio::spawn(serve_tcp(tcp, public(console.clone()), closing.clone())),
+        tokio::spawn(serve_unix(unix, private(console), closing)),
+    ];
+    let engine = house.engine.clone();
+    let at_work = stopping.clone();
+    let work = [
+        tokio::spawn(async move { engine.serve(at_work).await }),
+        tokio::spawn(listen_for_silence(house.clone(), stopping.clone())),
+        tokio::spawn(watch_home(daemon.clone(), stopping)),
+    ];
+    asked_to_stop().await?;
+    info!(bound = ?drain, "stopping: runs under way are finished first");
+    daemon.drains();
+    stop.send_replace(true);
+    let drained = house.engine.drain(drain).await;
+    for run in drained.abandoned {
+        warn!(run = run.0, "left to the next start");
+    }
+    close.send_replace(true);
+    for task in servers.into_iter().chain(work) {
+        task.await.context("a part of the daemon broke off")?;
+    }
+    Ok(())
+}
+
+async fn asked_to_stop() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+/// Ends alerts that nothing was heard of for long enough.
+async fn listen_for_silence(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
+    while !pause(&mut stopping).await {
+        match house.store.expire(house.clock.now()).await {
+            Ok(edges) if edges.is_empty() => {}
+            Ok(_) => house.engine.edges_arrived(),
+            Err(cause) => error!(%cause, "alerts can't be ended for the moment"),
+        }
+    }
+}
+
+/// Takes over a changed home once its files have been still for a moment, and on SIGHUP at once.
+async fn watch_home(daemon: Arc<Daemon>, mut stopping: watch::Receiver<bool>) {
+    let mut hangup = match signal(SignalKind::hangup()) {
+        Ok(hangup) => hangup,
+        Err(cause) => return error!(%cause, "SIGHUP can't be listened for"),
+    };
+    let mut served = daemon.stamp();
+    let mut seen = served.clone();
+    loop {
+        let asked = tokio::select! {
+            stop = pause(&mut stopping) => { if stop { return } false }
+            asked = hung_up(&mut hangup) => asked,
+        };
+        let now = daemon.stamp();
+        let still = now == seen;
+        seen = now;
+        if asked || (still && seen != served) {
+            served.clone_from(&seen);
+            daemon.take_over().await;
+        }
+    }
+}
+
+async fn hung_up(hangup: &mut Signal) -> bool {
+    hangup.recv().await.is_some()
+}
+
+/// Whether it is time to stop.
+async fn pause(stopping: &mut watch::Receiver<bool>) -> bool {
+    tokio::time::timeout(EVERY, stopping.wait_for(|stop| *stop)).await.is_ok()
+}

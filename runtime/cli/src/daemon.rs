@@ -1,0 +1,170 @@
+//! The daemon as its own console sees it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::SystemTime;
+
+use anyhow::{Context as _, Result, bail};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_console::port::{About, Credential, Token};
+use evenkeel_console::{Metric, MetricKind};
+use evenkeel_engine::port::Clock as _;
+use evenkeel_model::home::Home;
+use tracing::{info, warn};
+
+use crate::home;
+use crate::wire::House;
+
+type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
+pub struct Daemon {
+    house: Arc<House>,
+    listen: Mutex<SocketAddr>,
+    since: DateTime<Utc>,
+    sources: RwLock<Arc<Vec<Credential>>>,
+    draining: AtomicBool,
+    /// The home on disk doesn't check clean; an older one is served.
+    stale: AtomicBool,
+}
+
+impl Daemon {
+    /// Reads the tokens of the home's sources.
+    pub fn new(house: Arc<House>, listen: SocketAddr) -> Result<Self> {
+        let sources = credentials(&house.engine.home())?;
+        Ok(Self {
+            since: house.clock.now(),
+            house,
+            listen: Mutex::new(listen),
+            sources: RwLock::new(Arc::new(sources)),
+            draining: AtomicBool::new(false),
+            stale: AtomicBool::new(false),
+        })
+    }
+
+    pub fn has_sources(&self) -> bool {
+        !self.sources().is_empty()
+    }
+
+    /// The address that was got, where port 0 was asked for.
+    pub fn bound(&self, address: SocketAddr) {
+        *self.listen.lock().unwrap_or_else(PoisonError::into_inner) = address;
+    }
+
+    pub fn drains(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// A home that can't be read has the stamp of nothing.
+    pub fn stamp(&self) -> Stamp {
+        home::stamp(&self.house.dir).unwrap_or_default()
+    }
+
+    /// Reloads, and says in the log what came of it.
+    pub async fn take_over(&self) {
+        match self.try_reload().await {
+            Ok(()) => info!("the changed home is served"),
+            Err(error) => warn!("the changed home is not served, the one before it is:\n{error:#}"),
+        }
+    }
+
+    async fn try_reload(&self) -> Result<()> {
+        let result = self.reload_all().await;
+        self.stale.store(result.is_err(), Ordering::Relaxed);
+        result
+    }
+
+    async fn reload_all(&self) -> Result<()> {
+        let next = self.house.next().await?;
+        let sources = credentials(&next)?;
+        let listen = *self.listen.lock().unwrap_or_else(PoisonError::into_inner);
+        if sources.is_empty() && !listen.ip().is_loopback() {
+            bail!("the last `[source]` is gone, and {listen} can be reached from elsewhere");
+        }
+        *self.sources.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+        self.house.engine.reload(Arc::new(next));
+        Ok(())
+    }
+}
+
+fn credentials(home: &Home) -> Result<Vec<Credential>> {
+    let read = |source: &evenkeel_model::home::Source| {
+        Ok(Credential {
+            name: source.name.clone(),
+            token: token(&home.dir, &source.token_file, &source.name)?,
+            customer: source.customer.clone(),
+        })
+    };
+    home.settings.sources.iter().map(read).collect()
+}
+
+/// The file's first line.
+fn token(dir: &Path, file: &Path, source: &str) -> Result<Token> {
+    let path = dir.join(file);
+    let text = std::fs::read_to_string(&path)
+        .with_context(|| format!("can't read `{}`, the token of `[source.{source}]`", path.display()))?;
+    match text.lines().next().map(str::trim) {
+        Some(token) if token.len() >= 16 => Ok(Token::new(token)),
+        _ => bail!("`{}` holds no token: its first line must have 16 characters or more", path.display()),
+    }
+}
+
+#[async_trait]
+impl evenkeel_console::port::Daemon for Daemon {
+    fn about(&self) -> About {
+        About {
+            home: self.house.dir.clone(),
+            pid: std::process::id(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            listen: self.listen.lock().unwrap_or_else(PoisonError::into_inner).to_string(),
+            since: self.since,
+        }
+    }
+
+    fn sources(&self) -> Arc<Vec<Credential>> {
+        self.sources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn reload(&self) -> Result<(), String> {
+        self.try_reload().await.map_err(|error| format!("{error:#}"))
+    }
+
+    async fn ailments(&self) -> Vec<String> {
+        let mut ailments = Vec::new();
+        if self.draining.load(Ordering::Relaxed) {
+            ailments.push("the daemon is stopping".to_owned());
+        }
+        if let Err(why) = self.house.store.writable().await {
+            ailments.push(format!("the journal can't be written: {why}"));
+        }
+        ailments
+    }
+
+    fn metrics(&self) -> Vec<Metric> {
+        let counts = self.house.store.counts();
+        let counter = |name, help, value: u64| Metric::new(name, help, MetricKind::Counter).value(value as f64);
+        let gauge = |name, help, value: f64| Metric::new(name, help, MetricKind::Gauge).value(value);
+        let mut finished =
+            Metric::new("evenkeel_runs_finished_total", "Runs that finished, by verdict.", MetricKind::Counter);
+        for (verdict, count) in &counts.verdicts {
+            finished = finished.labelled(vec![("verdict", (*verdict).to_owned())], *count as f64);
+        }
+        let build = Metric::new("evenkeel_build_info", "The version that serves.", MetricKind::Gauge)
+            .labelled(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0);
+        let stale = f64::from(u8::from(self.stale.load(Ordering::Relaxed)));
+        vec![
+            build,
+            gauge("evenkeel_start_time_seconds", "When the daemon started.", self.since.timestamp() as f64),
+            gauge("evenkeel_home_stale", "1: the home on disk has problems, and an older one is served.", stale),
+            counter("evenkeel_rounds_total", "Rounds that were opened.", counts.rounds),
+            counter("evenkeel_runs_total", "Runs that were asked for.", counts.runs),
+            finished,
+            counter("evenkeel_invocations_total", "Calls of plugins that began.", counts.invocations),
+            counter("evenkeel_journal_events_total", "Events that were written.", counts.events),
+            counter("evenkeel_journal_groups_total", "Transactions.", counts.groups),
+            gauge("evenkeel_journal_queued", "Writes that wait.", counts.queued as f64),
+        ]
+    }
+}

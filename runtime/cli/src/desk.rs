@@ -1,0 +1,153 @@
+//! Where questions about a home are answered: by its daemon, or from its files when none runs.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use evenkeel_engine::port::{Journal as _, RunFilter};
+use evenkeel_engine::PersonRequest;
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Event, Summary};
+use evenkeel_store::Store;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::home;
+use crate::wire::{self, House};
+
+pub enum Desk {
+    Daemon(Client),
+    /// Only reads.
+    Files(Store),
+    /// Runs runbooks in this process.
+    House(Box<House>),
+}
+
+/// A run and those of its events that were asked for.
+#[derive(Deserialize)]
+pub struct Story {
+    pub summary: Summary,
+    pub events: Vec<Event>,
+}
+
+#[derive(Deserialize)]
+struct Started {
+    runs: Vec<RunId>,
+}
+
+impl Desk {
+    /// To read what was recorded.
+    pub async fn to_read(dir: &Path) -> Result<Self> {
+        let home = home::locate(dir)?;
+        match Client::connect(&home::data(&home)).await? {
+            Some(client) => Ok(Self::Daemon(client)),
+            None => Ok(Self::Files(wire::open_store(&home)?)),
+        }
+    }
+
+    /// To run runbooks.
+    pub async fn to_run(dir: &Path) -> Result<Self> {
+        let home = home::locate(dir)?;
+        match Client::connect(&home::data(&home)).await? {
+            Some(client) => Ok(Self::Daemon(client)),
+            None => Ok(Self::House(Box::new(House::open(&home).await?))),
+        }
+    }
+
+    pub async fn runs(&mut self, filter: RunFilter) -> Result<Vec<Summary>> {
+        match self {
+            Self::Daemon(client) => client.get(&format!("/api/v1/runs?{}", query(&filter))).await,
+            Self::Files(store) => Ok(store.runs(filter).await?),
+            Self::House(house) => Ok(house.store.runs(filter).await?),
+        }
+    }
+
+    /// The events after number `after`; waits a while for one if there is none yet.
+    pub async fn story(&mut self, run: RunId, after: u64) -> Result<Story> {
+        match self {
+            Self::Daemon(client) => client.get(&format!("/api/v1/runs/{run}?after={after}&wait=10")).await,
+            Self::Files(store) => read(store, run, after).await,
+            Self::House(house) => follow(house, run, after).await,
+        }
+    }
+
+    /// What was recorded until now.
+    pub async fn story_so_far(&mut self, run: RunId) -> Result<Story> {
+        match self {
+            Self::Daemon(client) => client.get(&format!("/api/v1/runs/{run}")).await,
+            Self::Files(store) => read(store, run, 0).await,
+            Self::House(house) => read(&house.store, run, 0).await,
+        }
+    }
+
+    /// Opens a round.
+    pub async fn start(&mut self, request: PersonRequest) -> Result<Vec<RunId>> {
+        match self {
+            Self::Daemon(client) => {
+                let body = json!({
+                    "runbook": request.runbook,
+                    "target": request.target,
+                    "mode": request.mode,
+                    "alert": request.alert,
+                    "input": request.input,
+                    "request": request.request,
+                });
+                Ok(client.post::<Started>("/api/v1/rounds", &body).await?.runs)
+            }
+            Self::House(house) => Ok(house.engine.request(request).await?.runs),
+            Self::Files(_) => unreachable!("a desk to read starts nothing"),
+        }
+    }
+
+    pub async fn cancel(&mut self, run: RunId) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                client.post::<Value>(&format!("/api/v1/runs/{run}/cancel"), &Value::Null).await?;
+                Ok(())
+            }
+            _ => anyhow::bail!("no daemon serves this home, so no run is under way"),
+        }
+    }
+}
+
+async fn read(store: &Store, run: RunId, after: u64) -> Result<Story> {
+    let unknown = || format!("there is no run {run}; `evenkeel runs list` shows what there is");
+    let mut events = store.events(run).await?.with_context(unknown)?;
+    let summary = store.run(run).await?.with_context(unknown)?;
+    events.retain(|event| event.seq > after);
+    Ok(Story { summary, events })
+}
+
+/// Waits for news of a run of this process.
+async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
+    let mut news = house.store.appended();
+    loop {
+        let story = read(&house.store, run, after).await?;
+        if !story.events.is_empty() || story.summary.finished_at.is_some() {
+            return Ok(story);
+        }
+        // Lagging behind is news too; the sender lives as long as the store.
+        let _ = news.recv().await;
+    }
+}
+
+fn query(filter: &RunFilter) -> String {
+    let text = |value: &dyn std::fmt::Display| encode(&value.to_string());
+    let pairs = [
+        ("runbook", filter.runbook.as_ref().map(|name| text(name))),
+        ("target", filter.target.as_ref().map(|name| text(name))),
+        ("customer", filter.customer.as_ref().map(|name| text(name))),
+        ("verdict", filter.verdict.map(|verdict| text(&verdict))),
+        ("round", filter.round.map(|round| text(&round))),
+        ("before", filter.before.map(|run| text(&run))),
+        ("limit", Some(text(&filter.limit))),
+    ];
+    let pairs = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    pairs.collect::<Vec<_>>().join("&")
+}
+
+/// Percent-encodes all but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
+fn encode(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
