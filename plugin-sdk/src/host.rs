@@ -138,7 +138,7 @@ impl Host {
     }
 
     /// Waits.
-    pub fn sleep(&self, duration: std::time::Duration) {
-        self.backend.sleep(duration);
+    pub fn sleep(&self, duration: impl Into<std::time::Duration>) {
+        self.backend.sleep(duration.into());
     }
 }
