@@ -118,7 +118,13 @@ pub fn remedy(attribute: &TokenStream, item: TokenStream) -> syn::Result<TokenSt
             }
         },
     );
-    Ok(quote!(#implementation #exported))
+    Ok(quote! {
+        #implementation
+        // Counts as a use, on every target.
+        const _: fn(&#params, &::evenkeel_sdk::Host) -> ::evenkeel_sdk::Result<::std::vec::Vec<::evenkeel_sdk::Action>> =
+            <#params as ::evenkeel_sdk::Remedy>::plan;
+        #exported
+    })
 }
 
 fn no_arguments(attribute: &TokenStream) -> syn::Result<()> {
