@@ -1,5 +1,7 @@
 //! A home that has been checked: what the daemon serves.
 
+pub mod lock;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -6,7 +6,9 @@ use semver::Version;
 use serde_json::Value;
 
 use super::{Kind, Manifest};
+use crate::authored::{self, Reader};
 use crate::grant::Capability;
+use crate::problem::{File, Problem};
 
 /// What the author of a plugin writes; `evenkeel plugin build` adds the kinds and their schemas.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +22,19 @@ pub struct Source {
 }
 
 impl Source {
+    /// Reads `plugin.toml`; all that is wrong with it at once.
+    pub fn parse(text: &str) -> Result<Self, Vec<Problem>> {
+        let reader = Reader::new(File {
+            path: "plugin.toml",
+            text,
+        });
+        let source = authored::plugin::read(&reader);
+        match (source, reader.into_problems()) {
+            (Some(source), problems) if problems.is_empty() => Ok(source),
+            (_, problems) => Err(problems),
+        }
+    }
+
     /// The manifest of a component that exports these kinds, with the schema of each.
     pub fn manifest(self, kinds: BTreeMap<Kind, Value>) -> Manifest {
         Manifest {
@@ -30,6 +45,56 @@ impl Source {
             capabilities: self.capabilities,
             optional: self.optional,
             kinds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_source_and_its_kinds_are_a_manifest() {
+        let text = r#"
+            name = "cache-clean"
+            version = "1.0.0"
+            summary = "Removes old files of a cache"
+            license = "Apache-2.0"
+            [capabilities]
+            files = ["read", "remove"]
+            [optional]
+            files = ["remove"]
+        "#;
+        let kinds = BTreeMap::from([(Kind::Remedy, serde_json::json!({ "type": "object" }))]);
+        let manifest = Source::parse(text).unwrap().manifest(kinds);
+        let json = serde_json::to_vec(&manifest).unwrap();
+        assert_eq!(Manifest::parse(&json).unwrap(), manifest);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let text =
+            "name = \"Bad Name\"\nversion = \"1\"\nsumary = \"x\"\n[capabilities]\nfile = []\nhttp = [\"get\"]\n";
+        let problems = Source::parse(text).unwrap_err();
+        let mut codes = problems.iter().map(|problem| problem.code).collect::<Vec<_>>();
+        codes.sort_unstable();
+        let wanted = [
+            "bad-name",
+            "bad-value",
+            "missing-key",
+            "unknown-capability",
+            "unknown-key",
+            "unknown-verb",
+        ];
+        assert_eq!(codes, wanted);
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in any::<String>()) {
+            let _ = Source::parse(&text);
         }
     }
 }

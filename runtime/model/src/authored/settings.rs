@@ -1,0 +1,151 @@
+//! `evenkeel.toml`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::role::{self, Role};
+use super::value::{Count, Size, Span};
+use super::{At, Reader, Table};
+use crate::access::path_fault;
+use crate::home::{SandboxLimits, Settings, Source};
+
+/// `listen` if nothing is said.
+const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7654);
+/// Alertmanager's default.
+const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
+const RUNS: u32 = 16;
+
+pub(crate) struct AuthoredSettings {
+    pub settings: Settings,
+    pub roles: Vec<Role>,
+    /// Customers that sources name.
+    pub customers: Vec<At<String>>,
+}
+
+/// None: the file is no TOML.
+pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
+    let document = reader.document()?;
+    let root = reader.root(&document);
+    let listen = root.table("server").map(|server| read_listen(&server));
+    let resolve_timeout = root.table("alerts").and_then(|alerts| {
+        let timeout = alerts.optional::<Span>("resolve_timeout");
+        alerts.finish();
+        timeout
+    });
+    let runs = root.table("engine").and_then(|engine| {
+        let runs = engine.optional::<Count>("runs");
+        engine.finish();
+        runs
+    });
+    let mut customers = Vec::new();
+    let sources = root.named("source").into_iter();
+    let sources = sources
+        .filter_map(|(name, table)| read_source(&name, &table, &mut customers))
+        .collect::<Vec<_>>();
+    let listen = listen.flatten();
+    if let Some(open) = &listen {
+        refuse_open(&root, open, sources.is_empty() && !root.has("source"));
+    }
+    let sandbox = root
+        .table("sandbox")
+        .map(|sandbox| read_sandbox(&sandbox))
+        .unwrap_or_default();
+    let roles = root
+        .named("role")
+        .into_iter()
+        .map(|(name, table)| role::read(name, &table))
+        .collect();
+    root.finish();
+    Some(AuthoredSettings {
+        settings: Settings {
+            listen: listen.map_or(LISTEN, At::into_inner),
+            sources,
+            resolve_timeout: resolve_timeout.map_or(RESOLVE_TIMEOUT, |timeout| timeout.into_inner().0),
+            sandbox,
+            runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
+        },
+        roles,
+        customers,
+    })
+}
+
+fn read_listen(server: &Table<'_, '_>) -> Option<At<SocketAddr>> {
+    let listen = server.optional::<String>("listen");
+    server.finish();
+    let listen = listen?;
+    match listen.get_ref().parse() {
+        Ok(address) => Some(At::new(listen.span(), address)),
+        Err(_) => {
+            let problem = server.problem("bad-value", listen.span(), "`listen` is no address with a port");
+            server.say(problem.label("write it like `127.0.0.1:7654` or `[::1]:7654`"));
+            None
+        }
+    }
+}
+
+/// Whoever reaches a `listen` without a source may push alerts.
+fn refuse_open(root: &Table<'_, '_>, listen: &At<SocketAddr>, without_source: bool) {
+    if without_source && !listen.get_ref().ip().is_loopback() {
+        let message = "anybody who reaches `listen` could push alerts";
+        let problem = root
+            .problem("open-listen", listen.span(), message)
+            .label("not a loopback address");
+        root.say(problem.help("add a `[source.NAME]` with a `token_file`, or listen on 127.0.0.1"));
+    }
+}
+
+fn read_source(name: &At<String>, table: &Table<'_, '_>, customers: &mut Vec<At<String>>) -> Option<Source> {
+    table.check_name("source", name);
+    let token_file = table.required::<String>("token_file");
+    let customer = table.optional::<String>("customer");
+    table.finish();
+    customers.extend(customer.clone());
+    let token_file = token_file?;
+    table.check_value(&token_file, path_fault(token_file.get_ref()));
+    Some(Source {
+        name: name.get_ref().clone(),
+        token_file: PathBuf::from(token_file.into_inner()),
+        customer: customer.map(|customer| customer.get_ref().as_str().into()),
+    })
+}
+
+fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
+    let default = SandboxLimits::default();
+    let count = |key, otherwise: usize| {
+        let count = table.optional::<Count>(key);
+        count.map_or(otherwise, |count| whole(count.into_inner().0))
+    };
+    let size = |key, otherwise: usize| {
+        let size = table.optional::<Size>(key);
+        size.map_or(otherwise, |size| {
+            usize::try_from(size.into_inner().0).unwrap_or(usize::MAX)
+        })
+    };
+    let limits = SandboxLimits {
+        concurrency: count("concurrency", default.concurrency),
+        memory_bytes: size("memory", default.memory_bytes),
+        cpu: table
+            .optional::<Span>("cpu")
+            .map_or(default.cpu, |cpu| cpu.into_inner().0),
+        calls: table
+            .optional::<Count>("calls")
+            .map_or(default.calls, |calls| calls.into_inner().0),
+        log_lines: count("log_lines", whole64(default.log_lines)) as u64,
+        log_bytes: size("log_bytes", whole64(default.log_bytes)) as u64,
+        answer_bytes: size("answer_bytes", default.answer_bytes),
+        journal_bytes: size("journal_bytes", default.journal_bytes),
+        findings: count("findings", default.findings),
+        actions: count("actions", default.actions),
+    };
+    table.finish();
+    limits
+}
+
+fn whole(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}
+
+fn whole64(count: u64) -> usize {
+    usize::try_from(count).unwrap_or(usize::MAX)
+}

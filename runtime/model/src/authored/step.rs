@@ -1,0 +1,183 @@
+//! `[[step]]`: which plugin, with which parameters, and what it may use.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::json::Json;
+use super::reader::with_verbs;
+use super::role::RISKS;
+use super::value::{Span, Strings, Value as _};
+use super::{At, Table};
+use crate::action::Risk;
+use crate::grant::{Capability, Grant, GrantError};
+use crate::name::is_name;
+use crate::plugin::{Kind, Uses, UsesError};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+pub(crate) struct Step {
+    /// The header.
+    pub place: Range<usize>,
+    pub id: Option<At<String>>,
+    pub uses: Option<At<Uses>>,
+    pub with: Json,
+    pub when: Option<At<String>>,
+    pub grants: Vec<At<Grant>>,
+    /// The key; none: nothing is granted.
+    pub grant: Option<Range<usize>>,
+    pub ask_from: Option<Risk>,
+    pub ask: Option<String>,
+    pub expires: Option<Duration>,
+    pub timeout: Duration,
+}
+
+impl Step {
+    /// As messages name it.
+    pub fn name(&self) -> &str {
+        self.id.as_ref().map_or("?", |id| id.get_ref().as_str())
+    }
+}
+
+pub(crate) fn read(table: &Table<'_, '_>) -> Step {
+    let id = table.required::<String>("id");
+    if let Some(id) = &id {
+        table.check_name("step", id);
+    }
+    let uses = table
+        .required::<String>("uses")
+        .and_then(|uses| read_uses(table, &uses));
+    let with = read_with(table);
+    let grants = read_grants(table);
+    let when = table.optional::<String>("when");
+    let step = Step {
+        place: table.span.clone(),
+        id,
+        uses,
+        with,
+        when,
+        grants,
+        grant: table.key_span("grant"),
+        ask_from: read_ask_from(table),
+        ask: table.optional::<String>("ask").map(At::into_inner),
+        expires: table.optional::<Span>("expires").map(|expires| expires.into_inner().0),
+        timeout: table
+            .optional::<Span>("timeout")
+            .map_or(TIMEOUT, |timeout| timeout.into_inner().0),
+    };
+    table.finish();
+    step
+}
+
+fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {
+    match Uses::parse(text.get_ref()) {
+        Ok(uses) => Some(At::new(text.span(), uses)),
+        Err(error) => {
+            let problem = table.problem("bad-uses", text.span(), format!("`{}` names no plugin", text.get_ref()));
+            let problem = problem.label(error.to_string());
+            table.say(match &error {
+                UsesError::Kind(word) => problem.suggest(word, Kind::ALL.map(Kind::as_str)),
+                UsesError::Requirement(..) => {
+                    problem.help("a requirement is written as in Cargo: `1`, `1.2`, `>=1.2, <3`")
+                }
+                _ => problem,
+            });
+            None
+        }
+    }
+}
+
+fn read_with(table: &Table<'_, '_>) -> Json {
+    match table.value("with") {
+        Some(with) if with.get_ref().is_table() => Json::read(table, with),
+        Some(other) => {
+            table.wrong_type("with", other, "a table");
+            Json::absent(other.span())
+        }
+        None => Json::absent(table.span.clone()),
+    }
+}
+
+fn read_ask_from(table: &Table<'_, '_>) -> Option<Risk> {
+    let mut choices = vec![("never", None)];
+    choices.extend(RISKS.iter().map(|(name, risk)| (*name, Some(*risk))));
+    table
+        .choice("ask_from", &choices)
+        .map_or(Some(Risk::Medium), At::into_inner)
+}
+
+fn read_grants(table: &Table<'_, '_>) -> Vec<At<Grant>> {
+    let Some(grant) = table.table("grant") else {
+        return Vec::new();
+    };
+    let mut grants = Vec::new();
+    for (key, value) in grant.entries() {
+        let word = key.get_ref().as_ref();
+        let Some(capability) = Capability::ALL
+            .into_iter()
+            .find(|capability| capability.as_str() == word)
+        else {
+            let problem = grant.problem(
+                "unknown-capability",
+                key.span(),
+                format!("there is no capability `{word}`"),
+            );
+            let all = Capability::ALL.map(Capability::as_str);
+            grant.say(
+                problem
+                    .suggest(word, all)
+                    .help(format!("there are {}", all.map(|name| format!("`{name}`")).join(", "))),
+            );
+            continue;
+        };
+        if !capability.is_granted() {
+            refuse(&grant, capability, key.span());
+            continue;
+        }
+        match Strings::read(value) {
+            Ok(lines) => grants.extend(lines.iter().filter_map(|line| read_grant(&grant, capability, line))),
+            Err(_) => grant.wrong_type(word, value, "an array of strings"),
+        }
+    }
+    grants
+}
+
+fn refuse(table: &Table<'_, '_>, capability: Capability, key: Range<usize>) {
+    let problem = match capability {
+        Capability::State => table
+            .problem("needless-grant", key, "`state` needs no grant")
+            .help("leave it out: every plugin has its own memory"),
+        _ => table
+            .problem("not-yet", key, format!("`{capability}` arrives with a later version"))
+            .label("not in this version"),
+    };
+    table.say(problem);
+}
+
+fn read_grant(table: &Table<'_, '_>, capability: Capability, line: &At<String>) -> Option<At<Grant>> {
+    let text = line.get_ref();
+    let problem = match Grant::parse(capability, text) {
+        Ok(grant) => return Some(At::new(line.span(), grant)),
+        Err(GrantError::Template) => table
+            .problem("template-in-grant", line.span(), "a grant holds no template")
+            .label("it is read as it stands")
+            .help("no alert's text may decide what a plugin is allowed to do"),
+        Err(GrantError::Verb(verb)) => {
+            let message = format!("`{capability}` has no verb `{verb}`");
+            with_verbs(table.problem("unknown-verb", line.span(), message), capability, &verb)
+        }
+        Err(GrantError::Form) => table
+            .problem("bad-grant", line.span(), format!("`{text}` is no grant"))
+            .label(GrantError::Form.to_string())
+            .help(form_help(text)),
+    };
+    table.say(problem);
+    None
+}
+
+fn form_help(text: &str) -> String {
+    let name = text.rsplit([' ', '/']).next().unwrap_or_default();
+    match is_name(name) {
+        true => "the verb and the name are parted by one space".to_owned(),
+        false => format!("`{name}` can't name a thing of a role"),
+    }
+}

@@ -1,0 +1,192 @@
+//! From the texts of a home to a home that can be served, or to everything that is wrong with it.
+
+mod assets;
+mod grants;
+mod parameters;
+pub(crate) mod plugins;
+mod roles;
+mod runbook;
+mod templates;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::authored::runbook::AuthoredRunbook;
+use crate::authored::{self, At, Reader};
+use crate::home::lock::{self, Lock};
+use crate::home::{Home, Settings};
+use crate::name::RunbookName;
+use crate::plugin::Installed;
+use crate::problem::{File, Level, Problem};
+use crate::runbook::Runbook;
+
+use self::assets::Assets;
+use self::plugins::Plugins;
+use self::roles::Roles;
+
+/// The texts of a home.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// Absolute.
+    pub dir: PathBuf,
+    /// `evenkeel.toml`, without which there is no home.
+    pub evenkeel: Option<String>,
+    /// `assets.toml`; none: the asset `local` alone.
+    pub assets: Option<String>,
+    /// Each with its path relative to the home.
+    pub runbooks: Vec<(String, String)>,
+    /// `evenkeel.lock`; needed once a runbook uses a plugin.
+    pub lock: Option<String>,
+}
+
+/// A home without errors.
+#[derive(Clone, Debug)]
+pub struct Checked {
+    pub home: Home,
+    /// What is odd and harmless.
+    pub warnings: Vec<Problem>,
+}
+
+/// Everything that is wrong, in the order of files and places, or the home. With errors, the
+/// warnings are among them.
+pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let scope = Scope::read(sources, installed, &mut problems);
+    let mut runbooks = Vec::new();
+    for (path, text) in &sources.runbooks {
+        let reader = Reader::new(File { path, text });
+        let runbook = authored::runbook::read(&reader);
+        let checked = runbook
+            .as_ref()
+            .and_then(|runbook| runbook::check(&reader, runbook, &scope));
+        problems.extend(reader.into_problems());
+        runbooks.push((File { path, text }, runbook, checked));
+    }
+    refuse_namesakes(&runbooks, &mut problems);
+    scope.plugins.finish(sources.lock.as_deref(), &mut problems);
+
+    problems.sort_by(|a, b| (&a.file, place(a), a.code).cmp(&(&b.file, place(b), b.code)));
+    if problems.iter().any(|problem| problem.level == Level::Error) {
+        return Err(problems);
+    }
+    let runbooks = runbooks.into_iter().filter_map(|(_, _, checked)| checked);
+    Ok(Checked {
+        home: scope.home(&sources.dir, runbooks, installed),
+        warnings: problems,
+    })
+}
+
+fn place(problem: &Problem) -> usize {
+    problem.span.as_ref().map_or(0, |span| span.start)
+}
+
+/// What runbooks are checked against.
+pub(crate) struct Scope<'s> {
+    settings: Option<Settings>,
+    pub roles: Roles<'s>,
+    pub assets: Assets,
+    pub plugins: Plugins<'s>,
+}
+
+impl<'s> Scope<'s> {
+    fn read(sources: &'s Sources, installed: &'s [Installed], problems: &mut Vec<Problem>) -> Self {
+        let settings_file = File {
+            path: "evenkeel.toml",
+            text: sources.evenkeel.as_deref().unwrap_or_default(),
+        };
+        if sources.evenkeel.is_none() {
+            let problem =
+                settings_file.problem_as_a_whole("missing-file", "there is no `evenkeel.toml`: this is no home");
+            problems.push(problem.help("`evenkeel init` makes one"));
+        }
+        let assets_file = File {
+            path: "assets.toml",
+            text: sources.assets.as_deref().unwrap_or_default(),
+        };
+        let settings_reader = Reader::new(settings_file);
+        let assets_reader = Reader::new(assets_file);
+        let settings = authored::settings::read(&settings_reader);
+        let authored_assets = authored::assets::read(&assets_reader);
+
+        let (settings, roles, customers) = match settings {
+            Some(settings) => (Some(settings.settings), Some(settings.roles), settings.customers),
+            None => (None, None, Vec::new()),
+        };
+        let known_roles = sources.evenkeel.is_some().then_some(roles).flatten();
+        let roles = Roles::new(settings_file, known_roles);
+        let assets = assets::check(&assets_reader, authored_assets, &roles);
+        assets.check_customers(&settings_reader, &customers);
+        roles.check(&settings_reader, &assets);
+        problems.extend(settings_reader.into_problems());
+        problems.extend(assets_reader.into_problems());
+        let plugins = Plugins::new(installed, sources.lock.as_deref().map(Lock::parse), problems);
+        Self {
+            settings,
+            roles,
+            assets,
+            plugins,
+        }
+    }
+
+    fn home(self, dir: &std::path::Path, runbooks: impl Iterator<Item = Runbook>, installed: &[Installed]) -> Home {
+        Home {
+            dir: dir.to_owned(),
+            settings: self.settings.expect("without `evenkeel.toml` there was a problem"),
+            roles: self.roles.checked(),
+            customers: self.assets.customers,
+            assets: self.assets.assets,
+            runbooks: runbooks
+                .map(|runbook| (runbook.name.clone(), Arc::new(runbook)))
+                .collect(),
+            plugins: installed.to_vec(),
+        }
+    }
+}
+
+type Read<'s> = (File<'s>, Option<AuthoredRunbook>, Option<Runbook>);
+
+fn refuse_namesakes(runbooks: &[Read<'_>], problems: &mut Vec<Problem>) {
+    let mut first = BTreeMap::<RunbookName, (File<'_>, usize)>::new();
+    let mut named = runbooks
+        .iter()
+        .filter_map(|(file, runbook, _)| Some((*file, runbook.as_ref()?.name.as_ref()?)))
+        .collect::<Vec<_>>();
+    named.sort_by_key(|(file, _)| file.path);
+    for (file, name) in named {
+        let known = RunbookName::from(name.get_ref().as_str());
+        if let Some((other, start)) = first.get(&known) {
+            problems.push(duplicate(file, name, "runbooks", *other, *start));
+        } else {
+            first.insert(known, (file, name.span().start));
+        }
+    }
+}
+
+/// Two things of one name; the place is the second's.
+fn duplicate(file: File<'_>, name: &At<String>, what: &str, other: File<'_>, start: usize) -> Problem {
+    let (line, column) = other.place(start);
+    let problem = file.problem(
+        "duplicate-name",
+        name.span(),
+        format!("`{}` names two {what}", name.get_ref()),
+    );
+    problem.label(format!("the first is at {}:{line}:{column}", other.path))
+}
+
+/// The first of each name is kept, the others are said.
+fn refuse_duplicates<'n>(reader: &Reader<'_>, what: &str, names: impl Iterator<Item = &'n At<String>>) {
+    let mut first = BTreeMap::<&str, usize>::new();
+    for name in names {
+        if let Some(start) = first.get(name.get_ref().as_str()) {
+            reader.say(duplicate(reader.file, name, what, reader.file, *start));
+        } else {
+            first.insert(name.get_ref(), name.span().start);
+        }
+    }
+}
+
+/// Where `evenkeel.lock` is spoken of as a whole.
+fn lock_file(text: &str) -> File<'_> {
+    File { path: lock::FILE, text }
+}

@@ -1,0 +1,112 @@
+//! Roles, and whether they have a meaning on every asset that has them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::assets::Assets;
+use super::templates;
+use crate::asset::Asset;
+use crate::authored::role::{Role, Text};
+use crate::authored::{At, Reader, inside};
+use crate::name::RoleName;
+use crate::problem::File;
+use crate::role;
+use crate::template::{self, Kind};
+
+pub(crate) struct Roles<'s> {
+    /// `evenkeel.toml`.
+    pub file: File<'s>,
+    /// None: they could not be read, and nothing can be said about who has which.
+    roles: Option<Vec<Role>>,
+}
+
+impl<'s> Roles<'s> {
+    pub fn new(file: File<'s>, roles: Option<Vec<Role>>) -> Self {
+        Self { file, roles }
+    }
+
+    pub fn are_known(&self) -> bool {
+        self.roles.is_some()
+    }
+
+    pub fn get(&self, name: &str) -> Option<&Role> {
+        self.all().find(|role| role.name.get_ref() == name)
+    }
+
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.all().map(|role| role.name.get_ref().as_str())
+    }
+
+    pub fn checked(&self) -> BTreeMap<RoleName, Arc<role::Role>> {
+        let named = |role: &Role| (RoleName::from(role.name.get_ref().as_str()), Arc::new(role.checked()));
+        self.all().map(named).collect()
+    }
+
+    /// Each string of each role, by itself and filled for each asset that has the role.
+    pub fn check(&self, reader: &Reader<'_>, assets: &Assets) {
+        for role in self.all() {
+            let name = RoleName::from(role.name.get_ref().as_str());
+            let holders = assets
+                .assets
+                .values()
+                .filter(|asset| asset.role.as_ref() == Some(&name));
+            let holders = holders.map(AsRef::as_ref).collect::<Vec<_>>();
+            for text in role.things.iter().flat_map(|thing| &thing.texts) {
+                if template::is_template(text.text.get_ref()) && is_meaningful(reader, &text.text) {
+                    fill(reader, text, &holders, assets);
+                }
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Role> {
+        self.roles.iter().flatten()
+    }
+}
+
+/// Whether it can be filled at all.
+fn is_meaningful(reader: &Reader<'_>, text: &At<String>) -> bool {
+    let sound = RefCell::new(true);
+    templates::check(reader, text, Kind::Template, |path| {
+        let refusal = templates::role_variable(path);
+        if refusal.is_some() {
+            sound.replace(false);
+        }
+        refusal
+    }) && sound.into_inner()
+}
+
+/// One problem a text, for the first asset that it has no meaning on.
+fn fill(reader: &Reader<'_>, text: &Text, holders: &[&Asset], assets: &Assets) {
+    let mut faults = BTreeMap::<String, Vec<&Asset>>::new();
+    for asset in holders {
+        let Some(customer) = assets.customers.get(&asset.customer) else {
+            continue;
+        };
+        let context = template::role_context(asset, customer);
+        let filled = template::render_text(text.text.get_ref(), &context);
+        let fault = match filled {
+            Ok(filled) => (text.fault)(&filled).err(),
+            Err(error) => Some(error.to_string()),
+        };
+        if let Some(fault) = fault {
+            faults.entry(fault).or_default().push(asset);
+        }
+    }
+    for (fault, assets) in faults {
+        let names = assets.iter().map(|asset| asset.id.as_str()).collect::<BTreeSet<_>>();
+        let first = names.first().copied().unwrap_or_default();
+        let message = match names.len() {
+            1 => format!("this has no meaning on asset `{first}`"),
+            more => format!("this has no meaning on asset `{first}` and {} more", more - 1),
+        };
+        let span = inside(reader.file, &text.text, 0..text.text.get_ref().len());
+        let problem = reader.file.problem("no-meaning", span, message);
+        reader.say(
+            problem
+                .label(fault)
+                .help("give each asset of the role what the template names, in assets.toml"),
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! A runbook against the rest of the home.
+
+use std::collections::BTreeSet;
+
+use super::assets::LOCAL;
+use super::plugins::Found;
+use super::templates::{self, Variables};
+use super::{Scope, grants, parameters, refuse_duplicates};
+use crate::action::hex;
+use crate::asset::Asset;
+use crate::authored::runbook::{AuthoredRunbook, Healed};
+use crate::authored::step::Step as AuthoredStep;
+use crate::authored::{At, Reader};
+use crate::name::AssetId;
+use crate::plugin::Kind;
+use crate::problem::closest;
+use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
+use crate::template;
+
+use sha2::{Digest as _, Sha256};
+
+/// The runbook, if nothing kept it from being put together; problems are said either way.
+pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Scope<'_>) -> Option<Runbook> {
+    let targets = targets(reader, authored, scope);
+    check_names(reader, authored);
+    refuse_same_triggers(reader, &authored.on);
+    let mut used_inputs = BTreeSet::new();
+    let mut steps = Vec::new();
+    let mut kinds = Vec::new();
+    for (n, step) in authored.steps.iter().enumerate() {
+        check_templates(reader, authored, n, &mut used_inputs);
+        let found = scope.plugins.find(reader, step);
+        if let Some(found) = found {
+            match scope.plugins.schema(found) {
+                Some(schema) => parameters::check(reader, step, found, &schema),
+                None => refuse_schema(reader, step),
+            }
+        }
+        grants::check(reader, step, found, &targets, scope);
+        kinds.push(found.map(|found| found.kind));
+        steps.extend(found.and_then(|found| checked_step(step, found)));
+    }
+    check_inputs(reader, authored, &used_inputs);
+    let healed = authored.healed.as_ref();
+    if let Some(healed) = healed {
+        check_healed(reader, healed, &authored.steps, &kinds);
+    }
+    Some(Runbook {
+        name: authored.name.as_ref()?.get_ref().as_str().into(),
+        file: reader.file.path.to_owned(),
+        text: reader.file.text.to_owned(),
+        hash: hex(&Sha256::digest(reader.file.text)),
+        summary: authored.summary.as_ref()?.get_ref().clone(),
+        owner: authored.owner.clone(),
+        on: authored.on.iter().map(|on| on.get_ref().clone()).collect(),
+        targets: Targets {
+            select: authored.targets.select.clone().flatten().map(At::into_inner),
+            batch: authored.targets.batch,
+            per_customer: authored.targets.per_customer,
+            stop_after: authored.targets.stop_after,
+        },
+        limits: authored.limits.clone(),
+        inputs: checked_inputs(authored),
+        steps,
+        healed: healed.map(|healed| runbook::Healed {
+            rerun: healed.rerun.get_ref().as_str().into(),
+            within: healed.within,
+            otherwise: healed.otherwise,
+        }),
+    })
+}
+
+fn checked_inputs(authored: &AuthoredRunbook) -> Vec<Input> {
+    let inputs = authored.inputs.iter().map(|input| Input {
+        name: input.name.get_ref().clone(),
+        summary: input.summary.clone(),
+        kind: input.kind,
+        default: input.default.clone(),
+    });
+    inputs.collect()
+}
+
+fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
+    Some(Step {
+        id: step.id.as_ref()?.get_ref().as_str().into(),
+        plugin: found.pinned(),
+        when: step.when.as_ref().map(|when| when.get_ref().clone()),
+        with: step.with.value.clone(),
+        grant: step.grants.iter().map(|grant| grant.get_ref().clone()).collect(),
+        ask_from: step.ask_from,
+        ask: step.ask.clone(),
+        expires: step.expires,
+        timeout: step.timeout,
+    })
+}
+
+fn check_names(reader: &Reader<'_>, authored: &AuthoredRunbook) {
+    refuse_duplicates(
+        reader,
+        "steps",
+        authored.steps.iter().filter_map(|step| step.id.as_ref()),
+    );
+    refuse_duplicates(reader, "inputs", authored.inputs.iter().map(|input| &input.name));
+    for (name, key) in [(&authored.summary, "summary")] {
+        if let Some(empty) = name.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
+            let problem = reader
+                .file
+                .problem("bad-value", empty.span(), format!("`{key}` is empty"));
+            reader.say(problem.label("say in a sentence what the runbook is for"));
+        }
+    }
+}
+
+/// The assets that the runbook may run on; none, if that can't be known.
+fn targets<'s>(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &'s Scope<'_>) -> Vec<&'s Asset> {
+    let all = scope.assets.assets.values().map(AsRef::as_ref);
+    if !scope.assets.are_known || !scope.roles.are_known() {
+        return Vec::new();
+    }
+    match &authored.targets.select {
+        None => {
+            let local = AssetId::from(LOCAL);
+            all.filter(|asset| asset.id == local).collect()
+        }
+        Some(None) => Vec::new(),
+        Some(Some(select)) => {
+            let selected = all
+                .clone()
+                .filter(|asset| select.get_ref().matches(&asset.selectable()));
+            let selected = selected.collect::<Vec<_>>();
+            if selected.is_empty() {
+                refuse_empty(reader, select, &all.collect::<Vec<_>>());
+            }
+            selected
+        }
+    }
+}
+
+fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
+    let problem = reader
+        .file
+        .problem("no-target", select.span(), "`select` matches no asset");
+    let meant = select.get_ref().matchers.iter().find_map(|matcher| {
+        let MatchOp::Equal(wanted) = &matcher.op else {
+            return None;
+        };
+        let values = assets
+            .iter()
+            .filter_map(|asset| asset.selectable().remove(&matcher.label))
+            .collect::<Vec<_>>();
+        let near = closest(wanted, values.iter().map(String::as_str)).filter(|near| near != wanted)?;
+        Some(format!("did you mean `{}=\"{near}\"`?", matcher.label))
+    });
+    let problem = match meant {
+        Some(meant) => problem.label(meant),
+        None => problem,
+    };
+    reader.say(problem.help("it sees the labels of assets.toml, and `asset`, `customer` and `role`"));
+}
+
+/// A tick, or an alert, starts a runbook once.
+fn refuse_same_triggers(reader: &Reader<'_>, triggers: &[At<On>]) {
+    let mut seen = BTreeSet::new();
+    for on in triggers {
+        let key = match on.get_ref() {
+            On::Alert { name, matching, .. } => format!("alert {name} {}", matching.text),
+            On::Cron { schedule, .. } => format!("cron {} {}", schedule.expression, schedule.zone),
+        };
+        if !seen.insert(key) {
+            let problem = reader
+                .file
+                .problem("duplicate-trigger", on.span(), "two `[[on]]` are the same");
+            reader.say(problem.label("it starts the runbook once"));
+        }
+    }
+}
+
+fn check_templates<'r>(
+    reader: &Reader<'_>,
+    authored: &'r AuthoredRunbook,
+    at: usize,
+    used_inputs: &mut BTreeSet<String>,
+) {
+    let step = &authored.steps[at];
+    let names = authored
+        .steps
+        .iter()
+        .map(|step| step.id.as_ref().map_or("", |id| id.get_ref().as_str()));
+    let variables: Variables<'r> = Variables {
+        inputs: authored
+            .inputs
+            .iter()
+            .map(|input| input.name.get_ref().as_str())
+            .collect(),
+        steps: names.collect(),
+        at,
+    };
+    let mut texts = step.with.strings();
+    texts.retain(|text| template::is_template(text.get_ref()));
+    let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
+    let when = step.when.clone().map(|when| (when, template::Kind::Expression));
+    for (text, kind) in texts.chain(when) {
+        templates::check(reader, &text, kind, |path| variables.judge(path));
+        let paths = template::variables(text.get_ref(), kind).unwrap_or_default();
+        used_inputs.extend(
+            paths
+                .into_iter()
+                .filter(|path| path.names[0] == "input")
+                .map(|mut path| {
+                    // `input` as a whole may be any of them.
+                    path.names.truncate(2);
+                    path.names.pop().unwrap_or_default()
+                }),
+        );
+    }
+}
+
+/// Nobody gives values when a schedule or an alert starts a runbook.
+fn check_inputs(reader: &Reader<'_>, authored: &AuthoredRunbook, used: &BTreeSet<String>) {
+    for input in &authored.inputs {
+        let name = input.name.get_ref();
+        if input.default.is_none() && !authored.on.is_empty() {
+            let message = format!("input `{name}` has no default");
+            let problem = reader.file.problem("no-default", input.name.span(), message);
+            let problem = problem.label("who would give it when an `[[on]]` starts the runbook?");
+            reader.say(problem.help("add a `default`"));
+        }
+        if !used.contains(name) && !used.contains("input") {
+            let message = format!("nothing uses input `{name}`");
+            reader.say(
+                reader
+                    .file
+                    .problem("unused-input", input.name.span(), message)
+                    .warning(),
+            );
+        }
+    }
+}
+
+fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], kinds: &[Option<Kind>]) {
+    let wanted = healed.rerun.get_ref();
+    let found = steps.iter().zip(kinds).find(|(step, _)| step.name() == wanted);
+    let checks = || {
+        steps
+            .iter()
+            .zip(kinds)
+            .filter(|(_, kind)| **kind == Some(Kind::Check))
+            .map(|(step, _)| step.name())
+    };
+    let problem = match found {
+        Some((_, None | Some(Kind::Check))) => return,
+        Some((_, Some(kind))) => {
+            let message = format!("`rerun` names a {kind}, which would change something");
+            reader
+                .file
+                .problem("not-a-check", healed.rerun.span(), message)
+                .label("it takes a check")
+        }
+        None => {
+            let problem = reader.file.problem(
+                "unknown-step",
+                healed.rerun.span(),
+                format!("there is no step `{wanted}`"),
+            );
+            problem.suggest(wanted, checks())
+        }
+    };
+    let names = checks().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    reader.say(match names.as_slice() {
+        [] => problem.help("the runbook has no step that is a check"),
+        names => problem.help(format!("the checks are {}", names.join(", "))),
+    });
+}
+
+fn refuse_schema(reader: &Reader<'_>, step: &AuthoredStep) {
+    let place = step.uses.as_ref().map_or(step.place.clone(), At::span);
+    let problem = reader.file.problem(
+        "bad-schema",
+        place,
+        "the plugin's own schema of its parameters can't be used",
+    );
+    reader.say(problem.help("install another version of the plugin"));
+}
