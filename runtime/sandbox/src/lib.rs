@@ -1,0 +1,49 @@
+//! Runs plugins: WebAssembly components that can do nothing but what they are granted.
+//!
+//! [`Sandbox`] implements the engine's [`Plugins`](evenkeel_engine::port::Plugins):
+//!
+//! ```no_run
+//! # use std::{path::Path, sync::Arc};
+//! # use evenkeel_model::home::SandboxLimits;
+//! # use evenkeel_sandbox::{Local, Sandbox, scan};
+//! # fn start(home: &Path) -> Result<Sandbox, evenkeel_sandbox::StartError> {
+//! let limits = SandboxLimits::default();
+//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, Arc::new(Local::new(home)))?;
+//! sandbox.install(&scan(home).installed);
+//! # Ok(sandbox)
+//! # }
+//! ```
+//!
+//! The way of a call: an invocation gets a fresh instance ([`Sandbox`]); each capability call of
+//! it is counted, checked against the two keys and the action, journaled before it is made if it
+//! changes something, made through the [`Reach`](evenkeel_engine::port::reach::Reach), and
+//! journaled with its answer.
+//!
+//! *Invariant:* a plugin gets an error or is ended, never a third thing; and nothing that it does
+//! ends or delays another one.
+
+mod allowance;
+mod bindings;
+mod cache;
+mod call;
+mod capability;
+mod catalog;
+mod code;
+mod component;
+mod describe;
+mod engine;
+mod halt;
+mod invoke;
+mod lift;
+mod limiter;
+mod loaded;
+mod log;
+mod reach;
+mod sandbox;
+mod state;
+mod wasi;
+
+pub use catalog::{Scan, scan};
+pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
+pub use reach::local::Local;
+pub use sandbox::{Sandbox, StartError};

@@ -1,0 +1,172 @@
+//! The way of every capability call: count, two keys, phase, intent, act, answer.
+
+use std::time::Instant;
+
+use evenkeel_engine::port::Work;
+use evenkeel_model::call::{Answer, Call};
+use serde_json::Value;
+
+use crate::allowance::Use;
+use crate::capability::{CapabilityError, Json};
+use crate::halt::{Halt, size};
+use crate::state::State;
+
+/// A call that may be made.
+pub struct Ticket {
+    n: u32,
+    pub call: Call,
+    intended: bool,
+    started: Instant,
+}
+
+impl State {
+    /// Counts the call and decides whether it may be made. `granted` is what the two keys say,
+    /// `uses` what the action must cover if it is an effect. The inner error is the reason of a
+    /// denial, which is journaled by then.
+    pub async fn admit<P>(
+        &mut self,
+        call: Call,
+        uses: &[Use<'_>],
+        granted: Result<P, String>,
+    ) -> wasmtime::Result<Result<(P, Ticket), String>> {
+        let ticket = self.count(call)?;
+        let allowed = granted.and_then(|permit| self.phase(&ticket.call, uses).map(|()| permit));
+        match allowed {
+            Ok(permit) => Ok(Ok((permit, ticket))),
+            Err(reason) => {
+                self.record(&ticket, &Answer::Denied(reason.clone())).await?;
+                Ok(Err(reason))
+            }
+        }
+    }
+
+    /// Returns when an effect's intent is on disk. Nothing to do for what changes nothing.
+    pub async fn intend(&mut self, ticket: &mut Ticket) -> wasmtime::Result<()> {
+        if !ticket.call.effect {
+            return Ok(());
+        }
+        self.charge(weight(&ticket.call.request))?;
+        self.calls.intend(ticket.n, &ticket.call).await.map_err(Halt::from)?;
+        ticket.intended = true;
+        self.signals.effect_begins();
+        Ok(())
+    }
+
+    /// Journals the answer and hands it on.
+    pub async fn finish<T: Json, E: CapabilityError>(
+        &mut self,
+        ticket: Ticket,
+        answer: Result<T, E>,
+    ) -> wasmtime::Result<Result<T, E>> {
+        let recorded = match &answer {
+            Ok(value) => Answer::Ok(value.json()),
+            Err(error) => match error.reason() {
+                Some(reason) => Answer::Denied(reason.to_owned()),
+                None => Answer::Err {
+                    error: error.json(),
+                    message: error.to_string(),
+                },
+            },
+        };
+        self.record(&ticket, &recorded).await?;
+        Ok(answer)
+    }
+
+    fn count(&mut self, call: Call) -> Result<Ticket, Halt> {
+        if self.signals.is_stopping() {
+            return Err(Halt::cancelled());
+        }
+        let limit = self.invocation.limits.calls;
+        if self.made >= limit {
+            return Err(Halt::limit(
+                format!("it made more than {limit} capability calls"),
+                "calls",
+            ));
+        }
+        let n = self.made;
+        self.made += 1;
+        Ok(Ticket {
+            n,
+            call,
+            intended: false,
+            started: Instant::now(),
+        })
+    }
+
+    /// An effect is made only as the approved action declares it.
+    fn phase(&mut self, call: &Call, uses: &[Use<'_>]) -> Result<(), String> {
+        if !call.effect {
+            return Ok(());
+        }
+        let (action, effects) = match &self.invocation.work {
+            Work::Check => return Err(changes(call, "a check")),
+            Work::Plan => return Err(changes(call, "a plan")),
+            Work::Apply(action) => (action, "effects"),
+            Work::Rollback(action, _) => (action, "undo_effects"),
+        };
+        let allowance = self.allowance.as_mut().ok_or_else(|| changes(call, "this call"))?;
+        allowance
+            .take(uses)
+            .map_err(|refused| format!("{refused} among the {effects} of the action `{}`", action.id))
+    }
+
+    async fn record(&mut self, ticket: &Ticket, answer: &Answer) -> wasmtime::Result<()> {
+        let took = ticket.started.elapsed();
+        self.waited(took);
+        if ticket.intended {
+            self.signals.effect_ends();
+        }
+        let call = (!ticket.intended).then_some(&ticket.call);
+        let bytes = call.map_or(0, |call| weight(&call.request)) + answer_weight(answer);
+        // An effect that was made is recorded even if that is more than there is room for.
+        let charged = self.charge(bytes);
+        if ticket.intended || charged.is_ok() {
+            self.calls
+                .answered(ticket.n, call, answer, took)
+                .await
+                .map_err(Halt::from)?;
+        }
+        Ok(charged?)
+    }
+
+    fn charge(&mut self, bytes: usize) -> Result<(), Halt> {
+        let limit = self.invocation.limits.journal_bytes;
+        self.journaled = self.journaled.saturating_add(bytes);
+        if self.journaled > limit {
+            let what = format!("what its calls carried is more than {}", size(limit));
+            return Err(Halt::limit(what, "journal_bytes"));
+        }
+        Ok(())
+    }
+}
+
+fn changes(call: &Call, phase: &str) -> String {
+    format!(
+        "`{}.{}` of `{}` changes something, and {phase} never does",
+        call.capability, call.operation, call.subject
+    )
+}
+
+fn answer_weight(answer: &Answer) -> usize {
+    match answer {
+        Answer::Ok(value) => weight(value),
+        Answer::Err { error, message } => weight(error) + message.len(),
+        Answer::Denied(reason) => reason.len(),
+    }
+}
+
+/// About what it takes as JSON.
+fn weight(value: &Value) -> usize {
+    match value {
+        Value::Null | Value::Bool(_) => 5,
+        Value::Number(_) => 12,
+        Value::String(text) => text.len() + 3,
+        Value::Array(items) => 2 + items.iter().map(|item| 1 + weight(item)).sum::<usize>(),
+        Value::Object(fields) => {
+            2 + fields
+                .iter()
+                .map(|(name, value)| name.len() + 4 + weight(value))
+                .sum::<usize>()
+        }
+    }
+}

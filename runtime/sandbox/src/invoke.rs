@@ -1,0 +1,220 @@
+//! One invocation: a fresh instance, one call of one export, and the end of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_engine::port::Work;
+use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::plugin::{Kind, Pinned};
+use tokio::sync::watch;
+use wasmtime::component::{Instance, ResourceTableError};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
+use wasmtime_wasi::I32Exit;
+
+use crate::engine::WASM_STACK;
+use crate::halt::{Halt, size};
+use crate::lift::{self, Answer};
+use crate::loaded::Loaded;
+use crate::state::{HANDLES, Signals, State};
+
+/// What a plugin and the host pass to each other in one call, as it takes space in memory.
+const CROSSING: usize = 8 << 20;
+/// A cancelled plugin may clean up for so long.
+const GRACE: Duration = Duration::from_secs(5);
+/// Between tries to find room in the pool for an instance with many memories.
+const ROOM: Duration = Duration::from_millis(5);
+
+/// Never fails otherwise than by its outcome, and never panics.
+pub async fn run(loaded: &Loaded, state: State) -> Outcome {
+    let mut store = store(loaded, state);
+    let watch = Watch::over(&store);
+    let called = watch.until_it_ends(call(loaded, &mut store)).await;
+    let state = store.data();
+    state.log.close();
+    match called {
+        Ok(answer) => lift::outcome(answer, &state.invocation.limits),
+        Err(error) => stopped(&error, state).into(),
+    }
+}
+
+/// The schema of a kind's parameters, as the component itself says it.
+pub async fn params_schema(loaded: &Loaded, kind: Kind, state: State) -> Result<Option<String>, Halt> {
+    let mut store = store(loaded, state);
+    let watch = Watch::over(&store);
+    let called = watch.until_it_ends(async {
+        let Some(describe) = &loaded.describe else {
+            return Ok(None);
+        };
+        let instance = instantiate(loaded, &mut store).await?;
+        let describe = describe.load(&mut store, &instance)?;
+        describe.call_params_schema(&mut store, &kind.to_string()).await
+    });
+    let called = called.await;
+    called.map_err(|error| stopped(&error, store.data()))
+}
+
+/// What ends an invocation from outside.
+struct Watch {
+    timeout: Duration,
+    cancelled: watch::Receiver<bool>,
+    signals: Arc<Signals>,
+}
+
+impl Watch {
+    fn over(store: &Store<State>) -> Self {
+        let state = store.data();
+        Self {
+            timeout: state.invocation.timeout,
+            cancelled: state.invocation.cancelled.clone(),
+            signals: Arc::clone(&state.signals),
+        }
+    }
+
+    async fn until_it_ends<T>(self, work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
+        let Self {
+            timeout,
+            cancelled,
+            signals,
+        } = self;
+        let work = async {
+            tokio::select! {
+                biased;
+                done = work => done,
+                () = given_up(cancelled, &signals) => Err(Halt::cancelled().into()),
+            }
+        };
+        tokio::time::timeout(timeout, work)
+            .await
+            .unwrap_or_else(|_| Err(Halt::deadline(timeout).into()))
+    }
+}
+
+fn store(loaded: &Loaded, state: State) -> Store<State> {
+    let crossing = CROSSING.max(state.invocation.limits.answer_bytes.saturating_mul(2));
+    let mut store = Store::new(loaded.pre.engine(), state);
+    store.limiter(|state| &mut state.limiter);
+    store.set_hostcall_fuel(crossing);
+    store.set_max_component_handles(HANDLES);
+    // Before anything of the component runs: it may have a start function.
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| store.data_mut().tick());
+    store
+}
+
+async fn call(loaded: &Loaded, store: &mut Store<State>) -> wasmtime::Result<Answer> {
+    let params = store.data().invocation.params.to_string();
+    let work = store.data().invocation.work.clone();
+    let plugin = &store.data().invocation.plugin;
+    let missing = match &work {
+        Work::Check if loaded.check.is_none() => Some(no_kind(plugin, Kind::Check)),
+        Work::Plan | Work::Apply(_) | Work::Rollback(..) if loaded.remedy.is_none() => {
+            Some(no_kind(plugin, Kind::Remedy))
+        }
+        _ => None,
+    };
+    if let Some(halt) = missing {
+        return Err(halt.into());
+    }
+    let instance = instantiate(loaded, store).await?;
+    match (work, &loaded.check, &loaded.remedy) {
+        (Work::Check, Some(check), _) => {
+            let check = check.load(&mut *store, &instance)?;
+            Ok(Answer::Findings(check.call_run(store, &params).await?))
+        }
+        (Work::Plan, _, Some(remedy)) => {
+            let remedy = remedy.load(&mut *store, &instance)?;
+            Ok(Answer::Plan(remedy.call_plan(store, &params).await?))
+        }
+        (Work::Apply(action), _, Some(remedy)) => {
+            let remedy = remedy.load(&mut *store, &instance)?;
+            let action = lift::lower_action(&action);
+            Ok(Answer::Applied(remedy.call_apply(store, &params, &action).await?))
+        }
+        (Work::Rollback(action, done), _, Some(remedy)) => {
+            let remedy = remedy.load(&mut *store, &instance)?;
+            let (action, done) = (lift::lower_action(&action), done.as_ref().map(lift::lower_applied));
+            Ok(Answer::RolledBack(
+                remedy.call_rollback(store, &params, &action, done.as_ref()).await?,
+            ))
+        }
+        (Work::Check, None, _) | (_, _, None) => Err(Halt::new(Stop::Load, "the kind is not exported").into()),
+    }
+}
+
+fn no_kind(plugin: &Pinned, kind: Kind) -> Halt {
+    Halt::new(Stop::Load, format!("`{plugin}` exports no `{kind}`"))
+}
+
+/// Instances that take more than their share of the pool may have to wait for others to end.
+async fn instantiate(loaded: &Loaded, store: &mut Store<State>) -> wasmtime::Result<Instance> {
+    loop {
+        match loaded.pre.instantiate_async(&mut *store).await {
+            Err(error) if error.is::<PoolConcurrencyLimitError>() => tokio::time::sleep(ROOM).await,
+            instantiated => return instantiated,
+        }
+    }
+}
+
+/// Returns when a cancelled run had its time. An effect that is under way is not torn.
+async fn given_up(mut cancelled: watch::Receiver<bool>, signals: &Signals) {
+    if cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
+        // Nobody is left who could cancel it.
+        std::future::pending::<()>().await;
+    }
+    tokio::time::sleep(GRACE).await;
+    signals.stop();
+    signals.no_effect().await;
+}
+
+/// What ended it, in words for the operator.
+fn stopped(error: &wasmtime::Error, state: &State) -> Halt {
+    if let Some(halt) = error.downcast_ref::<Halt>() {
+        return halt.clone();
+    }
+    if state.limiter.refused() {
+        return Halt::memory(state.invocation.limits.memory_bytes);
+    }
+    if let Some(halt) = crossed(error) {
+        return halt;
+    }
+    if let Some(exit) = error.downcast_ref::<I32Exit>() {
+        return Halt::new(Stop::Trap, format!("it ended itself with exit code {}", exit.0));
+    }
+    match error.downcast_ref::<Trap>() {
+        Some(Trap::StackOverflow) => Halt::new(
+            Stop::Trap,
+            format!("it recursed until its stack of {} was full", size(WASM_STACK)),
+        ),
+        Some(trap) => {
+            let words = state
+                .log
+                .panic()
+                .map_or_else(|| format!("it trapped: {trap}"), |said| format!("it {said}"));
+            Halt::new(Stop::Trap, words)
+        }
+        None => Halt::new(Stop::Trap, format!("it was stopped: {}", error.root_cause())),
+    }
+}
+
+/// Limits that wasmtime keeps, and names in words of its own.
+fn crossed(error: &wasmtime::Error) -> Option<Halt> {
+    let words = error.root_cause().to_string();
+    let handles = matches!(
+        error.downcast_ref::<ResourceTableError>(),
+        Some(ResourceTableError::Full)
+    ) || words.contains("resource table has no free keys")
+        || words.contains("handle");
+    if words.contains("allocated for hostcalls") {
+        let message = format!(
+            "it passed or answered more than {} in one call, which no setting raises",
+            size(CROSSING)
+        );
+        return Some(Halt::new(Stop::Limit, message));
+    }
+    handles.then(|| {
+        Halt::new(
+            Stop::Limit,
+            format!("it held more than {HANDLES} handles at once, which no setting raises"),
+        )
+    })
+}

@@ -1,0 +1,243 @@
+//! What a plugin says: log lines, stdout and stderr, within bounds.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use evenkeel_engine::port::Calls;
+use evenkeel_model::call::Level;
+use hyper::body::Bytes;
+use tokio::io::AsyncWrite;
+use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
+use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
+
+/// Longer lines are cut.
+const LINE: usize = 4 << 10;
+/// Of stderr, to find the words of a panic in.
+const TAIL: usize = 8 << 10;
+
+/// Where everything goes. What is too much is counted, not kept.
+pub struct Log {
+    calls: Arc<dyn Calls>,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    lines: u64,
+    bytes: u64,
+    dropped: u64,
+    /// The last line of each stream, until it ends.
+    stdout: Line,
+    stderr: Line,
+    tail: Vec<u8>,
+}
+
+impl Log {
+    /// Keeps at most so many lines and bytes.
+    pub fn new(calls: Arc<dyn Calls>, lines: u64, bytes: u64) -> Self {
+        let inner = Inner {
+            lines,
+            bytes,
+            dropped: 0,
+            stdout: Line::default(),
+            stderr: Line::default(),
+            tail: Vec::new(),
+        };
+        Self {
+            calls,
+            inner: Mutex::new(inner),
+        }
+    }
+
+    pub fn write(&self, level: Level, message: &str, fields: Vec<(String, String)>) {
+        let message = cut(message);
+        let size = message.len()
+            + fields
+                .iter()
+                .map(|(name, value)| name.len() + value.len())
+                .sum::<usize>();
+        if self.inner().take(size) {
+            self.calls.log(level, message, fields);
+        }
+    }
+
+    /// Ends lines that were not ended, and says how many were dropped.
+    pub fn close(&self) {
+        let (stdout, stderr, dropped) = {
+            let mut inner = self.inner();
+            (
+                inner.stdout.end(),
+                inner.stderr.end(),
+                std::mem::take(&mut inner.dropped),
+            )
+        };
+        self.line(Stream::Stdout, stdout);
+        self.line(Stream::Stderr, stderr);
+        let dropped = dropped + std::mem::take(&mut self.inner().dropped);
+        if dropped > 0 {
+            self.calls.logs_dropped(dropped);
+        }
+    }
+
+    /// What a Rust plugin said last when it panicked, without the hint that follows it.
+    pub fn panic(&self) -> Option<String> {
+        let inner = self.inner();
+        let tail = String::from_utf8_lossy(&inner.tail);
+        let at = tail.rfind("panicked at ")?;
+        let lines: Vec<&str> = tail[at..]
+            .lines()
+            .take_while(|line| !line.starts_with("note: "))
+            .collect();
+        Some(cut(lines.join("\n").trim()))
+    }
+
+    fn print(&self, stream: Stream, bytes: &[u8]) {
+        let lines = self.inner().print(stream, bytes);
+        for line in lines {
+            self.line(stream, Some(line));
+        }
+    }
+
+    fn line(&self, stream: Stream, line: Option<String>) {
+        let Some(line) = line.filter(|line| !line.is_empty()) else {
+            return;
+        };
+        let level = match stream {
+            Stream::Stdout => Level::Info,
+            Stream::Stderr => Level::Warn,
+        };
+        self.write(level, &line, Vec::new());
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn take(&mut self, bytes: usize) -> bool {
+        let bytes = bytes as u64;
+        if self.lines == 0 || self.bytes < bytes {
+            self.dropped += 1;
+            return false;
+        }
+        self.lines -= 1;
+        self.bytes -= bytes;
+        true
+    }
+
+    fn print(&mut self, stream: Stream, bytes: &[u8]) -> Vec<String> {
+        if stream == Stream::Stderr {
+            self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
+            let over = self.tail.len().saturating_sub(TAIL);
+            self.tail.drain(..over);
+        }
+        let line = match stream {
+            Stream::Stdout => &mut self.stdout,
+            Stream::Stderr => &mut self.stderr,
+        };
+        let mut lines = Vec::new();
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            line.push(part.strip_suffix(b"\n").unwrap_or(part));
+            if part.ends_with(b"\n") {
+                lines.extend(line.end());
+            }
+        }
+        lines
+    }
+}
+
+/// A line that is not over yet; of a long one, only the beginning.
+#[derive(Default)]
+struct Line {
+    bytes: Vec<u8>,
+    over: usize,
+}
+
+impl Line {
+    fn push(&mut self, part: &[u8]) {
+        let fits = part.len().min(LINE.saturating_sub(self.bytes.len()));
+        self.bytes.extend_from_slice(&part[..fits]);
+        self.over += part.len() - fits;
+    }
+
+    fn end(&mut self) -> Option<String> {
+        let bytes = std::mem::take(&mut self.bytes);
+        let over = std::mem::take(&mut self.over);
+        let text = String::from_utf8_lossy(&bytes);
+        let text = text.strip_suffix('\r').unwrap_or(&text);
+        match (bytes.is_empty(), over) {
+            (true, _) => None,
+            (false, 0) => Some(text.to_owned()),
+            (false, over) => Some(format!("{text}… ({over} bytes more)")),
+        }
+    }
+}
+
+fn cut(text: &str) -> String {
+    if text.len() <= LINE + 64 {
+        return text.to_owned();
+    }
+    let end = (0..=LINE).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    format!("{}… ({} bytes more)", &text[..end], text.len() - end)
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    Stdout,
+    Stderr,
+}
+
+/// A stream of WASI that never blocks, never fails and never grows.
+#[derive(Clone)]
+pub struct Printed {
+    pub log: Arc<Log>,
+    pub stream: Stream,
+}
+
+impl IsTerminal for Printed {
+    fn is_terminal(&self) -> bool {
+        false
+    }
+}
+
+impl StdoutStream for Printed {
+    fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
+        Box::new(self.clone())
+    }
+    fn p2_stream(&self) -> Box<dyn OutputStream> {
+        Box::new(self.clone())
+    }
+}
+
+impl OutputStream for Printed {
+    fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
+        self.log.print(self.stream, &bytes);
+        Ok(())
+    }
+    fn flush(&mut self) -> StreamResult<()> {
+        Ok(())
+    }
+    fn check_write(&mut self) -> StreamResult<usize> {
+        Ok(64 << 10)
+    }
+}
+
+#[async_trait::async_trait]
+impl Pollable for Printed {
+    async fn ready(&mut self) {}
+}
+
+impl AsyncWrite for Printed {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.log.print(self.stream, bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,92 @@
+//! The machine that evenkeel runs on.
+
+mod exec;
+mod files;
+mod http;
+mod tls;
+mod tree;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use evenkeel_engine::port::reach::{
+    Capacity, Command, ExecError, FilesError, HttpError, Identity, Output, Page, Reach, Removed, Request, Response,
+    Walk,
+};
+use evenkeel_model::name::AssetId;
+use evenkeel_model::role::{Origin, Root};
+
+/// Acts on this machine, whichever local asset it is about.
+pub struct Local {
+    /// Relative paths in roles are relative to it.
+    home: PathBuf,
+    tls: tls::Configs,
+}
+
+impl Local {
+    pub fn new(home: impl Into<PathBuf>) -> Self {
+        Self {
+            home: home.into(),
+            tls: tls::Configs::default(),
+        }
+    }
+
+    /// File systems block; they do it on threads of their own.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        root: &Root,
+        work: impl FnOnce(&Path) -> Result<T, FilesError> + Send + 'static,
+    ) -> Result<T, FilesError> {
+        let path = self.home.join(&root.path);
+        let work = tokio::task::spawn_blocking(move || work(&path));
+        work.await
+            .unwrap_or_else(|error| Err(FilesError::Io(error.to_string())))
+    }
+}
+
+#[async_trait]
+impl Reach for Local {
+    async fn space(&self, _: &AssetId, root: &Root) -> Result<Capacity, FilesError> {
+        self.on_disk(root, files::space).await
+    }
+
+    async fn walk(&self, _: &AssetId, root: &Root, walk: Walk) -> Result<Page, FilesError> {
+        self.on_disk(root, move |root| tree::walk(root, &walk)).await
+    }
+
+    async fn read(&self, _: &AssetId, root: &Root, path: &str, offset: u64, limit: u32) -> Result<Vec<u8>, FilesError> {
+        let path = path.to_owned();
+        self.on_disk(root, move |root| files::read(root, &path, offset, limit))
+            .await
+    }
+
+    async fn write(&self, _: &AssetId, root: &Root, path: &str, content: Vec<u8>) -> Result<(), FilesError> {
+        let path = path.to_owned();
+        self.on_disk(root, move |root| files::write(root, &path, &content))
+            .await
+    }
+
+    async fn identify(&self, _: &AssetId, root: &Root, paths: &[String]) -> Result<Vec<Option<Identity>>, FilesError> {
+        let paths = paths.to_vec();
+        self.on_disk(root, move |root| files::identify(root, &paths)).await
+    }
+
+    async fn remove(&self, _: &AssetId, root: &Root, what: Vec<(String, Identity)>) -> Result<Removed, FilesError> {
+        self.on_disk(root, move |root| files::remove(root, &what)).await
+    }
+
+    async fn run(&self, _: &AssetId, mut command: Command) -> Result<Output, ExecError> {
+        command.cwd = Some(self.home.join(command.cwd.unwrap_or_default()));
+        exec::run(command).await
+    }
+
+    async fn resolve(&self, _: &AssetId, host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError> {
+        http::resolve(host, port).await
+    }
+
+    async fn send(&self, _: &AssetId, origin: &Origin, request: Request) -> Result<Response, HttpError> {
+        let ca = origin.ca.as_ref().map(|file| self.home.join(file));
+        http::send(&self.tls, ca, request).await
+    }
+}

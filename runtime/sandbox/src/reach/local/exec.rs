@@ -1,0 +1,203 @@
+//! Commands on this machine, each in a process group of its own.
+
+use std::io;
+use std::process::Stdio;
+use std::time::Duration;
+
+use evenkeel_engine::port::reach::{Command, ExecError, Output};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::process::{Child, ChildStdin};
+use tokio::time::timeout;
+
+/// What a child finds programs in.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// Between telling a process group to end and making it.
+const GRACE: Duration = Duration::from_secs(2);
+/// A command that is over may have left something running that holds its output open.
+const LINGER: Duration = Duration::from_millis(250);
+/// Output beyond what is kept is read and dropped, but not without end.
+const FLOOD: u64 = 64 << 20;
+
+/// Runs it to its end, or to its timeout. Dropping the future kills the whole process group.
+pub async fn run(command: Command) -> Result<Output, ExecError> {
+    let mut child = spawn(&command)?;
+    let mut group = Group::of(&child);
+    let mut printed = Printed::new(command.keep);
+    let ended = timeout(command.timeout, attend(&mut child, command.stdin, &mut printed)).await;
+    match ended {
+        Ok(Ok(code)) => {
+            group.let_go();
+            Ok(printed.into_output(code))
+        }
+        Ok(Err(error)) => {
+            group.kill();
+            let _ = child.wait().await;
+            Err(error)
+        }
+        Err(_) => {
+            group.end(&mut child).await;
+            Err(ExecError::TimedOut)
+        }
+    }
+}
+
+fn spawn(command: &Command) -> Result<Child, ExecError> {
+    let (program, args) = command
+        .line
+        .split_first()
+        .ok_or_else(|| ExecError::Spawn("it is empty".into()))?;
+    let mut spawned = tokio::process::Command::new(program);
+    spawned.args(args).env_clear().env("PATH", PATH).envs(&command.env);
+    spawned
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    spawned.process_group(0).kill_on_drop(true);
+    if let Some(cwd) = &command.cwd {
+        spawned.current_dir(cwd);
+    }
+    spawned
+        .spawn()
+        .map_err(|error| ExecError::Spawn(format!("`{program}`: {error}")))
+}
+
+/// Feeds it, reads what it prints, and waits for its end.
+async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Result<Option<i32>, ExecError> {
+    let fed = feed(child.stdin.take(), stdin);
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+    let Printed {
+        stdout: kept_stdout,
+        stderr: kept_stderr,
+    } = printed;
+    let drained = async { tokio::try_join!(kept_stdout.drain(stdout), kept_stderr.drain(stderr)) };
+    let drained = async { tokio::join!(fed, drained).1 };
+    tokio::pin!(drained);
+    let status = tokio::select! {
+        biased;
+        drained = &mut drained => {
+            drained?;
+            child.wait().await
+        }
+        status = child.wait() => {
+            if let Ok(drained) = timeout(LINGER, &mut drained).await {
+                drained?;
+            }
+            status
+        }
+    };
+    status
+        .map(|status| status.code())
+        .map_err(|error| ExecError::Spawn(error.to_string()))
+}
+
+/// A command that does not read its input is no failure.
+async fn feed(pipe: Option<ChildStdin>, stdin: Vec<u8>) {
+    if let Some(mut pipe) = pipe {
+        let _ = pipe.write_all(&stdin).await;
+        let _ = pipe.shutdown().await;
+    }
+}
+
+/// What is kept of both streams.
+struct Printed {
+    stdout: Kept,
+    stderr: Kept,
+}
+
+struct Kept {
+    bytes: Vec<u8>,
+    keep: usize,
+    seen: u64,
+}
+
+impl Printed {
+    fn new(keep: usize) -> Self {
+        let kept = || Kept {
+            bytes: Vec::new(),
+            keep,
+            seen: 0,
+        };
+        Self {
+            stdout: kept(),
+            stderr: kept(),
+        }
+    }
+
+    fn into_output(self, code: Option<i32>) -> Output {
+        let truncated = self.stdout.is_truncated() || self.stderr.is_truncated();
+        Output {
+            code,
+            stdout: self.stdout.bytes,
+            stderr: self.stderr.bytes,
+            truncated,
+        }
+    }
+}
+
+impl Kept {
+    fn is_truncated(&self) -> bool {
+        self.seen > self.bytes.len() as u64
+    }
+
+    async fn drain(&mut self, pipe: Option<impl AsyncRead + Unpin>) -> Result<(), ExecError> {
+        let Some(mut pipe) = pipe else { return Ok(()) };
+        let mut buffer = vec![0; 16 << 10];
+        loop {
+            let read = match pipe.read(&mut buffer).await {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Ok(()),
+            };
+            self.seen += read as u64;
+            let room = self.keep - self.bytes.len();
+            self.bytes.extend_from_slice(&buffer[..read.min(room)]);
+            if self.seen > FLOOD {
+                return Err(ExecError::OutputLimit);
+            }
+        }
+    }
+}
+
+/// The process group that a child leads. Killed when dropped, unless it was let go.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Self {
+        let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+        Self(pid.map(Pid::from_raw))
+    }
+
+    /// Told to end, and made to if it does not. What the leader left behind is made to as well.
+    async fn end(&mut self, child: &mut Child) {
+        self.signal(Signal::SIGTERM);
+        let _ = timeout(GRACE, child.wait()).await;
+        self.kill();
+        let _ = child.wait().await;
+    }
+
+    fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+        self.0 = None;
+    }
+
+    /// The command ended by itself. What it started on purpose, a daemon say, goes on.
+    fn let_go(&mut self) {
+        self.0 = None;
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            // It may be gone already.
+            let _ = killpg(group, signal);
+        }
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

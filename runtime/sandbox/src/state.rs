@@ -1,0 +1,193 @@
+//! What the host keeps for one invocation, beside the instance.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use evenkeel_engine::port::reach::Reach;
+use evenkeel_engine::port::{Calls, Invocation, Work};
+use tokio::sync::Notify;
+use wasmtime::UpdateDeadline;
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+
+use crate::allowance::Allowance;
+use crate::engine::TICK;
+use crate::halt::Halt;
+use crate::limiter::Limiter;
+use crate::log::Log;
+use crate::wasi;
+
+/// Handles that an instance may hold at once, to resources of WASI.
+pub const HANDLES: usize = 1_000;
+
+/// The data of a store. Dropped with it when the invocation is over, whatever came of it.
+pub struct State {
+    pub invocation: Invocation,
+    pub calls: Arc<dyn Calls>,
+    pub reach: Arc<dyn Reach>,
+    pub limiter: Limiter,
+    pub log: Arc<Log>,
+    pub signals: Arc<Signals>,
+    /// What may be changed: nothing in a check or a plan.
+    pub allowance: Option<Allowance>,
+    /// Capability calls so far; the number of the next.
+    pub made: u32,
+    /// Calls of `run` and `log` so far.
+    pub asked: u64,
+    /// What the journal took so far, in bytes.
+    pub journaled: usize,
+    pub progressed: u64,
+    started: Instant,
+    cpu: Cpu,
+    wasi: Option<WasiCtx>,
+    table: ResourceTable,
+}
+
+impl State {
+    pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, reach: Arc<dyn Reach>) -> Self {
+        let limits = &invocation.limits;
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(HANDLES);
+        Self {
+            limiter: Limiter::new(limits.memory_bytes),
+            log: Arc::new(Log::new(Arc::clone(&calls), limits.log_lines, limits.log_bytes)),
+            signals: Arc::default(),
+            allowance: match &invocation.work {
+                Work::Check | Work::Plan => None,
+                Work::Apply(action) => Some(Allowance::new(&action.effects)),
+                Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects)),
+            },
+            made: 0,
+            asked: 0,
+            journaled: 0,
+            progressed: 0,
+            started: Instant::now(),
+            cpu: Cpu::new(limits.cpu),
+            wasi: None,
+            table,
+            invocation,
+            calls,
+            reach,
+        }
+    }
+
+    /// What is left before the host stops this invocation.
+    pub fn remaining(&self) -> Duration {
+        self.invocation.timeout.saturating_sub(self.started.elapsed())
+    }
+
+    /// For how long one call may take at most, so that the plugin gets its answer, and a moment
+    /// to do something about it, before it is stopped itself.
+    pub fn patience(&self, wish: Duration, margin: Duration) -> Duration {
+        let remaining = self.remaining();
+        wish.min(remaining.saturating_sub(margin).max(remaining / 2))
+    }
+
+    pub fn is_cancelled(&self) -> bool {
+        *self.invocation.cancelled.borrow()
+    }
+
+    /// A host call took so long: that was not the plugin's CPU time.
+    pub fn waited(&mut self, took: Duration) {
+        self.cpu.waited = self.cpu.waited.saturating_add(took);
+    }
+
+    /// Every 10 ms while the plugin computes.
+    pub fn tick(&mut self) -> wasmtime::Result<UpdateDeadline> {
+        if self.signals.is_stopping() {
+            return Err(Halt::cancelled().into());
+        }
+        if !self.cpu.spend() {
+            return Err(Halt::cpu(self.invocation.limits.cpu).into());
+        }
+        Ok(UpdateDeadline::YieldCustom(1, Box::pin(tokio::task::yield_now())))
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        // Most plugins never ask for any of it.
+        let ctx = self.wasi.get_or_insert_with(|| wasi::nothing(&self.log));
+        WasiCtxView {
+            ctx,
+            table: &mut self.table,
+        }
+    }
+}
+
+/// CPU time in ticks.
+struct Cpu {
+    left: u64,
+    /// Of the time since the last tick, what host calls took.
+    waited: Duration,
+}
+
+impl Cpu {
+    fn new(budget: Duration) -> Self {
+        let ticks = budget.as_nanos().div_ceil(TICK.as_nanos());
+        Self {
+            left: u64::try_from(ticks).unwrap_or(u64::MAX),
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// Whether there is some left. A tick that a host call brought about is not counted; calls
+    /// are, so that is no way to compute for nothing.
+    fn spend(&mut self) -> bool {
+        if std::mem::take(&mut self.waited) < TICK {
+            self.left = self.left.saturating_sub(1);
+        }
+        self.left > 0
+    }
+}
+
+/// Between the invocation and who watches over it.
+#[derive(Default)]
+pub struct Signals {
+    stopping: AtomicBool,
+    in_effect: AtomicBool,
+    effect_over: Notify,
+}
+
+impl Signals {
+    /// From now on nothing more is called or computed.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    pub fn effect_begins(&self) {
+        self.in_effect.store(true, Ordering::Relaxed);
+    }
+
+    pub fn effect_ends(&self) {
+        self.in_effect.store(false, Ordering::Relaxed);
+        self.effect_over.notify_one();
+    }
+
+    /// Returns when no effect is under way: one that was begun is not torn.
+    pub async fn no_effect(&self) {
+        while self.in_effect.load(Ordering::Relaxed) {
+            self.effect_over.notified().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cpu_time_is_counted_in_ticks_without_host_calls() {
+        let mut cpu = Cpu::new(Duration::from_millis(25));
+        assert!(cpu.spend());
+        cpu.waited = Duration::from_secs(1);
+        assert!(cpu.spend(), "the host was busy, not the plugin");
+        assert!(cpu.spend());
+        assert!(!cpu.spend());
+    }
+}
