@@ -72,6 +72,9 @@ impl Told {
 pub struct Known {
     pub span: Span,
     pub told: Told,
+    /// The latest `startsAt` that was said of this firing. A resolve that ended before is about
+    /// an earlier one, although the merged span may reach back that far.
+    pub latest_start: DateTime<Utc>,
     /// The `startsAt` that its edges carry. The span's may move back when a pair of Prometheus
     /// disagrees by seconds; an occurrence must not.
     pub since: DateTime<Utc>,
@@ -91,14 +94,16 @@ pub struct Merged {
 pub fn merge(known: Option<&Known>, incoming: Span, manner: Manner, now: DateTime<Utc>) -> Merged {
     match known {
         None => begin(incoming, now),
-        Some(known) if is_stale(&known.span, &incoming) => Merged {
+        Some(known) if is_stale(known, &incoming, now) => Merged {
             known: *known,
             lost: None,
             change: None,
             stale: true,
         },
         Some(known) if is_same(&known.span, &incoming, manner) => {
-            go_on(known, join(&known.span, &incoming, manner), now)
+            let latest_start = known.latest_start.max(incoming.starts_at);
+            let known = Known { latest_start, ..*known };
+            go_on(&known, join(&known.span, &incoming, manner), now)
         }
         Some(known) => Merged {
             lost: (known.told == Told::Fired).then_some(*known),
@@ -132,6 +137,7 @@ fn begin(span: Span, now: DateTime<Utc>) -> Merged {
         known: Known {
             span,
             told: if fires { Told::Fired } else { Told::Nothing },
+            latest_start: span.starts_at,
             since: span.starts_at,
         },
         lost: None,
@@ -152,24 +158,32 @@ fn go_on(known: &Known, span: Span, now: DateTime<Utc>) -> Merged {
         known.since
     };
     Merged {
-        known: Known { span, told, since },
+        known: Known {
+            span,
+            told,
+            since,
+            ..*known
+        },
         lost: None,
         change,
         stale: false,
     }
 }
 
-/// It speaks of a time before what is known began.
-fn is_stale(known: &Span, incoming: &Span) -> bool {
-    incoming.starts_at < known.starts_at && incoming.ends_at <= known.starts_at
+/// It speaks of a time before what is known began, or supposed an end that has passed meanwhile.
+fn is_stale(known: &Known, incoming: &Span, now: DateTime<Utc>) -> bool {
+    if !incoming.resolved {
+        return incoming.ends_at <= now || incoming.ends_at <= known.span.starts_at;
+    }
+    incoming.starts_at < known.latest_start && incoming.ends_at <= known.latest_start
 }
 
 fn is_same(known: &Span, incoming: &Span, manner: Manner) -> bool {
     match (known.resolved, incoming.resolved) {
         // The word that the labels don't fire any more ends whatever fires under them.
         (false, true) => true,
-        _ if manner == Manner::Tells => incoming.starts_at <= known.starts_at,
         (true, true) => incoming.starts_at <= known.ends_at,
+        _ if manner == Manner::Tells => incoming.starts_at <= known.starts_at,
         _ => incoming.starts_at == known.starts_at || overlap(known, incoming),
     }
 }
