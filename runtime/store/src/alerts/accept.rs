@@ -77,12 +77,12 @@ fn take(
 fn find(connection: &Connection, incoming: &Incoming) -> rusqlite::Result<Option<Kept>> {
     let identity = &incoming.alert.identity;
     let sql = "SELECT id, starts_at, ends_at, resolved, told, since, heard_at, grade, source, generator_url, \
-               annotations FROM alerts WHERE customer = ?1 AND fingerprint = ?2";
+               annotations, latest_start FROM alerts WHERE customer = ?1 AND fingerprint = ?2";
     let read = |found: &Row<'_>| {
         let same = |column, text: &str| Ok::<_, rusqlite::Error>(found.get_ref(column)?.as_str()? == text);
         Ok(Kept {
             id: found.get(0)?,
-            known: row::known(found)?,
+            known: row::known(found, 11)?,
             same_text: same(7, grade(incoming.alert.grade))?
                 && same(8, &incoming.alert.source)?
                 && same(9, &incoming.alert.generator_url)?
@@ -97,8 +97,8 @@ fn find(connection: &Connection, incoming: &Incoming) -> rusqlite::Result<Option
 
 /// The usual case: it is sent again because it still fires.
 fn update_times(connection: &Connection, id: i64, known: &Known, now: DateTime<Utc>) -> rusqlite::Result<()> {
-    let sql = "UPDATE alerts SET starts_at = ?2, ends_at = ?3, resolved = ?4, told = ?5, since = ?6, heard_at = ?7 \
-               WHERE id = ?1";
+    let sql = "UPDATE alerts SET starts_at = ?2, ends_at = ?3, resolved = ?4, told = ?5, since = ?6, heard_at = ?7, \
+               latest_start = ?8 WHERE id = ?1";
     let arguments = params![
         id,
         micros(known.span.starts_at),
@@ -107,6 +107,7 @@ fn update_times(connection: &Connection, id: i64, known: &Known, now: DateTime<U
         known.told.as_str(),
         micros(known.since),
         micros(now),
+        micros(known.latest_start),
     ];
     connection.prepare_cached(sql)?.execute(arguments).map(drop)
 }
@@ -133,8 +134,8 @@ fn update(
 
 fn insert(connection: &Connection, known: &Known, incoming: &Incoming, now: DateTime<Utc>) -> rusqlite::Result<()> {
     let sql = "INSERT INTO alerts (customer, fingerprint, starts_at, ends_at, resolved, told, since, heard_at, \
-               grade, source, generator_url, annotations, labels) \
-               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+               grade, source, generator_url, annotations, labels, latest_start) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)";
     let alert = &incoming.alert;
     let arguments = params![
         alert.identity.customer.as_str(),
@@ -150,6 +151,7 @@ fn insert(connection: &Connection, known: &Known, incoming: &Incoming, now: Date
         alert.generator_url,
         incoming.annotations,
         incoming.labels,
+        micros(known.latest_start),
     ];
     connection.prepare_cached(sql)?.execute(arguments).map(drop)
 }

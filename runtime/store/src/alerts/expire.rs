@@ -83,7 +83,7 @@ fn silent(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<Vec<(
     );
     let mut statement = connection.prepare_cached(&sql)?;
     let found = statement.query_map([micros(now)], |found| {
-        Ok((found.get(0)?, row::known(found)?, row::alert(found)?))
+        Ok((found.get(0)?, row::known(found, 14)?, row::alert(found)?))
     })?;
     found.collect()
 }

@@ -11,9 +11,10 @@ use crate::rows;
 
 /// In the order that [`alert`] and [`known`] read.
 pub const COLUMNS: &str = "id, starts_at, ends_at, resolved, told, since, heard_at, grade, source, generator_url, \
-     annotations, labels, customer, fingerprint";
+     annotations, labels, customer, fingerprint, latest_start";
 
-pub fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
+/// `latest_start` is the column that holds that; the others are in the order of [`COLUMNS`].
+pub fn known(row: &Row<'_>, latest_start: usize) -> rusqlite::Result<Known> {
     let told = row.get_ref(4)?.as_str()?;
     let told = Told::parse(told)
         .ok_or_else(|| rusqlite::Error::FromSqlConversionFailure(4, Type::Text, format!("`{told}`?").into()))?;
@@ -24,6 +25,7 @@ pub fn known(row: &Row<'_>) -> rusqlite::Result<Known> {
             resolved: row.get(3)?,
         },
         told,
+        latest_start: rows::time(row, latest_start)?,
         since: rows::time(row, 5)?,
     })
 }

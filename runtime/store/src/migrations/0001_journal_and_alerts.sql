@@ -64,6 +64,8 @@ CREATE TABLE alerts (
     resolved INTEGER NOT NULL,
     -- The last edge of this firing that went on: nothing, fired, expired, resolved.
     told TEXT NOT NULL,
+    -- The latest startsAt that was said of this firing.
+    latest_start INTEGER NOT NULL,
     -- The startsAt that its edges carry.
     since INTEGER NOT NULL,
     -- When it was last heard of.

@@ -1,0 +1,93 @@
+CREATE TABLE rounds (
+    id INTEGER PRIMARY KEY,
+    -- JSON; what makes that one occurrence starts one round.
+    occurrence TEXT NOT NULL UNIQUE,
+    runbook TEXT NOT NULL,
+    opened_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY,
+    round INTEGER NOT NULL REFERENCES rounds (id),
+    runbook TEXT NOT NULL,
+    target TEXT,
+    customer TEXT,
+    mode TEXT NOT NULL,
+    state TEXT NOT NULL,
+    verdict TEXT,
+    changed INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    requested_at INTEGER NOT NULL,
+    started_at INTEGER,
+    finished_at INTEGER
+) STRICT;
+
+CREATE INDEX runs_by_round ON runs (round);
+
+CREATE INDEX runs_by_runbook ON runs (runbook, target);
+
+CREATE INDEX runs_by_target ON runs (target) WHERE target IS NOT NULL;
+
+CREATE INDEX runs_by_customer ON runs (customer) WHERE customer IS NOT NULL;
+
+CREATE INDEX runs_by_verdict ON runs (verdict) WHERE verdict IS NOT NULL;
+
+CREATE INDEX runs_unfinished ON runs (id) WHERE state <> 'finished';
+
+CREATE TABLE events (
+    run INTEGER NOT NULL REFERENCES runs (id),
+    seq INTEGER NOT NULL,
+    at INTEGER NOT NULL,
+    -- JSON
+    body TEXT NOT NULL,
+    PRIMARY KEY (run, seq)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE texts (
+    hash TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE ticks (
+    runbook TEXT NOT NULL,
+    schedule TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (runbook, schedule)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY,
+    customer TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    starts_at INTEGER NOT NULL,
+    ends_at INTEGER NOT NULL,
+    resolved INTEGER NOT NULL,
+    -- The last edge of this firing that went on: nothing, fired, expired, resolved.
+    told TEXT NOT NULL,
+    -- The latest startsAt that was said of this firing.
+    latest_start INTEGER NOT NULL,
+    -- The startsAt that its edges carry.
+    since INTEGER NOT NULL,
+    -- When it was last heard of.
+    heard_at INTEGER NOT NULL,
+    grade TEXT NOT NULL,
+    source TEXT NOT NULL,
+    generator_url TEXT NOT NULL,
+    -- JSON
+    labels TEXT NOT NULL,
+    annotations TEXT NOT NULL,
+    UNIQUE (customer, fingerprint)
+) STRICT;
+
+CREATE INDEX alerts_by_end ON alerts (told, ends_at);
+
+CREATE TABLE edges (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- JSON
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE attention (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    at INTEGER NOT NULL
+) STRICT;

@@ -1,0 +1,14 @@
+//! The store as the rooms above it see it: through its ports, on a real file.
+
+#[path = "it/alerts.rs"]
+mod alerts;
+#[path = "it/crash.rs"]
+mod crash;
+#[path = "it/home.rs"]
+mod home;
+#[path = "it/journal.rs"]
+mod journal;
+#[path = "it/opening.rs"]
+mod opening;
+#[path = "it/trouble.rs"]
+mod trouble;
