@@ -8,7 +8,7 @@ pub use crate::bindings::base::evenkeel::cap::files::{Capacity, Entry, FilesErro
 use crate::{CallError, Cause, Class, Error, subject};
 
 /// Entries asked for at once by [`Files::walk`].
-const PAGE: u32 = 1_000;
+const PAGE: u32 = 4_000;
 /// Bytes asked for at once by [`Files::read`].
 const CHUNK: u32 = 1 << 20;
 

@@ -10,8 +10,8 @@ use crate::Error;
 /// Longer patterns are refused, so that matching stays cheap whatever a runbook says.
 const LONGEST: usize = 1024;
 
-/// A pattern over paths: `*` and `?` stay within a name, `**` between slashes stands for any number of directories,
-/// everything else is literal.
+/// A pattern over paths: `?` is one character and `*` any number of them within a name, `**` crosses directories, `**/`
+/// stands for any number of directories and for none, everything else is literal. Effects with `glob:` read the same way.
 ///
 /// `*.lock` names files in the directory itself, `**/*.lock` those at any depth, `keep/**` all below `keep`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,63 +82,69 @@ impl JsonSchema for Glob {
     }
 }
 
-/// Goes through the path once and carries along how many segments of the pattern may be matched by then, so the time is
-/// pattern times path and never more.
+/// A part of a pattern.
+#[derive(Clone, Copy)]
+enum Part {
+    Literal(char),
+    One,
+    Within,
+    Across,
+    /// `**/`: whole directories, or none.
+    Directories,
+}
+
+impl Part {
+    fn may_be_nothing(self) -> bool {
+        matches!(self, Self::Within | Self::Across | Self::Directories)
+    }
+}
+
+fn parts(pattern: &str) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut rest = pattern;
+    while let Some(first) = rest.chars().next() {
+        let (part, bytes) = match first {
+            '*' if rest.starts_with("**/") => (Part::Directories, 3),
+            '*' if rest.starts_with("**") => (Part::Across, 2),
+            '*' => (Part::Within, 1),
+            '?' => (Part::One, 1),
+            other => (Part::Literal(other), other.len_utf8()),
+        };
+        parts.push(part);
+        rest = &rest[bytes..];
+    }
+    parts
+}
+
+/// Goes through the path once and carries along how many parts may be matched by then, so the time is pattern times path
+/// and never more.
 fn matches(pattern: &str, path: &str) -> bool {
-    let pattern: Vec<&str> = pattern.split('/').collect();
-    let mut matched = vec![false; pattern.len() + 1];
-    matched[0] = true;
-    skip_directories(&pattern, &mut matched);
-    for name in path.split('/') {
-        let mut next = vec![false; pattern.len() + 1];
-        for (at, segment) in pattern.iter().enumerate().filter(|(at, _)| matched[*at]) {
-            if *segment == "**" {
-                next[at] = true;
-            } else {
-                next[at + 1] |= name_matches(segment, name);
+    let parts = parts(pattern);
+    let mut matched = vec![false; parts.len() + 1];
+    reach(&parts, &mut matched, 0);
+    for c in path.chars() {
+        let mut next = vec![false; parts.len() + 1];
+        for (at, part) in parts.iter().enumerate().filter(|(at, _)| matched[*at]) {
+            match part {
+                Part::Literal(literal) if *literal == c => reach(&parts, &mut next, at + 1),
+                Part::One if c != '/' => reach(&parts, &mut next, at + 1),
+                Part::Within if c != '/' => reach(&parts, &mut next, at),
+                Part::Across => reach(&parts, &mut next, at),
+                Part::Directories if c == '/' => reach(&parts, &mut next, at),
+                // In the middle of a name, it can't end.
+                Part::Directories => next[at] = true,
+                Part::Literal(_) | Part::One | Part::Within => {}
             }
         }
-        skip_directories(&pattern, &mut next);
         matched = next;
     }
-    matched[pattern.len()]
+    matched[parts.len()]
 }
 
-/// `**` may stand for no directory at all.
-fn skip_directories(pattern: &[&str], matched: &mut [bool]) {
-    for (at, segment) in pattern.iter().enumerate() {
-        if matched[at] && *segment == "**" {
-            matched[at + 1] = true;
-        }
-    }
-}
-
-/// The classic two-pointer match: on a mismatch the last `*` takes one character more.
-fn name_matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || *c == name[n] => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, taken)) => {
-                    star = Some((at, taken + 1));
-                    p = at + 1;
-                    n = taken + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == '*')
+/// So many parts are matched, and those behind them that may be nothing.
+fn reach(parts: &[Part], matched: &mut [bool], count: usize) {
+    let skipped = parts[count..].iter().take_while(|part| part.may_be_nothing()).count();
+    matched[count..=count + skipped].fill(true);
 }
 
 #[cfg(test)]
@@ -155,6 +161,10 @@ mod tests {
             ("**/*.lock", "xa.lock/b", false),
             ("keep/**", "keep/a/b", true),
             ("keep/**", "keeper/a", false),
+            ("cache:**", "cache:a/b", true),
+            ("a**z", "a/b/z", true),
+            ("x/**/y/**/z", "x/y/a/b/z", true),
+            ("x/**/y/**/z", "x/ay/z", false),
             ("a/**/z", "a/z", true),
             ("a/**/z", "a/b/c/z", true),
             ("a/**/z", "a/bz", false),

@@ -40,7 +40,8 @@ pub fn remove(params: &CacheClean, host: &Host, batch: &Batch) -> Result<Applied
         "bytes": removed.bytes,
         "gone": gone,
         "changed": changed,
-        "left": batch.left_files,
+        "left": batch.rest.files,
+        "seen_all": batch.rest.seen_all,
     })))
 }
 

@@ -41,8 +41,29 @@ struct Planned {
 struct Batch {
     after: Option<String>,
     files: Vec<Planned>,
-    left_files: u64,
-    left_bytes: u64,
+    rest: Rest,
+}
+
+/// What is not in the plan, for the next run.
+#[derive(Body, Clone, Copy)]
+struct Rest {
+    files: u64,
+    bytes: u64,
+    /// Whether the whole cache was looked at.
+    seen_all: bool,
+}
+
+impl Rest {
+    const NOTHING: Self = Self {
+        files: 0,
+        bytes: 0,
+        seen_all: true,
+    };
+
+    fn add(&mut self, bytes: u64) {
+        self.files += 1;
+        self.bytes += bytes;
+    }
 }
 
 fn ten_thousand() -> u32 {

@@ -4,36 +4,31 @@ use evenkeel_sdk::files::Size;
 use evenkeel_sdk::{Action, Effect, Result, Risk};
 
 use crate::select::Found;
-use crate::{Batch, CacheClean, Planned};
+use crate::{Batch, CacheClean, Planned, Rest};
 
 /// Files in one action: what a person can still scroll through, and what is lost if it fails midway.
 const FILES: usize = 1_000;
-/// Bytes of JSON in one action, estimated: a plan is journaled whole, action by action.
+/// Bytes of text in one action.
 const ACTION_BYTES: usize = 512 << 10;
-/// Bytes of JSON in all of them: half of the 8 MiB that the host takes from one call.
-const PLAN_BYTES: usize = 4 << 20;
+/// Bytes of text in all of them: the host takes 4 MiB as an answer.
+const PLAN_BYTES: usize = 3 << 20;
+/// Bytes of text a file without its path: the effect's names, and the field names and numbers in the body.
+const FILE_BYTES: usize = 100;
 
 pub fn actions(params: &CacheClean, found: Found) -> Result<Vec<Action>> {
-    let Found {
-        files,
-        mut left_files,
-        mut left_bytes,
-    } = found;
-    let (batches, rest) = batches(params, files);
-    left_files += rest.len() as u64;
-    left_bytes += rest.iter().map(|file| file.bytes).sum::<u64>();
+    let (batches, too_many) = batches(params, found.files);
+    let mut rest = found.rest;
+    too_many.iter().for_each(|file| rest.add(file.bytes));
 
     let count = batches.len();
     let mut after = None;
     let mut actions = Vec::with_capacity(count);
     for (n, files) in (1..).zip(batches) {
         let last = files.last().map(|file| file.path.clone());
-        let (left_files, left_bytes) = if n == count { (left_files, left_bytes) } else { (0, 0) };
         let batch = Batch {
             after: after.take(),
             files,
-            left_files,
-            left_bytes,
+            rest: if n == count { rest } else { Rest::NOTHING },
         };
         actions.push(action(params, n, count, &batch)?);
         after = last;
@@ -49,12 +44,15 @@ fn action(params: &CacheClean, n: usize, count: usize, batch: &Batch) -> Result<
     if count > 1 {
         summary += &format!(" (part {n} of {count})");
     }
-    if batch.left_files > 0 {
+    if batch.rest.files > 0 {
         summary += &format!(
             "; {}, {}, left for the next run",
-            counted(batch.left_files),
-            Size(batch.left_bytes)
+            counted(batch.rest.files),
+            Size(batch.rest.bytes)
         );
+    }
+    if !batch.rest.seen_all {
+        summary += "; a part of the cache was not looked at";
     }
     Action::new(format!("remove-{n}"), summary)
         .risk(Risk::Low)
@@ -94,7 +92,12 @@ fn batches(params: &CacheClean, files: Vec<Planned>) -> (Vec<Vec<Planned>>, Vec<
     (batches, Vec::new())
 }
 
-/// A path stands in the effect and in the body; the rest is names and numbers.
+/// A path stands in the effect as it is, and in the body with its escapes.
 fn cost(params: &CacheClean, file: &Planned) -> usize {
-    2 * file.path.len() + params.root.len() + 200
+    let escaped = file
+        .path
+        .chars()
+        .map(|c| if c.is_control() { 6 } else { 1 + c.len_utf8() })
+        .sum::<usize>();
+    file.path.len() + escaped + params.root.len() + FILE_BYTES
 }

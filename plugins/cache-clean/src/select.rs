@@ -6,18 +6,20 @@ use std::time::Duration;
 use evenkeel_sdk::files::{Entry, Kind};
 use evenkeel_sdk::{Context, Host, Level, Result};
 
-use crate::{CacheClean, Planned};
+use crate::{CacheClean, Planned, Rest};
 
 /// Entries between two looks at the clock.
 const STRIDE: u64 = 1_000;
+/// Bytes of all entries looked at, as the host journals them: it takes 16 MiB from one call, and this leaves room.
+const LOOK_BYTES: usize = 12 << 20;
+/// Bytes of an entry without its path.
+const ENTRY_BYTES: usize = 150;
 
-/// The old files of a cache, in the order of a walk.
+/// The old files of a cache.
 pub struct Found {
-    /// Those to remove: the oldest, as many as may be.
+    /// Those to remove, in the order of a walk: the oldest, as many as may be.
     pub files: Vec<Planned>,
-    /// Old as well, but more than may be removed at once.
-    pub left_files: u64,
-    pub left_bytes: u64,
+    pub rest: Rest,
 }
 
 /// Holds the `at_most` oldest at any time, so that a cache of any size can be looked at.
@@ -26,23 +28,23 @@ pub fn old_files(params: &CacheClean, host: &Host) -> Result<Found> {
     let mut oldest = Oldest {
         at_most: params.at_most as usize,
         heap: BinaryHeap::new(),
-        left_files: 0,
-        left_bytes: 0,
+        rest: Rest::NOTHING,
     };
-    let mut clock = Clock::start(host);
+    let mut budget = Budget::new(host);
     let entries = host.files(&params.root).walk(params.path.as_str());
     for (place, entry) in (0..).zip(entries) {
         let entry = entry.context("looking for old files")?;
-        if entry.kind == Kind::File && entry.modified_ms < oldest_kept_ms && !params.keeps(&entry.path) {
-            oldest.push(place, entry);
-        }
-        if clock.is_late(host, place) {
+        if let Some(why) = budget.spent(host, place, &entry) {
             host.log(
                 Level::Warn,
-                "stopped looking, to leave time for the plan",
-                &[("at", &place.to_string())],
+                "stopped looking for old files",
+                &[("why", why), ("entries", &place.to_string())],
             );
+            oldest.rest.seen_all = false;
             break;
+        }
+        if entry.kind == Kind::File && entry.modified_ms < oldest_kept_ms && !params.keeps(&entry.path) {
+            oldest.push(place, entry);
         }
     }
     Ok(oldest.into_found())
@@ -65,8 +67,7 @@ struct Oldest {
     at_most: usize,
     /// The youngest of them on top.
     heap: BinaryHeap<Candidate>,
-    left_files: u64,
-    left_bytes: u64,
+    rest: Rest,
 }
 
 /// Ordered by age; the place in the walk settles ties, so that the same cache makes the same plan.
@@ -89,8 +90,7 @@ impl Oldest {
         if self.heap.len() > self.at_most
             && let Some(youngest) = self.heap.pop()
         {
-            self.left_files += 1;
-            self.left_bytes += youngest.bytes;
+            self.rest.add(youngest.bytes);
         }
     }
 
@@ -105,27 +105,32 @@ impl Oldest {
                 modified_ms: found.modified_ms,
             })
             .collect();
-        Found {
-            files,
-            left_files: self.left_files,
-            left_bytes: self.left_bytes,
-        }
+        Found { files, rest: self.rest }
     }
 }
 
-/// A cache that takes too long to look through is cleaned as far as it was seen, rather than never.
-struct Clock {
-    stop_at: Duration,
+/// What a look may cost. A cache that is too large for one is cleaned as far as it was seen, rather than never.
+struct Budget {
+    /// Of the call's time, so much is left for the plan.
+    least_time: Duration,
+    bytes: usize,
 }
 
-impl Clock {
-    fn start(host: &Host) -> Self {
+impl Budget {
+    fn new(host: &Host) -> Self {
         Self {
-            stop_at: host.deadline() / 3,
+            least_time: host.deadline() / 3,
+            bytes: LOOK_BYTES,
         }
     }
 
-    fn is_late(&mut self, host: &Host, place: u64) -> bool {
-        (place + 1).is_multiple_of(STRIDE) && host.deadline() < self.stop_at
+    /// Says why to stop.
+    fn spent(&mut self, host: &Host, place: u64, entry: &Entry) -> Option<&'static str> {
+        match self.bytes.checked_sub(entry.path.len() + ENTRY_BYTES) {
+            Some(left) => self.bytes = left,
+            None => return Some("more entries than one call can look at"),
+        }
+        let is_late = place.is_multiple_of(STRIDE) && host.deadline() < self.least_time;
+        is_late.then_some("the time is needed for the plan")
     }
 }
