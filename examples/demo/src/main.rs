@@ -1,17 +1,30 @@
 //! The demonstration of evenkeel: a small service that breaks by itself, and what repairs it.
 
 mod board;
+mod cargo;
+mod daemon;
+mod patience;
+mod process;
+mod rule;
+mod stage;
+mod story;
+mod terminal;
+mod traffic;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-/// Shows evenkeel at work on a small service.
+/// Shows evenkeel at work on a small service, in about a minute.
+///
+/// It exits with 0 only if all of it was observed.
 #[derive(Parser)]
-#[command(name = "demo", version)]
+#[command(name = "demo", version, args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
-    mode: Mode,
+    mode: Option<Mode>,
+    #[command(flatten)]
+    story: story::Options,
 }
 
 #[derive(Subcommand)]
@@ -28,8 +41,14 @@ enum Mode {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    match Arguments::parse().mode {
-        Mode::Board { listen, data } => board::serve(listen, &data).await,
-    }
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let ended = match arguments.mode {
+        Some(Mode::Board { listen, data }) => board::serve(listen, &data).await.map(|()| ExitCode::SUCCESS),
+        None => story::play(&arguments.story).await,
+    };
+    ended.unwrap_or_else(|error| {
+        terminal::complain(&error);
+        ExitCode::FAILURE
+    })
 }
