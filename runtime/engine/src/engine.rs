@@ -6,7 +6,7 @@ use std::time::Duration;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary};
-use tokio::sync::{Notify, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, RwLock, Semaphore, broadcast, watch};
 
 use crate::drive::round::{Crew, Round};
 use crate::live::{Live, Registry, Slots};
@@ -38,6 +38,9 @@ pub struct Engine {
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
     pub(crate) draining: watch::Sender<bool>,
+    /// Held to write by who looks for runs that nobody drives, so that a round that is just being
+    /// opened is not taken for one.
+    pub(crate) opening: RwLock<()>,
     /// Rounds that this process drives.
     rounds: watch::Sender<usize>,
     /// What an invocation that nothing interrupts listens to.
@@ -64,6 +67,7 @@ impl Engine {
             feed: broadcast::Sender::new(FEED_EVENTS),
             edges: Notify::new(),
             draining: watch::Sender::new(false),
+            opening: RwLock::new(()),
             rounds: watch::Sender::new(0),
             never: watch::Sender::new(false),
         })
@@ -179,6 +183,7 @@ impl Engine {
     pub(crate) async fn open(self: &Arc<Self>, start: Start, home: Arc<Home>) -> Result<Opened, JournalError> {
         let now = self.ports.clock.now();
         let Start { runbook, round } = start;
+        let _opening = self.opening.read().await;
         let opened = self.ports.journal.open(round.clone(), now).await?;
         if let Opened::New(id, runs) = &opened {
             let crew = self.muster(*id, runs, &round, now);

@@ -26,6 +26,7 @@ impl Engine {
     /// there is no checked form of the old one to go on with: the run ends as `failed`, or as
     /// `unknown` if it is in doubt, and says so.
     pub async fn resume(self: &Arc<Self>) -> Result<usize, JournalError> {
+        let _no_other = self.opening.write().await;
         let unfinished = self.ports.journal.unfinished().await?;
         let ids: BTreeSet<RoundId> = unfinished.iter().map(|run| run.round).collect();
         let home = self.home();
@@ -40,7 +41,7 @@ impl Engine {
             self.begin(round);
         }
         if resumed > 0 {
-            info!(rounds = resumed, runs = unfinished.len(), "going on with what was left");
+            info!(rounds = resumed, "going on with what was left");
         }
         Ok(resumed)
     }

@@ -338,10 +338,10 @@ impl Run {
     /// are in doubt as a whole, for they can't be entered in the middle.
     pub fn doubt(&self) -> Option<(&Attempt, &Call)> {
         self.effecting().find_map(|attempt| {
-            let unanswered = attempt.intents.values().filter(|intent| !intent.answered);
+            let mut unanswered = attempt.intents.values().filter(|intent| !intent.answered);
             let doubtful = match attempt.ended.as_ref().map(|ended| &ended.outcome) {
-                None => unanswered.last().or_else(|| attempt.intents.values().last()),
-                Some(Outcome::Stopped { .. }) => unanswered.filter(|intent| !intent.call.repeatable).last(),
+                None => unanswered.next_back().or_else(|| attempt.intents.values().last()),
+                Some(Outcome::Stopped { .. }) => unanswered.rfind(|intent| !intent.call.repeatable),
                 Some(_) => None,
             };
             doubtful.map(|intent| (attempt, &intent.call))

@@ -25,6 +25,8 @@ const EDGES: usize = 100;
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After the journal refused something.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
+/// How often runs are looked for that nobody drives.
+const LEFT_EVERY: Duration = Duration::from_secs(60);
 /// Without any schedule, the book is looked into this often.
 const IDLE: TimeDelta = TimeDelta::hours(1);
 
@@ -43,8 +45,26 @@ impl Engine {
         }
         tokio::join!(
             self.follow_alerts(shutdown.clone()),
-            self.keep_schedules(since, shutdown)
+            self.keep_schedules(since, shutdown.clone()),
+            self.take_up_what_was_left(shutdown),
         );
+    }
+
+    /// Runs that were left because the journal could not be written for a while, or because their
+    /// task broke, need not wait for a restart.
+    async fn take_up_what_was_left(self: &Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+        loop {
+            tokio::select! {
+                () = tokio::time::sleep(LEFT_EVERY) => {}
+                () = stopped(&mut shutdown) => return,
+            }
+            if *self.draining.borrow() {
+                return;
+            }
+            if let Err(cause) = self.resume().await {
+                error!(%cause, "what was left can't be read for the moment");
+            }
+        }
     }
 
     // ---- alerts --------------------------------------------------------------------------

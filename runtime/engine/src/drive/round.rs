@@ -72,7 +72,9 @@ impl Round {
             if tasks.is_empty() {
                 break;
             }
-            let cancelled = any_cancelled(self.held());
+            // A drain starts nothing, not even what would only say that it is cancelled.
+            let held = if *draining.borrow() { Vec::new() } else { self.held() };
+            let cancelled = any_cancelled(held);
             tokio::select! {
                 Some(joined) = tasks.join_next() => self.note(engine, joined),
                 () = cancelled => {}
@@ -143,11 +145,28 @@ impl Round {
 
     fn note(&mut self, engine: &Engine, joined: Result<(RunId, Option<Verdict>), tokio::task::JoinError>) {
         let Ok((run, verdict)) = joined else { return };
-        if let Some(verdict) = verdict {
-            info!(run = run.0, round = self.id.0, %verdict, "finished");
+        if let Some(live) = find(&self.crew, run) {
+            self.log(&live);
         }
         self.set(run, verdict.map_or(Progress::Left, Progress::Finished));
         self.let_go(engine, run);
+    }
+
+    fn log(&self, live: &Live) {
+        live.recorder.read(|run| {
+            let (Some(request), Some(finished)) = (&run.request, &run.finished) else {
+                return;
+            };
+            info!(
+                run = live.id.0,
+                round = self.id.0,
+                runbook = %request.runbook,
+                target = request.target.as_ref().map(|target| target.as_str()),
+                verdict = %finished.verdict,
+                why = finished.why,
+                "finished"
+            );
+        });
     }
 
     async fn refuse(&mut self, engine: &Engine, why: &str) {

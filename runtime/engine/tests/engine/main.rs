@@ -1,0 +1,15 @@
+//! The engine as a whole, over a journal in memory, plugins that do as they are told, and a
+//! clock that runs as fast as nobody waits.
+
+#![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
+
+mod alerts;
+mod decide;
+mod gates;
+mod properties;
+mod requests;
+mod resume;
+mod rounds;
+mod schedules;
+mod verdicts;
+mod world;

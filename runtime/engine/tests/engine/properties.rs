@@ -1,0 +1,294 @@
+//! Whatever happens, in whatever order: nothing panics, every run comes to an end, and nothing
+//! is applied that was not planned.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel_engine::decide::{Command, Invoke, Subject, decide, refusal};
+use evenkeel_engine::port::Work;
+use evenkeel_engine::run::Run;
+use evenkeel_engine::trigger;
+use evenkeel_model::action::Risk;
+use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity, Stop};
+use evenkeel_model::name::RoundId;
+use evenkeel_model::run::{Body, Event, Mode, Verdict};
+use evenkeel_model::runbook::{Otherwise, Runbook};
+use proptest::prelude::*;
+
+use crate::world::home::{healed, home, only_when, runbook, step, step_as};
+use crate::world::script::{action, applied, call, failed, found, plan, stopped};
+use crate::world::{noon, person};
+
+/// More decisions than any run of these needs.
+const ENOUGH: usize = 3_000;
+
+fn books() -> Vec<Runbook> {
+    let careful = || only_when(step("fix"), "steps.look.severity == 'critical'");
+    let all = || vec![step("look"), careful(), step("more"), step_as("after", "look")];
+    let hanging = only_when(step_as("after", "look"), "steps.fix.changed");
+    vec![
+        runbook("repair", vec![step("look")]),
+        runbook("repair", all()),
+        runbook("repair", vec![step("fix"), hanging]),
+        healed(runbook("repair", all()), Otherwise::Escalate),
+        healed(runbook("repair", all()), Otherwise::Undo),
+        healed(runbook("repair", vec![step("fix"), step("look")]), Otherwise::Ignore),
+    ]
+}
+
+/// One run, whose world does what a list of numbers says; when the list is at its end, all is well.
+struct Simulation {
+    subject: Subject,
+    choices: std::vec::IntoIter<u8>,
+    run: Run,
+    events: Vec<Event>,
+    now: DateTime<Utc>,
+}
+
+impl Simulation {
+    fn new(book: Runbook, mode: Mode, choices: Vec<u8>) -> Self {
+        let home = Arc::new(home(vec![book.clone()]));
+        let start = trigger::from_person(&person("repair"), &home).unwrap();
+        let mut request = start.round.request(RoundId(1), &start.round.targets[0]);
+        request.mode = mode;
+        let mut simulation = Self {
+            subject: Subject {
+                target: home.assets.get(&"local".into()).cloned(),
+                home,
+                runbook: Arc::new(book),
+            },
+            choices: choices.into_iter(),
+            run: Run::default(),
+            events: Vec::new(),
+            now: noon(),
+        };
+        simulation.append(Body::Requested(Box::new(request)));
+        simulation
+    }
+
+    fn choose(&mut self, of: u8) -> u8 {
+        self.choices.next().unwrap_or(0) % of
+    }
+
+    fn append(&mut self, body: Body) {
+        assert!(self.run.finished.is_none(), "{body:?} after the end");
+        let event = Event {
+            seq: self.events.len() as u64 + 1,
+            at: self.now,
+            body,
+        };
+        self.run.apply(&event);
+        self.events.push(event);
+    }
+
+    fn play(&mut self) {
+        for _ in 0..ENOUGH {
+            if self.choose(12) == 7 && self.run.cancel.is_none() && self.run.finished.is_none() {
+                self.append(Body::CancelRequested { why: "enough".into() });
+            }
+            let commands = decide(&self.run, Ok(&self.subject), self.now);
+            if commands.is_empty() {
+                return;
+            }
+            for command in commands {
+                self.perform(command);
+            }
+        }
+        panic!("it never ends");
+    }
+
+    fn perform(&mut self, command: Command) {
+        match command {
+            Command::Append(bodies) => bodies.into_iter().for_each(|body| self.append(body)),
+            Command::SleepUntil(at) => {
+                assert!(at > self.now);
+                self.now = at;
+            }
+            Command::AskGates => match self.choose(5) {
+                3 => self.append(Body::Waiting {
+                    gate: "cooldown".into(),
+                    why: "not yet".into(),
+                    until: None,
+                }),
+                4 => refusal("cooldown", "no", None)
+                    .into_iter()
+                    .for_each(|body| self.append(body)),
+                _ => self.append(Body::Started),
+            },
+            Command::Invoke(invoke) => self.invoke(*invoke),
+        }
+    }
+
+    fn invoke(&mut self, invoke: Invoke) {
+        self.check_invoke(&invoke);
+        let key = invoke.key.clone();
+        self.append(Body::Invoked {
+            key: key.clone(),
+            plugin: invoke.plugin,
+            params: invoke.params,
+        });
+        self.now += TimeDelta::seconds(1);
+        let mut open = false;
+        if matches!(key.phase, Phase::Apply | Phase::Rollback) {
+            for n in 0..u32::from(self.choose(3)) {
+                open = self.effect(&key, n);
+                if open {
+                    break;
+                }
+            }
+        }
+        let outcome = match self.choose(9) {
+            // The process dies.
+            8 => return,
+            _ if open => stopped(Stop::Deadline),
+            7 => stopped(if self.run.cancel.is_some() {
+                Stop::Cancelled
+            } else {
+                Stop::Trap
+            }),
+            6 => failed(Class::Transient),
+            5 => failed(Class::Permanent),
+            4 => Outcome::Done(Output::Samples(vec![])),
+            _ => self.answer(key.phase),
+        };
+        self.append(Body::Ended { key, outcome });
+    }
+
+    /// True if it is not answered.
+    fn effect(&mut self, key: &evenkeel_model::invocation::Key, n: u32) -> bool {
+        let call = call(self.choose(2) == 0);
+        let key = key.clone();
+        self.append(Body::Intended {
+            key: key.clone(),
+            n,
+            call,
+        });
+        if self.choose(4) == 3 {
+            return true;
+        }
+        let answer = evenkeel_model::call::Answer::Ok(serde_json::Value::Null);
+        self.append(Body::Called {
+            key,
+            n,
+            call: None,
+            answer,
+            took_ms: 1,
+        });
+        false
+    }
+
+    fn answer(&mut self, phase: Phase) -> Outcome {
+        match phase {
+            Phase::Check => found([Severity::Ok, Severity::Critical, Severity::Warning][usize::from(self.choose(3))]),
+            Phase::Plan => match self.choose(5) {
+                0 => plan(&[]),
+                1 => plan(&["a"]),
+                2 => plan(&["a", "b"]),
+                3 => plan(&["a", "a"]),
+                _ => Outcome::Done(Output::Plan(vec![action("a", Risk::Low), action("b", Risk::High)])),
+            },
+            Phase::Apply => applied(self.choose(2) == 0),
+            _ => Outcome::Done(Output::RolledBack),
+        }
+    }
+
+    /// What must hold whenever something is called.
+    fn check_invoke(&self, invoke: &Invoke) {
+        assert!(self.run.started_at.is_some());
+        assert!(
+            self.run.doubt().is_none(),
+            "something is called although a person has to look"
+        );
+        assert!(invoke.key.attempt <= 3 || self.run.result(&invoke.key.step).is_some());
+        match &invoke.work {
+            Work::Check | Work::Plan => {}
+            Work::Apply(action) => {
+                assert!(!self.run.dry(), "a dry run applies nothing");
+                assert!(self.run.cancel.is_none(), "a cancelled run begins nothing");
+                let plan = self.run.plan(&invoke.key.step).expect("what is applied was planned");
+                assert!(plan.actions.contains(action) && plan.risk < Risk::Medium);
+                assert!(
+                    self.run.applied(&invoke.key.step, &action.id).is_none(),
+                    "applied twice"
+                );
+            }
+            Work::Rollback(action, done) => {
+                assert!(action.undo.is_some());
+                let applied = self.run.applied(&invoke.key.step, &action.id);
+                assert_eq!(applied, done.as_ref());
+            }
+        }
+    }
+
+    fn check_end(&self) {
+        let finished = self.run.finished.as_ref().expect("it has an end");
+        let doubt = self.run.doubt().is_some();
+        assert_eq!(finished.verdict == Verdict::Unknown, doubt);
+        assert_eq!(finished.changed, self.run.changed());
+        if self.run.dry() {
+            assert!(!finished.changed);
+            assert!(self.run.escalated.is_none());
+        }
+        if matches!(
+            finished.verdict,
+            Verdict::Healthy | Verdict::Unhealthy | Verdict::Cancelled | Verdict::Planned
+        ) {
+            assert!(!finished.changed, "{finished:?}");
+        }
+        if matches!(
+            finished.verdict,
+            Verdict::Changed | Verdict::Repaired | Verdict::NotRepaired
+        ) {
+            assert!(finished.changed, "{finished:?}");
+        }
+        assert!(
+            !finished.why.is_empty() || finished.verdict == Verdict::Changed,
+            "{finished:?}"
+        );
+        let again = Run::fold(&self.events);
+        assert_eq!(format!("{again:?}"), format!("{:?}", self.run));
+    }
+}
+
+fn simulations() -> impl Strategy<Value = (usize, bool, Vec<u8>)> {
+    (
+        0..books().len(),
+        any::<bool>(),
+        prop::collection::vec(any::<u8>(), 0..120),
+    )
+}
+
+fn played(book: usize, dry: bool, choices: Vec<u8>) -> Simulation {
+    let mode = if dry { Mode::DryRun } else { Mode::Live };
+    let mut simulation = Simulation::new(books().remove(book), mode, choices);
+    simulation.play();
+    simulation
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_run_comes_to_an_end_and_keeps_the_rules((book, dry, choices) in simulations()) {
+        played(book, dry, choices).check_end();
+    }
+
+    #[test]
+    fn events_in_any_order_never_make_it_panic(
+        (book, dry, choices) in simulations(),
+        picks in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+    ) {
+        let simulation = played(book, dry, choices);
+        let mut run = Run::default();
+        for pick in picks {
+            run.apply(pick.get(&simulation.events));
+            let commands = decide(&run, Ok(&simulation.subject), simulation.now);
+            let applies = commands.iter().any(|command| matches!(
+                command,
+                Command::Invoke(invoke) if invoke.key.phase == Phase::Apply
+            ));
+            prop_assert!(!applies || run.steps.values().any(|step| step.plan.is_some()));
+            decide(&run, Err("the home has changed"), simulation.now);
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! What a person may ask for, and what they get to hear.
+
+use std::time::Duration;
+
+use evenkeel_engine::{CancelError, PersonRequest, RequestError, WaitError};
+use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::{Input, InputKind, Runbook};
+use serde_json::{Value, json};
+
+use crate::world::alarms::alert;
+use crate::world::home::{home, runbook, selecting, step};
+use crate::world::script::{Script, System, found, hang};
+use crate::world::{World, person};
+
+fn watch() -> Runbook {
+    runbook("watch", vec![step("look")])
+}
+
+fn world() -> World {
+    let app = selecting(
+        Runbook {
+            name: "app".into(),
+            ..watch()
+        },
+        "role",
+        "app",
+    );
+    World::new(home(vec![watch(), app]), System::new(Severity::Ok).script())
+}
+
+async fn refused(world: &World, request: PersonRequest) -> String {
+    world.ask(request).await.unwrap_err().to_string()
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unknown_name_is_answered_with_the_nearest() {
+    let world = world();
+    assert_eq!(
+        refused(&world, person("wacth")).await,
+        "there is no runbook `wacth`; did you mean `watch`?"
+    );
+    assert_eq!(
+        refused(&world, person("entirely-else")).await,
+        "there is no runbook `entirely-else`"
+    );
+    let request = PersonRequest {
+        target: Some("steel-l".into()),
+        ..person("app")
+    };
+    assert_eq!(
+        refused(&world, request).await,
+        "there is no asset `steel-l`; did you mean `steel-1`?"
+    );
+    assert_eq!(world.journal.count(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_targets_bound_a_person_too() {
+    let world = world();
+    let on = |runbook: &str, asset: &str| PersonRequest {
+        target: Some(asset.into()),
+        ..person(runbook)
+    };
+    assert_eq!(
+        refused(&world, on("app", "local")).await,
+        "`app` does not take `local`: it is not among what `role=\"app\"` selects"
+    );
+    assert_eq!(
+        refused(&world, on("watch", "steel-1")).await,
+        "`watch` does not take `steel-1`: without `[targets] select` it acts on `local` alone"
+    );
+    assert_eq!(world.run_as(on("app", "steel-2")).await.len(), 1);
+    assert_eq!(world.run("app").await.len(), 3, "without a target it takes all");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_a_person_gives_names_the_target() {
+    let world = world();
+    let given = |labels: &[(&str, &str)]| PersonRequest {
+        alert: Some(alert("Slow", labels)),
+        ..person("app")
+    };
+    let runs = world.run_as(given(&[("asset", "steel-2")])).await;
+    assert_eq!(runs[0].target.as_ref().unwrap().as_str(), "steel-2");
+    assert_eq!(runs[0].verdict, Some(Verdict::Healthy), "it need not fire");
+    let why = refused(&world, given(&[("asset", "paper-1")])).await;
+    assert!(
+        why.starts_with("`app` finds no target: no asset of customer `steel`"),
+        "{why}"
+    );
+}
+
+fn with_inputs() -> World {
+    let input = |name: &str, kind, default| Input {
+        name: name.into(),
+        summary: None,
+        kind,
+        default,
+    };
+    let book = Runbook {
+        inputs: vec![
+            input("days", InputKind::Integer, Some(json!(7))),
+            input("ratio", InputKind::Number, Some(json!(0.5))),
+            input("deep", InputKind::Boolean, Some(json!(false))),
+            input("path", InputKind::String, None),
+        ],
+        ..watch()
+    };
+    World::new(home(vec![book]), System::new(Severity::Ok).script())
+}
+
+fn setting(values: Value) -> PersonRequest {
+    PersonRequest {
+        input: values.as_object().unwrap().clone(),
+        ..person("watch")
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn inputs_are_checked_against_what_is_declared() {
+    let world = with_inputs();
+    for (values, why) in [
+        (json!({}), "input `path`: it has no default and must be set"),
+        (json!({ "path": 1 }), "input `path`: it must be a string"),
+        (
+            json!({ "path": "x", "days": "soon" }),
+            "input `days`: it must be an integer",
+        ),
+        (
+            json!({ "path": "x", "days": 1.5 }),
+            "input `days`: it must be an integer",
+        ),
+        (
+            json!({ "path": "x", "ratio": "NaN" }),
+            "input `ratio`: it must be a number",
+        ),
+        (
+            json!({ "path": "x", "deep": "yes" }),
+            "input `deep`: it must be `true` or `false`",
+        ),
+        (
+            json!({ "pth": "x" }),
+            "input `pth`: the runbook takes no such input; did you mean `path`?",
+        ),
+    ] {
+        assert_eq!(refused(&world, setting(values)).await, why);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn text_from_a_command_line_becomes_what_is_wanted() {
+    let world = with_inputs();
+    let values = json!({ "path": "7", "days": "30", "ratio": "2", "deep": "true" });
+    world.run_as(setting(values)).await;
+    let input = &world.script.invocations()[0].input;
+    assert_eq!(input["input.path"], "7");
+    assert_eq!(input["input.days"], 30);
+    assert_eq!(input["input.ratio"], 2.0);
+    assert_eq!(input["input.deep"], true);
+}
+
+#[tokio::test(start_paused = true)]
+async fn asking_twice_with_one_request_is_asking_once() {
+    let world = world();
+    let request = person("app");
+    let first = world.ask(request.clone()).await.unwrap();
+    assert_eq!(world.ask(request).await.unwrap(), first);
+    assert_eq!(first.runs.len(), 3);
+    assert_eq!(world.journal.count(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_a_run_and_says_why() {
+    let script = Script::default().on("look", Phase::Check, |mut invocation, _| async move {
+        let _ = invocation.cancelled.wait_for(|cancelled| *cancelled).await;
+        found(Severity::Ok)
+    });
+    let steps = vec![step("look"), crate::world::home::step_as("again", "look")];
+    let world = World::new(home(vec![runbook("watch", steps)]), script);
+    let run = world.ask(person("watch")).await.unwrap().runs[0];
+    world
+        .until("it looks", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    world.engine.cancel(run, "ada said so").await.unwrap();
+    let summary = world.engine.wait(run).await.unwrap();
+    assert_eq!(
+        (summary.verdict, summary.why.as_str()),
+        (Some(Verdict::Cancelled), "ada said so")
+    );
+    assert_eq!(world.script.called().len(), 1);
+    assert!(matches!(
+        world.engine.cancel(run, "again").await,
+        Err(CancelError::Finished(_))
+    ));
+    assert!(matches!(
+        world.engine.cancel(RunId(99), "?").await,
+        Err(CancelError::Unknown(_))
+    ));
+    assert!(matches!(world.engine.wait(RunId(99)).await, Err(WaitError::Unknown(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_follows_sees_every_event_in_order() {
+    let world = world();
+    let mut feed = world.engine.follow();
+    world.run("watch").await;
+    let mut told = Vec::new();
+    while let Ok((run, event)) = feed.try_recv() {
+        assert_eq!(run, RunId(1));
+        told.push(event);
+    }
+    assert_eq!(told, world.journal.all(RunId(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_begins_nothing_and_lets_invocations_end() {
+    let script = Script::default().on("look", Phase::Check, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        found(Severity::Ok)
+    });
+    let steps = vec![step("look"), crate::world::home::step_as("again", "look")];
+    let world = World::new(home(vec![runbook("watch", steps)]), script);
+    let run = world.ask(person("watch")).await.unwrap().runs[0];
+    world
+        .until("it looks", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    let drained = world.engine.drain(Duration::from_secs(60)).await;
+    assert!(drained.abandoned.is_empty());
+    assert!(matches!(world.ask(person("watch")).await, Err(RequestError::Draining)));
+    assert_eq!(
+        world.engine.wait(run).await.unwrap().verdict,
+        None,
+        "it goes on at the next start"
+    );
+    assert!(matches!(world.bodies(1).last(), Some(Body::StepFinished { .. })));
+    assert_eq!(world.script.called().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_does_not_wait_longer_than_it_may() {
+    let world = World::new(
+        home(vec![watch()]),
+        Script::default().on("look", Phase::Check, |_, _| hang()),
+    );
+    let run = world.ask(person("watch")).await.unwrap().runs[0];
+    world
+        .until("it looks", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    let drained = world.engine.drain(Duration::from_secs(5)).await;
+    assert_eq!(drained.abandoned, [run]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_whose_journal_fails_is_left_and_changes_nothing_more() {
+    let world = World::new(
+        home(vec![runbook("repair", vec![step("look"), step("fix")])]),
+        System::new(Severity::Critical).script(),
+    );
+    // Started, look invoked, look ended, look finished, fix invoked.
+    world.journal.fail_after(5);
+    let run = world.ask(person("repair")).await.unwrap().runs[0];
+    let summary = world.engine.wait(run).await.unwrap();
+    assert_eq!(summary.verdict, None);
+    assert_eq!(world.script.called(), ["look/check", "fix/plan"]);
+    assert!(world.engine.under_way().is_empty());
+}

@@ -1,0 +1,307 @@
+//! A process dies at some point, and the next one goes on from the journal.
+
+use std::time::Duration;
+
+use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::{Batch, Otherwise, Runbook, Targets};
+
+use crate::world::home::{healed, home, runbook, selecting, step};
+use crate::world::script::{Script, System, effect, found, hang, intend, plan};
+use crate::world::{World, person};
+
+fn repair() -> Runbook {
+    runbook("repair", vec![step("look"), step("fix")])
+}
+
+/// Runs `repair` until `script` has been called for the `calls`th time, and dies.
+async fn dies_at(calls: usize, book: Runbook, script: Script, then: Script) -> World {
+    let world = World::new(home(vec![book.clone()]), script);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it is there", || (world.script.called().len() == calls).then_some(()))
+        .await;
+    // What the plugin does at once, it has done.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let world = world.crash(home(vec![book]), then);
+    world.engine.resume().await.unwrap();
+    world.until_finished(1).await;
+    world
+}
+
+fn outcome(world: &World) -> (Verdict, String) {
+    let summary = world.journal.summary(RunId(1)).unwrap();
+    (summary.verdict.unwrap(), summary.why)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_was_interrupted_is_made_again() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("look", Phase::Check, |_, _| hang());
+    let world = dies_at(1, repair(), hangs, system.script()).await;
+    assert_eq!(outcome(&world).0, Verdict::Changed);
+    assert_eq!(world.script.called(), ["look/check", "fix/plan", "fix/apply a"]);
+    assert_eq!(world.script.invocations()[0].key.attempt, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_done_is_not_done_again() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("fix", Phase::Plan, |_, _| hang());
+    let world = dies_at(2, repair(), hangs, system.script()).await;
+    assert_eq!(outcome(&world).0, Verdict::Changed);
+    assert_eq!(world.script.called(), ["fix/plan", "fix/apply a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_had_begun_no_effect_is_made_again() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("fix", Phase::Apply, |_, _| hang());
+    let world = dies_at(3, repair(), hangs, system.script()).await;
+    assert_eq!(outcome(&world).0, Verdict::Changed);
+    assert_eq!(
+        world.script.called(),
+        ["fix/apply a"],
+        "as it was planned, and not planned anew"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_without_an_answer_leaves_the_run_unknown() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("fix", Phase::Apply, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        hang().await
+    });
+    let world = dies_at(3, healed(repair(), Otherwise::Undo), hangs, system.script()).await;
+    let (verdict, why) = outcome(&world);
+    assert_eq!(verdict, Verdict::Unknown);
+    assert!(
+        why.contains("the apply of `a` in step `fix` was interrupted at exec `restart []`"),
+        "{why}"
+    );
+    assert!(world.script.called().is_empty());
+    assert!(
+        world
+            .bodies(1)
+            .iter()
+            .any(|body| matches!(body, Body::Escalated { .. }))
+    );
+    assert!(
+        world.journal.summary(RunId(1)).unwrap().changed,
+        "it may have been, and that counts"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_had_made_an_effect_cannot_be_entered_in_the_middle() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("fix", Phase::Apply, |_, calls| async move {
+        effect(&*calls, 0, true).await;
+        hang().await
+    });
+    let world = dies_at(3, repair(), hangs, system.script()).await;
+    assert_eq!(outcome(&world).0, Verdict::Unknown);
+    assert!(world.script.called().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn healing_is_looked_at_once_more_however_long_nobody_was_there() {
+    let system = System::new(Severity::Critical);
+    let looks = std::sync::atomic::AtomicUsize::new(0);
+    let hangs = system.script().on("look", Phase::Check, move |_, _| {
+        let n = looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            if n == 0 {
+                found(Severity::Critical)
+            } else {
+                hang().await
+            }
+        }
+    });
+    let book = healed(repair(), Otherwise::Escalate);
+    let world = World::new(home(vec![book.clone()]), hangs);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it looks again", || (world.script.called().len() == 4).then_some(()))
+        .await;
+    let world = world.crash(home(vec![book]), system.script());
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    world.engine.resume().await.unwrap();
+    world.until_finished(1).await;
+    assert_eq!(outcome(&world).0, Verdict::Repaired);
+    assert_eq!(world.script.called(), ["look/check"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_takes_the_process_down_does_not_do_so_for_ever() {
+    let hangs = || Script::default().on("look", Phase::Check, |_, _| hang());
+    let book = || home(vec![runbook("repair", vec![step("look")])]);
+    let mut world = World::new(book(), hangs());
+    world.ask(person("repair")).await.unwrap();
+    for _ in 0..3 {
+        world
+            .until("it looks", || (!world.script.called().is_empty()).then_some(()))
+            .await;
+        world = world.crash(book(), hangs());
+        world.engine.resume().await.unwrap();
+    }
+    world.until_finished(1).await;
+    let (verdict, why) = outcome(&world);
+    assert_eq!(verdict, Verdict::Failed);
+    assert_eq!(why, "step `look`: it was interrupted 3 times before it came to its end");
+    assert!(world.script.called().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_does_not_go_on_with_another_text() {
+    let system = System::new(Severity::Critical);
+    let hangs = system.script().on("fix", Phase::Plan, |_, _| hang());
+    let world = World::new(home(vec![repair()]), hangs);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it plans", || (world.script.called().len() == 2).then_some(()))
+        .await;
+    let edited = Runbook {
+        hash: "another".into(),
+        ..repair()
+    };
+    let world = world.crash(home(vec![edited]), system.script());
+    world.engine.resume().await.unwrap();
+    world.until_finished(1).await;
+    let (verdict, why) = outcome(&world);
+    assert_eq!(verdict, Verdict::Failed);
+    assert!(
+        why.starts_with("the runbook `repair` was edited while no daemon ran"),
+        "{why}"
+    );
+    assert!(world.script.called().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_ends_when_its_runbook_or_its_target_is_gone() {
+    let app = || selecting(repair(), "asset", "steel-1");
+    for gone in ["runbook", "target"] {
+        let world = World::new(
+            home(vec![app()]),
+            Script::default().on("look", Phase::Check, |_, _| hang()),
+        );
+        world.ask(person("repair")).await.unwrap();
+        world
+            .until("it looks", || (world.script.called().len() == 1).then_some(()))
+            .await;
+        let mut left = home(vec![app()]);
+        match gone {
+            "runbook" => left.runbooks.clear(),
+            _ => left.assets.retain(|id, _| id.as_str() != "steel-1"),
+        }
+        let world = world.crash(left, Script::default());
+        world.engine.resume().await.unwrap();
+        world.until_finished(1).await;
+        let (verdict, why) = outcome(&world);
+        assert_eq!(verdict, Verdict::Failed);
+        assert!(why.contains(gone) || why.contains("asset `steel-1`"), "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_had_started_keeps_its_target_over_a_restart() {
+    let look = || {
+        Script::default().on("look", Phase::Check, |_, _| async {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            found(Severity::Ok)
+        })
+    };
+    let watch = || home(vec![runbook("repair", vec![step("look")])]);
+    let world = World::new(watch(), look());
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it looks", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    let world = world.crash(watch(), look());
+    world.engine.resume().await.unwrap();
+    world.run("repair").await;
+    let (first, second) = (
+        world.journal.summary(RunId(1)).unwrap(),
+        world.journal.summary(RunId(2)).unwrap(),
+    );
+    assert!(second.started_at.unwrap() >= first.finished_at.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_goes_on_with_the_batch_where_it_was() {
+    let book = || {
+        let book = selecting(runbook("repair", vec![step("look")]), "role", "app");
+        let targets = Targets {
+            batch: Batch::Count(std::num::NonZeroU32::MIN),
+            ..book.targets.clone()
+        };
+        home(vec![Runbook { targets, ..book }])
+    };
+    let first_two = Script::default().on("look", Phase::Check, |invocation, _| async move {
+        if invocation.target.id.as_str() == "paper-1" {
+            found(Severity::Ok)
+        } else {
+            hang().await
+        }
+    });
+    let world = World::new(book(), first_two);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("the second looks", || (world.script.called().len() == 2).then_some(()))
+        .await;
+    let world = world.crash(
+        book(),
+        Script::default().always("look", Phase::Check, found(Severity::Ok)),
+    );
+    assert_eq!(world.engine.resume().await.unwrap(), 1);
+    assert_eq!(
+        world.engine.resume().await.unwrap(),
+        0,
+        "what is driven is not taken on twice"
+    );
+    world.until_finished(3).await;
+    let targets: Vec<String> = world
+        .script
+        .invocations()
+        .iter()
+        .map(|call| call.target.id.to_string())
+        .collect();
+    assert_eq!(targets, ["steel-1", "steel-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_drained_goes_on() {
+    let system = System::new(Severity::Critical);
+    let slow = system.script().on("fix", Phase::Plan, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        plan(&["a"])
+    });
+    let world = World::new(home(vec![repair()]), slow);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it plans", || (world.script.called().len() == 2).then_some(()))
+        .await;
+    world.engine.drain(Duration::from_secs(60)).await;
+    let world = world.crash(home(vec![repair()]), system.script());
+    world.engine.resume().await.unwrap();
+    world.until_finished(1).await;
+    assert_eq!(outcome(&world).0, Verdict::Changed);
+    assert_eq!(world.script.called(), ["fix/apply a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_left_because_of_the_journal_is_taken_up_again() {
+    let system = System::new(Severity::Critical);
+    let world = World::new(home(vec![repair()]), system.script());
+    world.serve();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.journal.fail_after(3);
+    let run = world.ask(person("repair")).await.unwrap().runs[0];
+    assert_eq!(world.engine.wait(run).await.unwrap().verdict, None);
+    world.journal.fail_after(1_000);
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+    let applies = world.script.called().into_iter().filter(|call| call == "fix/apply a");
+    assert_eq!(applies.count(), 1);
+}

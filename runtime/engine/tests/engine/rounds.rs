@@ -1,0 +1,209 @@
+//! Rounds go over their targets in batches.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use evenkeel_engine::rounds::{Member, Next, Progress, next};
+use evenkeel_engine::trigger;
+use evenkeel_model::invocation::{Class, Phase, Severity};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::{Batch, Runbook, Targets};
+
+use crate::world::home::{asset, home, runbook, selecting, step, with_assets};
+use crate::world::script::{Script, failed, found, hang};
+use crate::world::{World, person};
+
+fn targets(batch: Batch, per_customer: Option<u32>, stop_after: u32) -> Targets {
+    Targets {
+        select: None,
+        batch,
+        per_customer: per_customer.and_then(NonZeroU32::new),
+        stop_after: NonZeroU32::new(stop_after).unwrap(),
+    }
+}
+
+fn watch(targets: Targets) -> Runbook {
+    let book = selecting(runbook("watch", vec![step("look")]), "role", "app");
+    Runbook {
+        targets: Targets {
+            select: book.targets.select.clone(),
+            ..targets
+        },
+        ..book
+    }
+}
+
+/// Ten assets, of two customers in turn.
+fn ten(book: Runbook) -> evenkeel_model::home::Home {
+    let assets = (0..10).map(|n| asset(&format!("app-{n}"), ["steel", "paper"][n % 2], None));
+    with_assets(vec![book], assets.collect())
+}
+
+#[test]
+fn a_batch_is_a_share_rounded_up_and_at_least_one() {
+    let batches = |batch| -> Vec<u32> {
+        let home = ten(watch(targets(batch, None, 1)));
+        let start = trigger::from_person(&person("watch"), &home).unwrap();
+        start.round.targets.iter().map(|run| run.batch).collect()
+    };
+    assert_eq!(batches(Batch::All), [0; 10]);
+    assert_eq!(batches(Batch::Percent(25)), [0, 0, 0, 1, 1, 1, 2, 2, 2, 3]);
+    assert_eq!(batches(Batch::Percent(1)), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(batches(Batch::Percent(100)), [0; 10]);
+    assert_eq!(
+        batches(Batch::Count(NonZeroU32::new(4).unwrap())),
+        [0, 0, 0, 0, 1, 1, 1, 1, 2, 2]
+    );
+}
+
+// ---- pure --------------------------------------------------------------------------------
+
+fn members(all: &[(u32, &str, Progress)]) -> Vec<Member> {
+    let member = |(n, (batch, customer, progress)): (usize, &(u32, &str, Progress))| Member {
+        run: RunId(n as u64 + 1),
+        customer: Some((*customer).into()),
+        batch: *batch,
+        progress: *progress,
+        cancelled: false,
+    };
+    all.iter().enumerate().map(member).collect()
+}
+
+fn runs(numbers: &[u64]) -> Vec<RunId> {
+    numbers.iter().copied().map(RunId).collect()
+}
+
+use Progress::{Driven, Finished, Held, Left};
+
+#[test]
+fn the_next_batch_starts_when_the_one_before_is_through() {
+    let all = targets(Batch::All, None, 1);
+    let begun = members(&[(0, "a", Finished(Verdict::Healthy)), (0, "a", Driven), (1, "a", Held)]);
+    let Next { start, hold, refuse } = next(&begun, &all);
+    assert_eq!((start, refuse), (vec![], None));
+    assert_eq!(hold, [(RunId(3), "batch 2 starts when batch 1 is through".into())]);
+
+    let through = members(&[
+        (0, "a", Finished(Verdict::Unhealthy)),
+        (0, "a", Finished(Verdict::Rejected)),
+        (1, "a", Held),
+        (2, "a", Held),
+    ]);
+    assert_eq!(next(&through, &all).start, runs(&[3]));
+}
+
+#[test]
+fn a_run_that_was_left_keeps_its_batch_open() {
+    let members = members(&[(0, "a", Left), (1, "a", Held)]);
+    assert!(next(&members, &targets(Batch::All, None, 1)).start.is_empty());
+}
+
+#[test]
+fn so_many_failures_stop_the_round() {
+    let failing = |verdict| members(&[(0, "a", Finished(verdict)), (0, "a", Held), (1, "a", Held)]);
+    for verdict in [Verdict::Failed, Verdict::NotRepaired, Verdict::Unknown] {
+        let stopped = next(&failing(verdict), &targets(Batch::All, None, 1));
+        assert!(stopped.start.is_empty());
+        assert_eq!(stopped.refuse.unwrap(), "1 run of this round failed (`stop_after = 1`)");
+        assert_eq!(next(&failing(verdict), &targets(Batch::All, None, 2)).start, runs(&[2]));
+    }
+    for verdict in [
+        Verdict::Unhealthy,
+        Verdict::Rejected,
+        Verdict::Cancelled,
+        Verdict::Planned,
+    ] {
+        assert_eq!(next(&failing(verdict), &targets(Batch::All, None, 1)).refuse, None);
+    }
+}
+
+#[test]
+fn no_customer_has_more_than_its_bound_at_once() {
+    let all = targets(Batch::All, Some(1), 1);
+    let some = members(&[(0, "a", Driven), (0, "a", Held), (0, "b", Held), (0, "b", Held)]);
+    let next = next(&some, &all);
+    assert_eq!(next.start, runs(&[3]));
+    let why = "`per_customer = 1`, and as many of customer `a` are under way";
+    assert_eq!(next.hold[0], (RunId(2), why.into()));
+    assert_eq!(next.hold[1].0, RunId(4));
+}
+
+#[test]
+fn a_cancelled_run_need_not_wait_for_its_turn() {
+    let mut some = members(&[(0, "a", Driven), (3, "a", Held), (4, "a", Held)]);
+    some[2].cancelled = true;
+    assert_eq!(next(&some, &targets(Batch::All, Some(1), 1)).start, runs(&[3]));
+}
+
+// ---- driven ------------------------------------------------------------------------------
+
+#[tokio::test(start_paused = true)]
+async fn a_round_goes_batch_by_batch() {
+    let script = Script::default().on("look", Phase::Check, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        found(Severity::Warning)
+    });
+    let world = World::new(ten(watch(targets(Batch::Percent(40), None, 1))), script);
+    let runs = world.run("watch").await;
+    assert!(runs.iter().all(|run| run.verdict == Some(Verdict::Unhealthy)));
+    let started: Vec<i64> = runs
+        .iter()
+        .map(|run| (run.started_at.unwrap() - run.requested_at).num_seconds())
+        .collect();
+    assert_eq!(started, [0, 0, 0, 0, 10, 10, 10, 10, 20, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failure_refuses_the_targets_that_are_left() {
+    let script = Script::default().on("look", Phase::Check, |invocation, _| async move {
+        match invocation.target.id.as_str() {
+            "app-3" => failed(Class::Permanent),
+            _ => found(Severity::Ok),
+        }
+    });
+    let book = watch(targets(Batch::Count(NonZeroU32::new(2).unwrap()), None, 1));
+    let world = World::new(ten(book), script);
+    let runs = world.run("watch").await;
+    let verdicts: Vec<Verdict> = runs.iter().map(|run| run.verdict.unwrap()).collect();
+    assert_eq!(
+        verdicts[..4],
+        [Verdict::Healthy, Verdict::Healthy, Verdict::Healthy, Verdict::Failed]
+    );
+    assert_eq!(verdicts[4..], [Verdict::Rejected; 6]);
+    let refused = Body::Refused {
+        gate: "round".into(),
+        why: "1 run of this round failed (`stop_after = 1`)".into(),
+    };
+    assert!(world.bodies(10).contains(&refused));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_is_not_worked_on_everywhere_at_once() {
+    let script = Script::default().on("look", Phase::Check, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        found(Severity::Ok)
+    });
+    let world = World::new(ten(watch(targets(Batch::All, Some(1), 1))), script);
+    let began = world.now();
+    world.run("watch").await;
+    assert_eq!(
+        (world.now() - began).num_seconds(),
+        50,
+        "five of each of two customers, one after the other"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_of_a_later_batch_can_be_cancelled_at_once() {
+    let script = Script::default().on("look", Phase::Check, |_, _| hang());
+    let book = watch(targets(Batch::Count(NonZeroU32::MIN), None, 1));
+    let world = World::new(home(vec![book]), script);
+    let runs = world.ask(person("watch")).await.unwrap().runs;
+    world
+        .until("the first hangs", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    world.engine.cancel(runs[2], "not today").await.unwrap();
+    let run = world.engine.wait(runs[2]).await.unwrap();
+    assert_eq!((run.verdict, run.why.as_str()), (Some(Verdict::Cancelled), "not today"));
+}

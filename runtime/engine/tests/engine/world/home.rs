@@ -1,0 +1,252 @@
+//! Homes and runbooks as they are once they have been checked.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_model::action::Risk;
+use evenkeel_model::asset::{Asset, Customer};
+use evenkeel_model::cron::Schedule;
+use evenkeel_model::grant::{Capability, Grant};
+use evenkeel_model::home::{Home, SandboxLimits, Settings};
+use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
+use evenkeel_model::role::{Profile, Role};
+use evenkeel_model::runbook::{
+    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Runbook, Selector, Step, Targets,
+};
+use serde_json::json;
+
+/// Plugins: the check `look`, the remedies `fix` and `more`, the monitor `meter`.
+pub const PLUGINS: [(&str, Kind); 4] = [
+    ("look", Kind::Check),
+    ("fix", Kind::Remedy),
+    ("more", Kind::Remedy),
+    ("meter", Kind::Monitor),
+];
+
+pub fn pinned(name: &str) -> Pinned {
+    let (_, kind) = PLUGINS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .expect("a known plugin");
+    Pinned {
+        name: name.into(),
+        version: semver::Version::new(1, 0, 0),
+        digest: Digest(format!("digest-of-{name}")),
+        kind: *kind,
+    }
+}
+
+fn installed(name: &str, kind: Kind) -> Installed {
+    let manifest = json!({
+        "name": name,
+        "version": "1.0.0",
+        "summary": "",
+        "capabilities": { "exec": ["run"] },
+        "kinds": { kind.as_str(): { "type": "object" } },
+    });
+    Installed {
+        manifest: serde_json::from_value(manifest).unwrap(),
+        digest: pinned(name).digest,
+        file: format!("plugins/{name}-1.0.0.wasm"),
+    }
+}
+
+/// Customers `local`, `steel` and `paper`; assets `local`, `steel-1`, `steel-2`, `paper-1`, all
+/// but `local` of the role `app`, which has an exec profile `restart` of medium risk.
+pub fn home(runbooks: Vec<Runbook>) -> Home {
+    let assets = [
+        asset("local", "local", None),
+        asset("steel-1", "steel", Some("10.0.0.1")),
+        asset("steel-2", "steel", Some("10.0.0.2")),
+        asset("paper-1", "paper", Some("10.0.0.1")),
+    ];
+    with_assets(runbooks, assets.into())
+}
+
+pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
+    let customers = assets.iter().map(|asset| customer(asset.customer.as_str()));
+    Home {
+        dir: "/home-of-tests".into(),
+        settings: Settings {
+            listen: "127.0.0.1:7654".parse().unwrap(),
+            sources: vec![],
+            resolve_timeout: Duration::from_secs(300),
+            sandbox: SandboxLimits::default(),
+            runs: 16,
+        },
+        roles: BTreeMap::from([("app".into(), Arc::new(role()))]),
+        customers: customers
+            .map(|customer| (customer.id.clone(), Arc::new(customer)))
+            .collect(),
+        assets: assets
+            .into_iter()
+            .map(|asset| (asset.id.clone(), Arc::new(asset)))
+            .collect(),
+        runbooks: runbooks
+            .into_iter()
+            .map(|book| (book.name.clone(), Arc::new(book)))
+            .collect(),
+        plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
+    }
+}
+
+pub fn asset(id: &str, customer: &str, address: Option<&str>) -> Asset {
+    Asset {
+        id: id.into(),
+        customer: customer.into(),
+        role: (id != "local").then(|| "app".into()),
+        address: address.map(str::to_owned),
+        labels: BTreeMap::new(),
+        vars: BTreeMap::new(),
+        depends_on: vec![],
+        reach: Default::default(),
+    }
+}
+
+fn customer(id: &str) -> Customer {
+    Customer {
+        id: id.into(),
+        name: None,
+        tier: None,
+        vars: BTreeMap::new(),
+    }
+}
+
+fn role() -> Role {
+    let restart = Profile {
+        command: vec!["restart".into()],
+        args: vec![],
+        read_only: false,
+        risk: Risk::Medium,
+        env: BTreeMap::new(),
+        cwd: None,
+        timeout: Duration::from_secs(10),
+    };
+    Role {
+        name: Some("app".into()),
+        exec: BTreeMap::from([("restart".into(), restart)]),
+        ..Role::default()
+    }
+}
+
+pub fn may_restart() -> Vec<Grant> {
+    vec![Grant {
+        capability: Capability::Exec,
+        verb: "run".into(),
+        asset: None,
+        name: "restart".into(),
+    }]
+}
+
+// ---- runbooks ----------------------------------------------------------------------------
+
+/// A step with the id and the plugin of that name.
+pub fn step(name: &str) -> Step {
+    Step {
+        id: name.into(),
+        plugin: pinned(name),
+        when: None,
+        with: json!({}),
+        grant: vec![],
+        ask_from: Some(Risk::Medium),
+        ask: None,
+        expires: None,
+        timeout: Duration::from_secs(60),
+    }
+}
+
+pub fn step_as(id: &str, plugin: &str) -> Step {
+    Step {
+        id: id.into(),
+        ..step(plugin)
+    }
+}
+
+pub fn only_when(step: Step, when: &str) -> Step {
+    Step {
+        when: Some(when.into()),
+        ..step
+    }
+}
+
+/// Acts on `local`, without triggers and without a cool-down.
+pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
+    Runbook {
+        name: name.into(),
+        file: format!("runbooks/{name}.toml"),
+        text: format!("the text of {name}"),
+        hash: format!("hash-of-{name}"),
+        summary: String::new(),
+        owner: None,
+        on: vec![],
+        targets: Targets {
+            select: None,
+            batch: Batch::All,
+            per_customer: None,
+            stop_after: NonZeroU32::MIN,
+        },
+        limits: Limits {
+            cooldown: Duration::ZERO,
+        },
+        inputs: vec![],
+        steps,
+        healed: None,
+    }
+}
+
+pub fn healed(runbook: Runbook, otherwise: Otherwise) -> Runbook {
+    Runbook {
+        healed: Some(Healed {
+            rerun: "look".into(),
+            within: Duration::from_secs(60),
+            otherwise,
+        }),
+        ..runbook
+    }
+}
+
+pub fn cooling(runbook: Runbook, minutes: u64) -> Runbook {
+    Runbook {
+        limits: Limits {
+            cooldown: Duration::from_secs(minutes * 60),
+        },
+        ..runbook
+    }
+}
+
+pub fn selecting(runbook: Runbook, label: &str, value: &str) -> Runbook {
+    let targets = Targets {
+        select: Some(selector(label, value)),
+        ..runbook.targets
+    };
+    Runbook { targets, ..runbook }
+}
+
+pub fn selector(label: &str, value: &str) -> Selector {
+    Selector {
+        text: format!("{label}={value:?}"),
+        matchers: vec![Matcher {
+            label: label.into(),
+            op: MatchOp::Equal(value.into()),
+        }],
+    }
+}
+
+pub fn on_alert(mut runbook: Runbook, name: &str) -> Runbook {
+    runbook.on.push(On::Alert {
+        name: name.into(),
+        matching: Selector::default(),
+        on_resolve_continue: false,
+    });
+    runbook
+}
+
+pub fn on_cron(mut runbook: Runbook, expression: &str, missed: Missed) -> Runbook {
+    runbook.on.push(On::Cron {
+        schedule: Schedule::parse(expression, chrono_tz::UTC).unwrap(),
+        missed,
+    });
+    runbook
+}

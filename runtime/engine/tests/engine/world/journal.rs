@@ -1,0 +1,220 @@
+//! A journal in memory that keeps the port's promises.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
+use evenkeel_engine::run::{GateState, Run};
+use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
+use evenkeel_model::run::{Body, Event, State, Summary};
+
+#[derive(Default)]
+pub struct Memory {
+    disk: Arc<Mutex<Disk>>,
+    /// The process that held it is dead.
+    severed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Disk {
+    occurrences: BTreeMap<String, RoundId>,
+    runs: BTreeMap<RunId, Vec<Event>>,
+    texts: BTreeMap<String, String>,
+    ticks: BTreeMap<(RunbookName, String), DateTime<Utc>>,
+    /// Appends that are still accepted; none: no end.
+    appends_left: Option<usize>,
+}
+
+impl Memory {
+    /// What the next process finds; this one writes no more.
+    pub fn sever(&self) -> Self {
+        self.severed.store(true, Ordering::SeqCst);
+        Self {
+            disk: self.disk.clone(),
+            severed: AtomicBool::new(false),
+        }
+    }
+
+    pub fn fail_after(&self, appends: usize) {
+        self.disk.lock().unwrap().appends_left = Some(appends);
+    }
+
+    pub fn all(&self, run: RunId) -> Vec<Event> {
+        self.disk.lock().unwrap().runs.get(&run).cloned().unwrap_or_default()
+    }
+
+    pub fn count(&self) -> usize {
+        self.disk.lock().unwrap().runs.len()
+    }
+
+    pub fn summary(&self, run: RunId) -> Option<Summary> {
+        let disk = self.disk.lock().unwrap();
+        disk.runs.get(&run).map(|events| summary(run, events))
+    }
+
+    pub fn set_tick(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
+        let key = (runbook.into(), schedule.to_owned());
+        self.disk.lock().unwrap().ticks.insert(key, at);
+    }
+
+    fn summaries(&self) -> Vec<Summary> {
+        let disk = self.disk.lock().unwrap();
+        disk.runs.iter().map(|(run, events)| summary(*run, events)).collect()
+    }
+
+    fn alive(&self) -> Result<(), JournalError> {
+        if self.severed.load(Ordering::SeqCst) {
+            return Err(error("the process is dead"));
+        }
+        Ok(())
+    }
+}
+
+fn error(cause: &str) -> JournalError {
+    JournalError {
+        action: "written",
+        cause: cause.to_owned(),
+    }
+}
+
+fn summary(id: RunId, events: &[Event]) -> Summary {
+    let run = Run::fold(events);
+    let request = run.request.unwrap();
+    let state = match (&run.finished, run.started_at, &run.gate) {
+        (Some(_), ..) => State::Finished,
+        (None, Some(_), _) => State::Running,
+        (None, None, GateState::Waiting { .. }) => State::Waiting,
+        _ => State::Requested,
+    };
+    Summary {
+        run: id,
+        round: request.round,
+        runbook: request.runbook,
+        target: request.target,
+        customer: request.customer,
+        mode: request.mode,
+        occurrence: request.occurrence,
+        state,
+        verdict: run.finished.as_ref().map(|finished| finished.verdict),
+        changed: run.finished.as_ref().is_some_and(|finished| finished.changed),
+        why: run
+            .finished
+            .as_ref()
+            .map_or(String::new(), |finished| finished.why.clone()),
+        requested_at: run.requested_at.unwrap(),
+        started_at: run.started_at,
+        finished_at: run.finished.map(|finished| finished.at),
+    }
+}
+
+#[async_trait]
+impl Journal for Memory {
+    async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError> {
+        self.alive()?;
+        let mut disk = self.disk.lock().unwrap();
+        let key = round.occurrence.key();
+        if let Some(known) = disk.occurrences.get(&key) {
+            return Ok(Opened::Known(*known));
+        }
+        let id = RoundId(disk.occurrences.len() as u64 + 1);
+        disk.occurrences.insert(key, id);
+        disk.texts.insert(round.text_hash.clone(), round.text.clone());
+        let mut runs = Vec::new();
+        for target in &round.targets {
+            let run = RunId(disk.runs.len() as u64 + 1);
+            let body = Body::Requested(Box::new(round.request(id, target)));
+            disk.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
+            runs.push(run);
+        }
+        Ok(Opened::New(id, runs))
+    }
+
+    async fn append(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        _durability: Durability,
+    ) -> Result<(), JournalError> {
+        // What the writer is waited for in the real one.
+        tokio::task::yield_now().await;
+        self.alive()?;
+        let mut disk = self.disk.lock().unwrap();
+        if let Some(left) = &mut disk.appends_left {
+            *left = left.checked_sub(1).ok_or_else(|| error("the disk is full"))?;
+        }
+        let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
+        for body in bodies {
+            let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
+            assert!(!finished, "{run}: {body:?} after the end");
+            let seq = events.len() as u64 + 1;
+            events.push(Event { seq, at, body });
+        }
+        Ok(())
+    }
+
+    async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError> {
+        self.alive()?;
+        Ok(self.disk.lock().unwrap().runs.get(&run).cloned())
+    }
+
+    async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError> {
+        self.alive()?;
+        let limit = if filter.limit == 0 { 1_000 } else { filter.limit };
+        let wanted = |run: &Summary| {
+            filter.round.is_none_or(|round| run.round == round) && filter.before.is_none_or(|before| run.run < before)
+        };
+        Ok(self.summaries().into_iter().rev().filter(wanted).take(limit).collect())
+    }
+
+    async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError> {
+        Ok(self.summary(run))
+    }
+
+    async fn unfinished(&self) -> Result<Vec<Summary>, JournalError> {
+        self.alive()?;
+        Ok(self
+            .summaries()
+            .into_iter()
+            .filter(|run| run.verdict.is_none())
+            .collect())
+    }
+
+    async fn history(
+        &self,
+        runbook: &RunbookName,
+        target: &AssetId,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<Summary>, JournalError> {
+        self.alive()?;
+        let wanted = |run: &Summary| {
+            run.runbook == *runbook
+                && run.target.as_ref() == Some(target)
+                && run.finished_at.is_some_and(|at| at >= since)
+        };
+        Ok(self.summaries().into_iter().rev().filter(wanted).collect())
+    }
+
+    async fn text(&self, hash: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.disk.lock().unwrap().texts.get(hash).cloned())
+    }
+
+    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError> {
+        let key = (runbook.clone(), schedule.to_owned());
+        Ok(self.disk.lock().unwrap().ticks.get(&key).copied())
+    }
+
+    async fn set_last_tick(
+        &self,
+        runbook: &RunbookName,
+        schedule: &str,
+        at: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
+        self.alive()?;
+        self.set_tick(runbook.as_str(), schedule, at);
+        Ok(())
+    }
+}

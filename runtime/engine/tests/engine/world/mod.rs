@@ -1,0 +1,170 @@
+//! What the engine stands on in these tests.
+
+pub mod alarms;
+pub mod home;
+pub mod journal;
+pub mod script;
+
+use std::sync::Arc;
+
+use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
+use evenkeel_engine::port::Clock;
+use evenkeel_engine::{Accepted, Engine, PersonRequest, Ports, RequestError};
+use evenkeel_model::home::Home;
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Event, Mode, Summary, Verdict};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use self::alarms::Alarms;
+use self::journal::Memory;
+use self::script::Script;
+
+/// When every test begins.
+pub fn noon() -> DateTime<Utc> {
+    Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 0).unwrap()
+}
+
+/// Runs with tokio's, which stands still while anything can be done.
+pub struct TestClock {
+    base: DateTime<Utc>,
+    began: Instant,
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        self.base + TimeDelta::from_std(self.began.elapsed()).unwrap()
+    }
+}
+
+pub struct World {
+    pub engine: Arc<Engine>,
+    pub journal: Arc<Memory>,
+    pub alarms: Arc<Alarms>,
+    pub script: Arc<Script>,
+    pub clock: Arc<TestClock>,
+    shutdown: watch::Sender<bool>,
+}
+
+impl World {
+    pub fn new(home: Home, script: Script) -> Self {
+        Self::at(noon(), home, script)
+    }
+
+    pub fn at(base: DateTime<Utc>, home: Home, script: Script) -> Self {
+        let clock = TestClock {
+            base,
+            began: Instant::now(),
+        };
+        Self::over(Memory::default(), Alarms::default(), Arc::new(clock), home, script)
+    }
+
+    fn over(journal: Memory, alarms: Alarms, clock: Arc<TestClock>, home: Home, script: Script) -> Self {
+        let (journal, alarms, script) = (Arc::new(journal), Arc::new(alarms), Arc::new(script));
+        let ports = Ports {
+            journal: journal.clone(),
+            alerts: alarms.clone(),
+            plugins: script.clone(),
+            clock: clock.clone(),
+        };
+        Self {
+            engine: Engine::new(ports, Arc::new(home)),
+            journal,
+            alarms,
+            script,
+            clock,
+            shutdown: watch::Sender::new(false),
+        }
+    }
+
+    /// The process dies, and another one starts on what it had written.
+    pub fn crash(self, home: Home, script: Script) -> Self {
+        let journal = self.journal.sever();
+        let alarms = self.alarms.sever();
+        Self::over(journal, alarms, self.clock, home, script)
+    }
+
+    pub fn serve(&self) {
+        let engine = self.engine.clone();
+        let shutdown = self.shutdown.subscribe();
+        tokio::spawn(async move { engine.serve(shutdown).await });
+    }
+
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
+    pub async fn ask(&self, request: PersonRequest) -> Result<Accepted, RequestError> {
+        self.engine.request(request).await
+    }
+
+    /// A person runs `runbook` and waits for all of its runs.
+    pub async fn run(&self, runbook: &str) -> Vec<Summary> {
+        self.run_as(person(runbook)).await
+    }
+
+    pub async fn run_as(&self, request: PersonRequest) -> Vec<Summary> {
+        let accepted = self.ask(request).await.expect("the request is fine");
+        let mut summaries = Vec::new();
+        for run in accepted.runs {
+            summaries.push(self.engine.wait(run).await.unwrap());
+        }
+        summaries
+    }
+
+    /// The verdict of the only run of a round, and why.
+    pub async fn verdict(&self, runbook: &str) -> (Verdict, String) {
+        let mut runs = self.run(runbook).await;
+        let run = runs.remove(0);
+        (run.verdict.expect("it finished"), run.why)
+    }
+
+    pub async fn dry_run(&self, runbook: &str) -> Summary {
+        let request = PersonRequest {
+            mode: Mode::DryRun,
+            ..person(runbook)
+        };
+        self.run_as(request).await.remove(0)
+    }
+
+    /// Until something that was asked for is there; the clock goes on meanwhile.
+    pub async fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        for _ in 0..100_000 {
+            if let Some(found) = look() {
+                return found;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        panic!("never: {what}")
+    }
+
+    pub async fn until_finished(&self, run: u64) -> Summary {
+        self.until("the run finishes", || {
+            let summary = self.journal.summary(RunId(run))?;
+            summary.verdict.map(|_| summary)
+        })
+        .await
+    }
+
+    pub fn bodies(&self, run: u64) -> Vec<Body> {
+        self.journal
+            .all(RunId(run))
+            .into_iter()
+            .map(|event: Event| event.body)
+            .collect()
+    }
+}
+
+pub fn person(runbook: &str) -> PersonRequest {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    static REQUESTS: AtomicU64 = AtomicU64::new(0);
+    PersonRequest {
+        runbook: runbook.into(),
+        target: None,
+        mode: Mode::Live,
+        alert: None,
+        input: Default::default(),
+        who: "ada".into(),
+        request: REQUESTS.fetch_add(1, Ordering::Relaxed).to_string(),
+    }
+}
