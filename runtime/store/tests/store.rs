@@ -1,4 +1,5 @@
 //! The store as the rooms above it see it: through its ports, on a real file.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "it/alerts.rs"]
 mod alerts;

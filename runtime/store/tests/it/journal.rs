@@ -198,7 +198,9 @@ async fn two_rounds(store: &Store) {
     append(store, RunId(5), 2, vec![finished(Verdict::Repaired)]).await;
 }
 
-async fn ids(store: &Store, filter: RunFilter) -> Vec<u64> {
+async fn ids(store: &Store, narrow: impl FnOnce(&mut RunFilter)) -> Vec<u64> {
+    let mut filter = RunFilter::default();
+    narrow(&mut filter);
     store.runs(filter).await.unwrap().iter().map(|run| run.run.0).collect()
 }
 
@@ -207,79 +209,21 @@ async fn runs_are_filtered_and_listed_newest_first() {
     let home = Home::new();
     let store = home.open();
     two_rounds(&store).await;
-    let any = RunFilter::default;
-    assert_eq!(ids(&store, any()).await, [6, 5, 4, 3, 2, 1]);
-    assert_eq!(
-        ids(
-            &store,
-            RunFilter {
-                runbook: Some("disk".into()),
-                ..any()
-            }
-        )
-        .await,
-        [3, 2, 1]
-    );
-    assert_eq!(
-        ids(
-            &store,
-            RunFilter {
-                target: Some("b".into()),
-                ..any()
-            }
-        )
-        .await,
-        [5, 2]
-    );
-    assert_eq!(
-        ids(
-            &store,
-            RunFilter {
-                customer: Some("wood".into()),
-                ..any()
-            }
-        )
-        .await,
-        [6, 3]
-    );
-    assert_eq!(
-        ids(
-            &store,
-            RunFilter {
-                verdict: Some(Verdict::Repaired),
-                ..any()
-            }
-        )
-        .await,
-        [5]
-    );
-    assert_eq!(
-        ids(
-            &store,
-            RunFilter {
-                round: Some(RoundId(2)),
-                ..any()
-            }
-        )
-        .await,
-        [6, 5, 4]
-    );
-    let both = RunFilter {
-        runbook: Some("cache".into()),
-        target: Some("a".into()),
-        ..any()
+    assert_eq!(ids(&store, |_| {}).await, [6, 5, 4, 3, 2, 1]);
+    assert_eq!(ids(&store, |runs| runs.runbook = Some("disk".into())).await, [3, 2, 1]);
+    assert_eq!(ids(&store, |runs| runs.target = Some("b".into())).await, [5, 2]);
+    assert_eq!(ids(&store, |runs| runs.customer = Some("wood".into())).await, [6, 3]);
+    assert_eq!(ids(&store, |runs| runs.verdict = Some(Verdict::Repaired)).await, [5]);
+    assert_eq!(ids(&store, |runs| runs.round = Some(RoundId(2))).await, [6, 5, 4]);
+    let both = |runs: &mut RunFilter| {
+        runs.runbook = Some("cache".into());
+        runs.target = Some("a".into());
     };
     assert_eq!(ids(&store, both).await, [4]);
     assert!(
-        ids(
-            &store,
-            RunFilter {
-                runbook: Some("' OR 1".into()),
-                ..any()
-            }
-        )
-        .await
-        .is_empty()
+        ids(&store, |runs| runs.runbook = Some("' OR 1".into()))
+            .await
+            .is_empty()
     );
 }
 
@@ -291,15 +235,8 @@ async fn runs_come_in_pages() {
     let mut seen = Vec::new();
     let mut before = None;
     loop {
-        let page = ids(
-            &store,
-            RunFilter {
-                before,
-                limit: 4,
-                ..RunFilter::default()
-            },
-        )
-        .await;
+        let page = |runs: &mut RunFilter| (runs.before, runs.limit) = (before, 4);
+        let page = ids(&store, page).await;
         let Some(last) = page.last() else { break };
         before = Some(RunId(*last));
         seen.extend(page);
