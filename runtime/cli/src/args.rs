@@ -194,5 +194,5 @@ fn verdict(text: &str) -> Result<evenkeel_model::run::Verdict, String> {
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {
-    evenkeel_model::duration::parse(text).map_err(|error| error.to_string())
+    evenkeel_model::quantity::duration(text).ok_or_else(|| "write it as `90s`, `10m` or `1h30m`".to_owned())
 }

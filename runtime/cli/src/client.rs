@@ -41,7 +41,12 @@ impl Client {
 
     async fn json<T: DeserializeOwned>(&mut self, method: Method, path: &str, body: Option<&Value>) -> Result<T> {
         let response = self.send(method, path, body).await?;
-        let bytes = response.into_body().collect().await.context("the daemon broke off its answer")?.to_bytes();
+        let bytes = response
+            .into_body()
+            .collect()
+            .await
+            .context("the daemon broke off its answer")?
+            .to_bytes();
         serde_json::from_slice(&bytes).context("the daemon's answer is none that this version knows")
     }
 
@@ -55,7 +60,11 @@ impl Client {
             .header("content-type", "application/json")
             .body(Full::new(Bytes::from(bytes)))?;
         self.sender.ready().await.context("the daemon closed the connection")?;
-        let response = self.sender.send_request(request).await.context("the daemon did not answer")?;
+        let response = self
+            .sender
+            .send_request(request)
+            .await
+            .context("the daemon did not answer")?;
         if response.status().is_success() {
             return Ok(response);
         }

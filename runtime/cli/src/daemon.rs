@@ -9,7 +9,7 @@ use std::time::SystemTime;
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use evenkeel_console::port::{About, Credential, Token};
+use evenkeel_console::port::{About, Credential, Daemon as _, Token};
 use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_model::home::Home;
@@ -107,7 +107,10 @@ fn token(dir: &Path, file: &Path, source: &str) -> Result<Token> {
         .with_context(|| format!("can't read `{}`, the token of `[source.{source}]`", path.display()))?;
     match text.lines().next().map(str::trim) {
         Some(token) if token.len() >= 16 => Ok(Token::new(token)),
-        _ => bail!("`{}` holds no token: its first line must have 16 characters or more", path.display()),
+        _ => bail!(
+            "`{}` holds no token: its first line must have 16 characters or more",
+            path.display()
+        ),
     }
 }
 
@@ -146,8 +149,11 @@ impl evenkeel_console::port::Daemon for Daemon {
         let counts = self.house.store.counts();
         let counter = |name, help, value: u64| Metric::new(name, help, MetricKind::Counter).value(value as f64);
         let gauge = |name, help, value: f64| Metric::new(name, help, MetricKind::Gauge).value(value);
-        let mut finished =
-            Metric::new("evenkeel_runs_finished_total", "Runs that finished, by verdict.", MetricKind::Counter);
+        let mut finished = Metric::new(
+            "evenkeel_runs_finished_total",
+            "Runs that finished, by verdict.",
+            MetricKind::Counter,
+        );
         for (verdict, count) in &counts.verdicts {
             finished = finished.labelled(vec![("verdict", (*verdict).to_owned())], *count as f64);
         }
@@ -156,13 +162,29 @@ impl evenkeel_console::port::Daemon for Daemon {
         let stale = f64::from(u8::from(self.stale.load(Ordering::Relaxed)));
         vec![
             build,
-            gauge("evenkeel_start_time_seconds", "When the daemon started.", self.since.timestamp() as f64),
-            gauge("evenkeel_home_stale", "1: the home on disk has problems, and an older one is served.", stale),
+            gauge(
+                "evenkeel_start_time_seconds",
+                "When the daemon started.",
+                self.since.timestamp() as f64,
+            ),
+            gauge(
+                "evenkeel_home_stale",
+                "1: the home on disk has problems, and an older one is served.",
+                stale,
+            ),
             counter("evenkeel_rounds_total", "Rounds that were opened.", counts.rounds),
             counter("evenkeel_runs_total", "Runs that were asked for.", counts.runs),
             finished,
-            counter("evenkeel_invocations_total", "Calls of plugins that began.", counts.invocations),
-            counter("evenkeel_journal_events_total", "Events that were written.", counts.events),
+            counter(
+                "evenkeel_invocations_total",
+                "Calls of plugins that began.",
+                counts.invocations,
+            ),
+            counter(
+                "evenkeel_journal_events_total",
+                "Events that were written.",
+                counts.events,
+            ),
             counter("evenkeel_journal_groups_total", "Transactions.", counts.groups),
             gauge("evenkeel_journal_queued", "Writes that wait.", counts.queued as f64),
         ]

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use evenkeel_engine::port::{Journal as _, RunFilter};
 use evenkeel_engine::PersonRequest;
+use evenkeel_engine::port::{Journal as _, RunFilter};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
@@ -102,7 +102,9 @@ impl Desk {
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {
         match self {
             Self::Daemon(client) => {
-                client.post::<Value>(&format!("/api/v1/runs/{run}/cancel"), &Value::Null).await?;
+                client
+                    .post::<Value>(&format!("/api/v1/runs/{run}/cancel"), &Value::Null)
+                    .await?;
                 Ok(())
             }
             _ => anyhow::bail!("no daemon serves this home, so no run is under way"),
@@ -142,12 +144,22 @@ fn query(filter: &RunFilter) -> String {
         ("before", filter.before.map(|run| text(&run))),
         ("limit", Some(text(&filter.limit))),
     ];
-    let pairs = pairs.into_iter().filter_map(|(name, value)| Some(format!("{name}={}", value?)));
+    let pairs = pairs
+        .into_iter()
+        .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
     pairs.collect::<Vec<_>>().join("&")
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
 fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| {
+            if plain(byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
+        .collect()
 }

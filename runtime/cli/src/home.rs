@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use evenkeel_model::check::{self, Checked, Sources};
-use evenkeel_model::plugin::Installed;
-use evenkeel_model::problem::Problem;
+use evenkeel_model::problem::{File, Problem};
+use evenkeel_sandbox::{LoadError, Scan};
 
 use crate::render;
 
@@ -21,7 +21,7 @@ const DEEPEST: usize = 8;
 /// The files of a home as they were read at one moment.
 pub struct Files {
     pub sources: Sources,
-    pub installed: Vec<Installed>,
+    pub plugins: Scan,
 }
 
 /// A home that does not check clean, or can't be read.
@@ -33,7 +33,9 @@ pub struct Unclean {
 
 /// Absolute, and with an `evenkeel.toml`.
 pub fn locate(dir: &Path) -> Result<PathBuf> {
-    let home = dir.canonicalize().with_context(|| format!("there is no directory `{}`", dir.display()))?;
+    let home = dir
+        .canonicalize()
+        .with_context(|| format!("there is no directory `{}`", dir.display()))?;
     if !home.join("evenkeel.toml").is_file() {
         bail!(
             "`{}` is no home: it has no `evenkeel.toml`; `evenkeel init` makes one, `--home DIR` names another",
@@ -61,12 +63,25 @@ impl Files {
             runbooks,
             lock: read_text(&home.join("evenkeel.lock"))?,
         };
-        Ok(Self { sources, installed: evenkeel_sandbox::catalog::scan(&home.join("plugins"))? })
+        Ok(Self {
+            sources,
+            plugins: evenkeel_sandbox::scan(home),
+        })
     }
 
+    /// All that is wrong, files in `plugins/` that are none included.
     pub fn check(&self) -> Result<Checked, Unclean> {
-        check::check(&self.sources, &self.installed)
-            .map_err(|problems| Unclean { problems, texts: self.texts() })
+        let refused = self.plugins.refused.iter().map(|(file, error)| no_plugin(file, error));
+        let mut problems: Vec<_> = refused.collect();
+        match check::check(&self.sources, &self.plugins.installed) {
+            Ok(checked) if problems.is_empty() => return Ok(checked),
+            Ok(checked) => problems.extend(checked.warnings),
+            Err(found) => problems.extend(found),
+        }
+        Err(Unclean {
+            problems,
+            texts: self.texts(),
+        })
     }
 
     /// By the names that problems give.
@@ -77,7 +92,11 @@ impl Files {
             ("assets.toml", &self.sources.assets),
             ("evenkeel.lock", &self.sources.lock),
         ];
-        texts.extend(single.into_iter().filter_map(|(name, text)| Some((name.to_owned(), text.clone()?))));
+        texts.extend(
+            single
+                .into_iter()
+                .filter_map(|(name, text)| Some((name.to_owned(), text.clone()?))),
+        );
         texts
     }
 }
@@ -88,7 +107,10 @@ impl Unclean {
         let count = self.problems.len();
         let plural = if count == 1 { "" } else { "s" };
         let colour = std::io::stderr().is_terminal();
-        format!("{}\n\n{count} problem{plural}", render::problem::render(&self.problems, &self.texts, colour))
+        format!(
+            "{}\n\n{count} problem{plural}",
+            render::problem::render(&self.problems, &self.texts, colour)
+        )
     }
 }
 
@@ -100,9 +122,11 @@ impl std::fmt::Display for Unclean {
 
 impl std::error::Error for Unclean {}
 
-/// Reads and checks.
-pub fn load(home: &Path) -> Result<Checked> {
-    Ok(Files::read(home)?.check()?)
+fn no_plugin(file: &str, error: &LoadError) -> Problem {
+    let place = File { path: file, text: "" };
+    place
+        .problem_as_a_whole("no-plugin", format!("`{file}` is no plugin: {error}"))
+        .help("build it with `evenkeel plugin build`, or take the file away")
 }
 
 /// Changes when a file of the home does: names, sizes and times of all that `load` reads.
@@ -128,7 +152,9 @@ fn files_in(dir: &Path, ending: &str, depth: usize) -> Result<Vec<PathBuf>> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error).with_context(|| format!("can't read `{}`", dir.display())),
     };
-    let mut paths: Vec<_> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()?;
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
@@ -152,6 +178,10 @@ fn read_text(path: &Path) -> Result<Option<String>> {
     let bytes = fs::read(path).with_context(|| format!("can't read `{}`", path.display()))?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
-        Err(error) => bail!("`{}` is not UTF-8 at byte {}", path.display(), error.utf8_error().valid_up_to()),
+        Err(error) => bail!(
+            "`{}` is not UTF-8 at byte {}",
+            path.display(),
+            error.utf8_error().valid_up_to()
+        ),
     }
 }

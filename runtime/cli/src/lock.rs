@@ -19,7 +19,9 @@ impl HomeLock {
         let path = data.join("lock");
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
-        let file = options.open(&path).with_context(|| format!("can't open `{}`", path.display()))?;
+        let file = options
+            .open(&path)
+            .with_context(|| format!("can't open `{}`", path.display()))?;
         let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
             Ok(file) => file,
             Err((file, nix::errno::Errno::EWOULDBLOCK)) => bail!("{}", held(file)),
@@ -35,6 +37,10 @@ fn held(mut file: File) -> String {
     let mut pid = String::new();
     // A lock whose pid can't be read is held all the same.
     let _ = file.read_to_string(&mut pid);
-    let who = if pid.trim().is_empty() { "another process".to_owned() } else { format!("process {}", pid.trim()) };
+    let who = if pid.trim().is_empty() {
+        "another process".to_owned()
+    } else {
+        format!("process {}", pid.trim())
+    };
     format!("{who} works on this home; stop it, or ask it: commands talk to a daemon by themselves")
 }

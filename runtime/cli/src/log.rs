@@ -14,7 +14,9 @@ pub fn start(format: LogFormat) {
         .with_env_var("EVENKEEL_LOG")
         .with_default_directive(FILTER.parse().expect("it is a level"))
         .from_env_lossy();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
     match format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),
         LogFormat::Json => log.json().init(),

@@ -1,13 +1,14 @@
 //! Builds the rooms of a home and connects them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
-use evenkeel_sandbox::Sandbox;
+use evenkeel_sandbox::{Local, Sandbox};
 use evenkeel_store::{Options, Store};
 
 use crate::clock::SystemClock;
@@ -31,8 +32,13 @@ impl House {
         let lock = HomeLock::take(&data)?;
         let home = Files::read(dir)?.check()?.home;
         let store = Arc::new(open_store(dir)?);
-        let sandbox = Arc::new(Sandbox::new(&data, &home.settings.sandbox)?);
-        install(&sandbox, dir, &home).await?;
+        let sandbox = Arc::new(Sandbox::new(
+            dir,
+            Some(&data),
+            &home.settings.sandbox,
+            Arc::new(Local::new(dir)),
+        )?);
+        install(&sandbox, &home).await?;
         let clock = Arc::new(SystemClock);
         let ports = Ports {
             journal: store.clone(),
@@ -41,13 +47,20 @@ impl House {
             clock: clock.clone(),
         };
         let engine = Engine::new(ports, Arc::new(home));
-        Ok(Self { dir: dir.to_owned(), engine, store, sandbox, clock, _lock: lock })
+        Ok(Self {
+            dir: dir.to_owned(),
+            engine,
+            store,
+            sandbox,
+            clock,
+            _lock: lock,
+        })
     }
 
     /// The home as it is on disk now, if it checks clean, with its plugins loaded.
     pub async fn next(&self) -> Result<Home> {
         let home = Files::read(&self.dir)?.check()?.home;
-        install(&self.sandbox, &self.dir, &home).await?;
+        install(&self.sandbox, &home).await?;
         Ok(home)
     }
 }
@@ -57,4 +70,19 @@ pub fn open_store(dir: &Path) -> Result<Store> {
     let data = home::data(dir);
     std::fs::create_dir_all(&data)?;
     Ok(Store::open(&data.join("evenkeel.db"), Options::default())?)
+}
+
+/// Makes the plugins callable, and loads those that a runbook uses: what can't be loaded is said
+/// before anything depends on it.
+async fn install(sandbox: &Sandbox, home: &Home) -> Result<()> {
+    sandbox.install(&home.plugins);
+    let steps = home.runbooks.values().flat_map(|runbook| &runbook.steps);
+    let used: BTreeMap<_, _> = steps.map(|step| (&step.plugin.digest, &step.plugin)).collect();
+    for (digest, plugin) in used {
+        sandbox
+            .load(digest)
+            .await
+            .with_context(|| format!("plugin {plugin} can't be loaded"))?;
+    }
+    Ok(())
 }

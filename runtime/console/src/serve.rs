@@ -1,14 +1,15 @@
 //! Listeners: bounded connections, bounded headers, a graceful end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::serve::Listener;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use nix::unistd::{Uid, User};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -27,44 +28,28 @@ pub struct Peer {
 
 /// Serves until `shutdown` turns true; then finishes what is under way.
 pub async fn serve_tcp(listener: TcpListener, app: Router, shutdown: watch::Receiver<bool>) {
-    let accept = async || listener.accept().await.map(|(stream, _)| stream);
-    serve(accept, shutdown, |_| app.clone()).await;
+    serve(listener, shutdown, |_| app.clone()).await;
 }
 
 /// The same on the Unix socket; handlers find a [`Peer`] among the request's extensions.
 pub async fn serve_unix(listener: UnixListener, app: Router, shutdown: watch::Receiver<bool>) {
-    let accept = async || listener.accept().await.map(|(stream, _)| stream);
-    serve(accept, shutdown, |stream| {
+    serve(listener, shutdown, |stream| {
         app.clone().layer(axum::Extension(peer(stream)))
     })
     .await;
 }
 
-async fn serve<S>(
-    accept: impl AsyncFn() -> std::io::Result<S>,
-    mut shutdown: watch::Receiver<bool>,
-    app: impl Fn(&S) -> Router,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn serve<L: Listener>(mut listener: L, mut shutdown: watch::Receiver<bool>, app: impl Fn(&L::Io) -> Router) {
     let graceful = GracefulShutdown::new();
-    let free = std::sync::Arc::new(Semaphore::new(CONNECTIONS));
+    let free = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
         let Ok(permit) = free.clone().acquire_owned().await else {
             break;
         };
-        let stream = tokio::select! {
-            stream = accept() => stream,
+        let (stream, _) = tokio::select! {
+            // It waits a moment by itself when a connection can't be taken.
+            accepted = listener.accept() => accepted,
             _ = shutdown.wait_for(|stop| *stop) => break,
-        };
-        let stream = match stream {
-            Ok(stream) => stream,
-            Err(error) => {
-                // Mostly too many open files: a pause lets some be closed.
-                tracing::warn!(%error, "a connection could not be taken");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
         };
         let service = TowerToHyperService::new(app(&stream));
         let mut http = http1::Builder::new();

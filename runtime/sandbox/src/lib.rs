@@ -45,5 +45,6 @@ mod wasi;
 
 pub use catalog::{Scan, scan};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
+pub use engine::start as start_engine;
 pub use reach::local::Local;
 pub use sandbox::{Sandbox, StartError};

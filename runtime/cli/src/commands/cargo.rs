@@ -28,12 +28,23 @@ pub struct Artifact {
 pub fn build(dir: &Path) -> Result<Artifact> {
     target_is_there(dir)?;
     let mut cargo = command("cargo", dir);
-    cargo.args(["build", "--profile", "plugin", "--target", TARGET, "--message-format", "json-render-diagnostics"]);
+    cargo.args([
+        "build",
+        "--profile",
+        "plugin",
+        "--target",
+        TARGET,
+        "--message-format",
+        "json-render-diagnostics",
+    ]);
     cargo.args(["--manifest-path", "Cargo.toml"]);
     for setting in PROFILE {
         cargo.args(["--config", setting]);
     }
-    let output = cargo.stderr(Stdio::inherit()).output().context("can't start `cargo`; is Rust installed?")?;
+    let output = cargo
+        .stderr(Stdio::inherit())
+        .output()
+        .context("can't start `cargo`; is Rust installed?")?;
     if !output.status.success() {
         bail!("`cargo build` failed; its messages are above");
     }
@@ -41,7 +52,10 @@ pub fn build(dir: &Path) -> Result<Artifact> {
 }
 
 fn artifact(messages: &[u8], dir: &Path) -> Result<Artifact> {
-    let manifest = dir.join("Cargo.toml").canonicalize().context("there is no Cargo.toml")?;
+    let manifest = dir
+        .join("Cargo.toml")
+        .canonicalize()
+        .context("there is no Cargo.toml")?;
     let found = messages
         .split(|byte| *byte == b'\n')
         .filter_map(|line| serde_json::from_slice::<Message>(line).ok())
@@ -65,7 +79,10 @@ struct Message {
 
 impl Message {
     fn component(&self) -> Option<PathBuf> {
-        self.filenames.iter().find(|file| file.extension().is_some_and(|end| end == "wasm")).cloned()
+        self.filenames
+            .iter()
+            .find(|file| file.extension().is_some_and(|end| end == "wasm"))
+            .cloned()
     }
 
     /// A package id ends in `#VERSION` or `#NAME@VERSION`.

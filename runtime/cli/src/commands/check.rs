@@ -36,7 +36,11 @@ pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCo
     match files.check() {
         Ok(checked) => clean(&checked.home, listing, now),
         Err(unclean) if listing.json => {
-            render::json(&Report { clean: false, problems: &unclean.problems, schedules: Vec::new() })?;
+            render::json(&Report {
+                clean: false,
+                problems: &unclean.problems,
+                schedules: Vec::new(),
+            })?;
             Ok(exit::ERROR.into())
         }
         Err(unclean) => Err(unclean.into()),
@@ -46,7 +50,11 @@ pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCo
 fn clean(home: &Home, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
     let schedules = schedules(home, now);
     if listing.json {
-        render::json(&Report { clean: true, problems: &[], schedules })?;
+        render::json(&Report {
+            clean: true,
+            problems: &[],
+            schedules,
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     render::line(&format!(
@@ -57,7 +65,10 @@ fn clean(home: &Home, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode>
         home.plugins.len()
     ))?;
     for schedule in schedules {
-        render::line(&format!("`{}` at `{}` ({})", schedule.runbook, schedule.cron, schedule.zone))?;
+        render::line(&format!(
+            "`{}` at `{}` ({})",
+            schedule.runbook, schedule.cron, schedule.zone
+        ))?;
         for tick in schedule.next {
             render::line(&format!("  {}", tick.format("%a %Y-%m-%d %H:%M:%SZ")))?;
         }
@@ -74,7 +85,9 @@ fn schedules(home: &Home, now: DateTime<Utc>) -> Vec<Schedule> {
                 runbook: runbook.name.to_string(),
                 cron: schedule.expression.clone(),
                 zone: schedule.zone.to_string(),
-                next: std::iter::successors(schedule.after(now), |tick| schedule.after(*tick)).take(TICKS).collect(),
+                next: std::iter::successors(schedule.after(now), |tick| schedule.after(*tick))
+                    .take(TICKS)
+                    .collect(),
             });
         }
     }

@@ -12,7 +12,10 @@ use crate::render;
 const FILES: [(&str, &str); 4] = [
     ("evenkeel.toml", include_str!("init/evenkeel.toml")),
     ("assets.toml", include_str!("init/assets.toml")),
-    ("runbooks/free-disk-space.toml.example", include_str!("init/runbook.toml")),
+    (
+        "runbooks/free-disk-space.toml.example",
+        include_str!("init/runbook.toml"),
+    ),
     (".gitignore", "/data/\n/secrets/\n"),
 ];
 
@@ -38,5 +41,9 @@ pub fn init(dir: &Path) -> Result<ExitCode> {
 }
 
 fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
-    fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+    fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?
+        .write_all(text.as_bytes())
 }

@@ -1,12 +1,16 @@
 //! `evenkeel plugin …`.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
-use evenkeel_model::plugin::{Installed, Manifest, Source};
-use evenkeel_sandbox::{catalog, component};
+use evenkeel_model::home::SandboxLimits;
+use evenkeel_model::plugin::{Installed, Kind, Manifest, Source};
+use evenkeel_sandbox::{Facts, Local, Sandbox, Scan, digest, embed, scan};
+use serde_json::Value;
 
 use super::cargo;
 use crate::args::{Listing, Plugin, PluginBuild, PluginInspect};
@@ -33,17 +37,39 @@ async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
         );
     }
     let bytes = fs::read(&artifact.file).with_context(|| format!("can't read `{}`", artifact.file.display()))?;
-    let kinds = component::describe(&bytes).await.context("the component is no plugin")?;
-    let manifest = source.manifest(kinds);
-    let bytes = component::embed(&bytes, &manifest)?;
+    let manifest = source.manifest(describe(home, &bytes).await?);
+    let bytes = embed(&bytes, &manifest)?;
     let out = out_dir(home, args)?;
     let path = out.join(format!("{}-{}.wasm", manifest.name, manifest.version));
     write_whole(&path, &bytes)?;
-    let installed = catalog::read(&path)?;
+    let installed = read(&path)?;
     if args.listing.json {
         return Ok(render::json(&installed)?);
     }
-    Ok(render::line(&format!("{} ({} KiB, sha256 {})", path.display(), bytes.len() / 1024, installed.digest))?)
+    Ok(render::line(&format!(
+        "{} ({} KiB, sha256 {})",
+        path.display(),
+        bytes.len() / 1024,
+        installed.digest
+    ))?)
+}
+
+/// Runs nothing but the component's `describe`, with nothing granted.
+async fn describe(home: &Path, bytes: &[u8]) -> Result<BTreeMap<Kind, Value>> {
+    let sandbox = Sandbox::new(home, None, &SandboxLimits::default(), Arc::new(Local::new(home)))?;
+    sandbox.describe(bytes).await.context("the component is no plugin")
+}
+
+/// A component with a manifest, wherever it lies.
+fn read(path: &Path) -> Result<Installed> {
+    let bytes = fs::read(path).with_context(|| format!("can't read `{}`", path.display()))?;
+    let manifest = evenkeel_sandbox::inspect(&bytes).and_then(Facts::into_manifest);
+    let manifest = manifest.with_context(|| format!("`{}` is no plugin", path.display()))?;
+    Ok(Installed {
+        manifest,
+        digest: digest(&bytes),
+        file: path.display().to_string(),
+    })
 }
 
 fn read_source(dir: &Path) -> Result<Source> {
@@ -79,7 +105,10 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
 
 fn list(home: &Path, listing: &Listing) -> Result<()> {
     let home = crate::home::locate(home)?;
-    let installed = catalog::scan(&home.join("plugins"))?;
+    let Scan { installed, refused } = scan(&home);
+    for (file, error) in refused {
+        render::note(&format!("`{}` is no plugin: {error}", safe::text(&file)));
+    }
     if listing.json {
         return Ok(render::json(&installed)?);
     }
@@ -127,14 +156,16 @@ fn inspect(home: &Path, args: &PluginInspect) -> Result<()> {
 fn find(home: &Path, plugin: &str) -> Result<Installed> {
     let path = Path::new(plugin);
     if path.is_file() {
-        return Ok(catalog::read(path)?);
+        return read(path);
     }
     let home = crate::home::locate(home)
         .with_context(|| format!("there is no file `{plugin}`, and no home to look for a plugin of that name"))?;
-    let (name, version) = plugin.split_once('@').map_or((plugin, None), |(name, version)| (name, Some(version)));
-    let installed = catalog::scan(&home.join("plugins"))?;
-    let wanted = installed.into_iter().filter(|candidate| {
-        candidate.manifest.name == name && version.is_none_or(|version| candidate.manifest.version.to_string() == version)
+    let (name, version) = plugin
+        .split_once('@')
+        .map_or((plugin, None), |(name, version)| (name, Some(version)));
+    let wanted = scan(&home).installed.into_iter().filter(|candidate| {
+        candidate.manifest.name == name
+            && version.is_none_or(|version| candidate.manifest.version.to_string() == version)
     });
     wanted
         .max_by(|a, b| a.manifest.version.cmp(&b.manifest.version))
@@ -149,14 +180,27 @@ fn kinds(manifest: &Manifest) -> String {
 fn requests(manifest: &Manifest) -> String {
     let text = |(capability, verbs): (&_, &Vec<String>)| format!("{capability} {}", safe::text(&verbs.join("|")));
     let must = manifest.capabilities.iter().map(text);
-    let may = manifest.optional.iter().map(text).map(|request| format!("{request} (optional)"));
+    let may = manifest
+        .optional
+        .iter()
+        .map(text)
+        .map(|request| format!("{request} (optional)"));
     let all: Vec<_> = must.chain(may).collect();
-    if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+    if all.is_empty() {
+        "nothing".to_owned()
+    } else {
+        all.join(", ")
+    }
 }
 
 /// A line a parameter: its name, type, whether it is needed, its default and description.
 fn parameters(schema: &serde_json::Value) -> Vec<String> {
-    let required: Vec<_> = schema["required"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+    let required: Vec<_> = schema["required"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|name| name.as_str())
+        .collect();
     let properties = schema["properties"].as_object().into_iter().flatten();
     properties
         .map(|(name, property)| {
@@ -171,7 +215,9 @@ fn parameters(schema: &serde_json::Value) -> Vec<String> {
                 default => format!("default {default}"),
             };
             let about = property["description"].as_str().unwrap_or_default();
-            safe::text(&format!("{name}: {kind}, {need}  {about}")).trim_end().replace("\\n", " ")
+            safe::text(&format!("{name}: {kind}, {need}  {about}"))
+                .trim_end()
+                .replace("\\n", " ")
         })
         .collect()
 }

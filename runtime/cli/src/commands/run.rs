@@ -41,7 +41,10 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
     if args.listing.json {
         render::json(&told)?;
     }
-    let worst = told.iter().map(|told| told.summary.verdict.map_or(exit::ERROR, exit::code)).max();
+    let worst = told
+        .iter()
+        .map(|told| told.summary.verdict.map_or(exit::ERROR, exit::code))
+        .max();
     Ok(worst.unwrap_or(exit::ERROR).into())
 }
 
@@ -64,7 +67,11 @@ async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
 }
 
 fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
-    let input: Map<_, _> = args.set.iter().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
+    let input: Map<_, _> = args
+        .set
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+        .collect();
     if input.len() < args.set.len() {
         bail!("an input is set twice");
     }
@@ -75,7 +82,11 @@ fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
         alert: args.alert.as_deref().map(|path| read_alert(path, now)).transpose()?,
         input,
         who: user::name(),
-        request: format!("{}-{}", std::process::id(), now.timestamp_nanos_opt().unwrap_or_default()),
+        request: format!(
+            "{}-{}",
+            std::process::id(),
+            now.timestamp_nanos_opt().unwrap_or_default()
+        ),
     })
 }
 
@@ -88,7 +99,12 @@ fn read_alert(path: &Path, now: DateTime<Utc>) -> Result<Alert> {
         _ => bytes,
     };
     let customer = |_: &Labels| CustomerId::from("local");
-    let context = Context { source: "file", customer: &customer, now, resolve_timeout: RESOLVE_TIMEOUT };
+    let context = Context {
+        source: "file",
+        customer: &customer,
+        now,
+        resolve_timeout: RESOLVE_TIMEOUT,
+    };
     let array = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[');
     let batch = if array {
         v2::parse(&bytes, &context).with_context(place)?

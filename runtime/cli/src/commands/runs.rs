@@ -63,7 +63,8 @@ fn row(run: &Summary) -> [String; 7] {
         run.runbook.to_string(),
         run.target.as_ref().map_or("-".to_owned(), ToString::to_string),
         started_by,
-        run.verdict.map_or(state.to_owned(), |verdict| format!("{verdict}{dry}")),
+        run.verdict
+            .map_or(state.to_owned(), |verdict| format!("{verdict}{dry}")),
         safe::short(&run.why, 80),
     ]
 }
@@ -71,7 +72,9 @@ fn row(run: &Summary) -> [String; 7] {
 async fn show(desk: &mut Desk, args: &RunsShow) -> Result<()> {
     let recorded = desk.story_so_far(args.run).await?;
     if args.listing.json {
-        return Ok(render::json(&json!({ "summary": recorded.summary, "events": recorded.events }))?);
+        return Ok(render::json(
+            &json!({ "summary": recorded.summary, "events": recorded.events }),
+        )?);
     }
     for line in story::Story::tell(args.run, &recorded.events) {
         render::line(&line)?;

@@ -32,9 +32,9 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let listen = args.listen.unwrap_or(house.engine.home().settings.listen);
     let daemon = Arc::new(Daemon::new(house.clone(), listen)?);
     admissible(listen, &daemon)?;
-    let tcp = TcpListener::bind(listen).await.with_context(|| {
-        format!("can't listen on {listen}; `[server] listen` or `--listen` names another address")
-    })?;
+    let tcp = TcpListener::bind(listen)
+        .await
+        .with_context(|| format!("can't listen on {listen}; `[server] listen` or `--listen` names another address"))?;
     let unix = UnixListener::from_std(socket::listen(&data).context("can't make the daemon's socket")?)?;
     daemon.bound(tcp.local_addr()?);
     info!(home = %dir.display(), address = %tcp.local_addr()?, pid = std::process::id(), "serving");
@@ -47,13 +47,21 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
 /// Alerts start repairs: nobody may push them from elsewhere without a token.
 fn admissible(listen: SocketAddr, daemon: &Daemon) -> Result<()> {
     if !listen.ip().is_loopback() && !daemon.has_sources() {
-        bail!("{listen} can be reached from elsewhere: add a `[source.NAME]` with a token to evenkeel.toml, or listen on 127.0.0.1");
+        bail!(
+            "{listen} can be reached from elsewhere: add a `[source.NAME]` with a token to evenkeel.toml, or listen on 127.0.0.1"
+        );
     }
     Ok(())
 }
 
 /// All that runs side by side, and the order in which it ends.
-async fn live(house: &Arc<House>, daemon: Arc<Daemon>, tcp: TcpListener, unix: UnixListener, drain: Duration) -> Result<()> {
+async fn live(
+    house: &Arc<House>,
+    daemon: Arc<Daemon>,
+    tcp: TcpListener,
+    unix: UnixListener,
+    drain: Duration,
+) -> Result<()> {
     let (stop, stopping) = watch::channel(false);
     let (close, closing) = watch::channel(false);
     let console = Arc::new(Console {
@@ -140,5 +148,7 @@ async fn hung_up(hangup: &mut Signal) -> bool {
 
 /// Whether it is time to stop.
 async fn pause(stopping: &mut watch::Receiver<bool>) -> bool {
-    tokio::time::timeout(EVERY, stopping.wait_for(|stop| *stop)).await.is_ok()
+    tokio::time::timeout(EVERY, stopping.wait_for(|stop| *stop))
+        .await
+        .is_ok()
 }

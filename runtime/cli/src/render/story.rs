@@ -25,7 +25,11 @@ pub struct Story {
 
 impl Story {
     pub fn new(run: RunId) -> Self {
-        Self { run, requested: None, intended: Vec::new() }
+        Self {
+            run,
+            requested: None,
+            intended: Vec::new(),
+        }
     }
 
     /// The whole story of a run that is known.
@@ -49,14 +53,24 @@ impl Story {
                 self.intended.push((key.clone(), *n, call.clone()));
                 Vec::new()
             }
-            Body::Called { key, n, call, answer, took_ms } => self.called(key, *n, call.as_ref(), answer, *took_ms),
-            Body::Logged { level, message, fields, .. } => vec![logged(*level, message, fields)],
+            Body::Called {
+                key,
+                n,
+                call,
+                answer,
+                took_ms,
+            } => self.called(key, *n, call.as_ref(), answer, *took_ms),
+            Body::Logged {
+                level, message, fields, ..
+            } => vec![logged(*level, message, fields)],
             Body::LogsDropped { lines, .. } => vec![inner(&format!("… {lines} more log lines were not kept"))],
             Body::Progressed { permille, note, .. } => {
                 vec![inner(&format!("{:>3} % {}", permille / 10, safe::short(note, WIDTH)))]
             }
             Body::Ended { key, outcome } => ended(key, outcome),
-            Body::Planned { hash, risk, actions, .. } => planned(hash.as_str(), &risk.to_string(), actions),
+            Body::Planned {
+                hash, risk, actions, ..
+            } => planned(hash.as_str(), &risk.to_string(), actions),
             Body::Asked { action, risk, who, .. } => vec![asked(action, &risk.to_string(), who.as_deref())],
             Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
             Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
@@ -68,8 +82,14 @@ impl Story {
 
     fn requested(&mut self, request: &Request, at: DateTime<Utc>) -> Vec<String> {
         self.requested = Some(at);
-        let target = request.target.as_ref().map_or("no target".to_owned(), |asset| format!("`{asset}`"));
-        let customer = request.customer.as_ref().map_or(String::new(), |name| format!(" of customer `{name}`"));
+        let target = request
+            .target
+            .as_ref()
+            .map_or("no target".to_owned(), |asset| format!("`{asset}`"));
+        let customer = request
+            .customer
+            .as_ref()
+            .map_or(String::new(), |name| format!(" of customer `{name}`"));
         let mode = match request.mode {
             Mode::Live => "",
             Mode::DryRun => ", a dry run",
@@ -97,13 +117,18 @@ impl Story {
     /// Effects that may have happened: their answer was never heard.
     fn unanswered(&self) -> Vec<String> {
         let line = |(_, _, call): &(Key, u32, Call)| {
-            inner(&format!("{} … no answer was recorded: it may have happened", call_name(call)))
+            inner(&format!(
+                "{} … no answer was recorded: it may have happened",
+                call_name(call)
+            ))
         };
         self.intended.iter().map(line).collect()
     }
 
     fn finished(&self, verdict: &str, why: &str, at: DateTime<Utc>) -> Vec<String> {
-        let took = self.requested.map_or(String::new(), |from| format!(" after {}", span(at - from)));
+        let took = self
+            .requested
+            .map_or(String::new(), |from| format!(" after {}", span(at - from)));
         let mut lines = self.unanswered();
         lines.push(row("verdict", &format!("{verdict}{took}: {}", safe::text(why))));
         lines
@@ -112,7 +137,9 @@ impl Story {
 
 fn why(occurrence: &Occurrence, alert: Option<&Alert>) -> String {
     let cause = match occurrence {
-        Occurrence::Tick { schedule, at, .. } => format!("schedule `{}`, its tick of {}", safe::text(schedule), clock(*at)),
+        Occurrence::Tick { schedule, at, .. } => {
+            format!("schedule `{}`, its tick of {}", safe::text(schedule), clock(*at))
+        }
         Occurrence::Alert { starts_at, .. } => format!("an alert that fires since {}", clock(*starts_at)),
         Occurrence::Person { who, .. } => format!("asked by {}", safe::text(who)),
     };
@@ -139,13 +166,23 @@ fn waiting(gate: &str, why: &str, until: Option<DateTime<Utc>>) -> String {
 }
 
 fn invoked(key: &Key, plugin: &str, params: &Value) -> String {
-    let action = key.action.as_ref().map_or(String::new(), |id| format!(" `{}`", safe::text(id)));
-    let again = if key.attempt > 1 { format!(", attempt {}", key.attempt) } else { String::new() };
+    let action = key
+        .action
+        .as_ref()
+        .map_or(String::new(), |id| format!(" `{}`", safe::text(id)));
+    let again = if key.attempt > 1 {
+        format!(", attempt {}", key.attempt)
+    } else {
+        String::new()
+    };
     let with = match key.phase {
         Phase::Apply | Phase::Rollback => String::new(),
         _ => format!(" with {}", brief(params)),
     };
-    row(key.step.as_str(), &format!("{}{action} by {}{again}{with}", key.phase, safe::text(plugin)))
+    row(
+        key.step.as_str(),
+        &format!("{}{action} by {}{again}{with}", key.phase, safe::text(plugin)),
+    )
 }
 
 fn call_line(call: &Call, answer: &Answer, took_ms: u64) -> String {
@@ -172,8 +209,12 @@ fn answer_text(value: &Value) -> String {
         Value::Null => "done".to_owned(),
         Value::Array(items) => format!("{} of them", items.len()),
         Value::Object(fields) => {
-            let shown = fields.iter().filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
-            let texts: Vec<_> = shown.map(|(name, value)| format!("{} {}", safe::text(name), brief(value))).collect();
+            let shown = fields
+                .iter()
+                .filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
+            let texts: Vec<_> = shown
+                .map(|(name, value)| format!("{} {}", safe::text(name), brief(value)))
+                .collect();
             safe::short(&texts.join(", "), WIDTH)
         }
         other => brief(other),
@@ -187,8 +228,15 @@ fn logged(level: Level, message: &str, fields: &[(String, String)]) -> String {
         Level::Warn => "warn",
         Level::Error => "error",
     };
-    let fields: Vec<_> = fields.iter().map(|(name, value)| format!(" {}={}", safe::text(name), safe::text(value))).collect();
-    inner(&format!("log {level}: {}{}", safe::short(message, 2 * WIDTH), safe::short(&fields.concat(), WIDTH)))
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!(" {}={}", safe::text(name), safe::text(value)))
+        .collect();
+    inner(&format!(
+        "log {level}: {}{}",
+        safe::short(message, 2 * WIDTH),
+        safe::short(&fields.concat(), WIDTH)
+    ))
 }
 
 fn ended(key: &Key, outcome: &Outcome) -> Vec<String> {
@@ -212,18 +260,40 @@ fn ended(key: &Key, outcome: &Outcome) -> Vec<String> {
 }
 
 fn finding(finding: &Finding) -> String {
-    inner(&format!("{} `{}`: {}", finding.severity, safe::text(&finding.code), safe::text(&finding.summary)))
+    inner(&format!(
+        "{} `{}`: {}",
+        finding.severity,
+        safe::text(&finding.code),
+        safe::text(&finding.summary)
+    ))
 }
 
 fn planned(hash: &str, risk: &str, actions: &[Action]) -> Vec<String> {
     let mut lines = vec![match actions.len() {
         0 => inner("the plan is to do nothing"),
-        n => inner(&format!("plan {}: {n} action{}, risk {risk}", hash.get(..12).unwrap_or(hash), plural(n))),
+        n => inner(&format!(
+            "plan {}: {n} action{}, risk {risk}",
+            hash.get(..12).unwrap_or(hash),
+            plural(n)
+        )),
     }];
     for action in actions {
-        let undo = action.undo.as_ref().map_or("can't be undone".to_owned(), |text| format!("undo: {}", safe::text(text)));
-        lines.push(inner(&format!("+ `{}` {} (risk {}; {undo})", safe::text(&action.id), safe::text(&action.summary), action.risk)));
-        lines.extend(action.effects.iter().take(NAMED).map(|effect| inner(&format!("    {}", effect_text(effect)))));
+        let undo = action.undo.as_ref().map_or("can't be undone".to_owned(), |text| {
+            format!("undo: {}", safe::text(text))
+        });
+        lines.push(inner(&format!(
+            "+ `{}` {} (risk {}; {undo})",
+            safe::text(&action.id),
+            safe::text(&action.summary),
+            action.risk
+        )));
+        lines.extend(
+            action
+                .effects
+                .iter()
+                .take(NAMED)
+                .map(|effect| inner(&format!("    {}", effect_text(effect)))),
+        );
         if action.effects.len() > NAMED {
             lines.push(inner(&format!("    and {} more effects", action.effects.len() - NAMED)));
         }
@@ -232,15 +302,25 @@ fn planned(hash: &str, risk: &str, actions: &[Action]) -> Vec<String> {
 }
 
 fn effect_text(effect: &Effect) -> String {
-    let times = if effect.at_most == 1 { String::new() } else { format!(", at most {} times", effect.at_most) };
-    let content = effect.content.as_ref().map_or(String::new(), |hash| format!(", content {}", safe::short(hash, 13)));
+    let times = if effect.at_most == 1 {
+        String::new()
+    } else {
+        format!(", at most {} times", effect.at_most)
+    };
+    let content = effect
+        .content
+        .as_ref()
+        .map_or(String::new(), |hash| format!(", content {}", safe::short(hash, 13)));
     let name = format!("{}.{}", safe::text(&effect.capability), safe::text(&effect.operation));
     format!("{name} {}{content}{times}", safe::short(&effect.subject, WIDTH))
 }
 
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {
     let who = who.map_or(String::new(), |who| format!(" ({})", safe::text(who)));
-    inner(&format!("action `{}` of risk {risk} asks for a person{who}", safe::text(action)))
+    inner(&format!(
+        "action `{}` of risk {risk} asks for a person{who}",
+        safe::text(action)
+    ))
 }
 
 fn step_finished(step: &str, result: &StepResult) -> String {

@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 pub fn new(head: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_preset(presets::NOTHING)
+        .load_style(presets::NOTHING)
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(head.iter().map(|title| title.to_uppercase()));
     for column in table.column_iter_mut() {
