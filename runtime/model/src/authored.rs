@@ -26,18 +26,19 @@ pub(crate) type At<T> = toml::Spanned<T>;
 /// value is not in the text as it stands (because of escapes).
 pub(crate) fn inside(file: File<'_>, string: &At<String>, part: Range<usize>) -> Range<usize> {
     let token = string.span();
-    let start = file.text.get(token.clone()).and_then(|raw| {
-        let quotes = raw.len().checked_sub(raw.trim_start_matches(['"', '\'']).len())?;
-        // At most three, and `""` is two that are a string.
-        let opening = [1, 3].into_iter().filter(|n| *n <= quotes);
-        let starts = opening.map(|n| token.start + n);
-        starts
-            .rev()
-            .find(|start| file.text[*start..].starts_with(string.get_ref().as_str()))
-    });
-    match start {
-        Some(start) if !part.is_empty() => start + part.start..start + part.end,
-        Some(start) => start + part.start..(start + part.end + 1).min(token.end),
-        None => token,
+    let raw = file.text.get(token.clone()).unwrap_or_default();
+    let quotes = ["\"\"\"", "'''", "\"", "'"]
+        .into_iter()
+        .find(|quotes| raw.starts_with(quotes));
+    let opening = quotes.map_or(0, str::len);
+    if !raw[opening..].starts_with(string.get_ref().as_str()) {
+        return token;
+    }
+    let (start, end) = (token.start + opening + part.start, token.start + opening + part.end);
+    // A point is shown as the character after it.
+    start..if part.is_empty() {
+        file.text.ceil_char_boundary(end + 1)
+    } else {
+        end
     }
 }

@@ -139,6 +139,12 @@ impl fmt::Display for Level {
     }
 }
 
+/// Words for people: `a`, `b`.
+pub fn quoted(words: impl IntoIterator<Item = impl fmt::Display>) -> String {
+    let words = words.into_iter().map(|word| format!("`{word}`"));
+    words.collect::<Vec<_>>().join(", ")
+}
+
 /// The word that was probably meant: at most a third of its letters are wrong, or two have
 /// changed places, or only the case differs.
 pub fn closest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

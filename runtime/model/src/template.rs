@@ -190,17 +190,18 @@ fn holds_undefined(value: &minijinja::Value) -> bool {
 }
 
 fn explained(error: minijinja::Error) -> TemplateError {
-    let what = match error.kind() {
-        ErrorKind::UndefinedError => "a variable is not there".to_owned(),
-        ErrorKind::OutOfFuel => "the template does too much work".to_owned(),
-        kind => kind.to_string(),
+    let message = match (error.kind(), error.detail()) {
+        (ErrorKind::OutOfFuel, _) => "the template does too much work".to_owned(),
+        (ErrorKind::UndefinedError, None) => "a variable is not there".to_owned(),
+        (ErrorKind::UndefinedError | ErrorKind::UnknownFilter | ErrorKind::UnknownTest, Some(detail)) => {
+            detail.to_owned()
+        }
+        (kind, Some(detail)) => format!("{kind}: {detail}"),
+        (kind, None) => kind.to_string(),
     };
     TemplateError {
         path: String::new(),
-        message: match error.detail() {
-            Some(detail) => format!("{what}: {detail}"),
-            None => what,
-        },
+        message,
         span: error.range(),
     }
 }

@@ -131,7 +131,7 @@ pub(crate) fn origin_fault(url: &str) -> Result<(), String> {
     }
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     if authority.contains('@') {
-        return Err(format!("`{url}` holds a user name: it would be sent to nobody"));
+        return Err(format!("`{url}` holds a user name, which is never sent"));
     }
     if uri.host().unwrap_or_default().is_empty() {
         return Err(format!("`{url}` names no host"));

@@ -9,6 +9,8 @@ use crate::asset::Reach;
 /// Labels that selectors see whatever an asset is labelled.
 const RESERVED: [&str; 3] = ["asset", "customer", "role"];
 
+const LATER_REACHES: [&str; 2] = ["ssh", "agent"];
+
 pub(crate) struct AuthoredAssets {
     pub customers: Vec<Customer>,
     pub assets: Vec<Asset>,
@@ -50,7 +52,7 @@ fn read_customer(table: &Table<'_, '_>) -> Option<Customer> {
     let vars = read_vars(table);
     table.finish();
     let id = id?;
-    table.check_name("customer", &id);
+    table.check_name("a customer", &id);
     Some(Customer {
         id,
         name: name.map(At::into_inner),
@@ -67,13 +69,13 @@ fn read_asset(table: &Table<'_, '_>) -> Option<Asset> {
     let labels = read_labels(table);
     let vars = read_vars(table);
     let depends_on = table.optional::<Strings>("depends_on");
-    let reach = table.choice("reach", &[("local", Reach::Local)]);
+    let reach = read_reach(table);
     table.finish();
     if let Some(address) = &address {
         check_address(table, address);
     }
     let id = id?;
-    table.check_name("asset", &id);
+    table.check_name("an asset", &id);
     Some(Asset {
         id,
         customer,
@@ -82,8 +84,24 @@ fn read_asset(table: &Table<'_, '_>) -> Option<Asset> {
         labels,
         vars,
         depends_on: depends_on.map(At::into_inner).unwrap_or_default(),
-        reach: reach.map(At::into_inner).unwrap_or_default(),
+        reach,
     })
+}
+
+fn read_reach(table: &Table<'_, '_>) -> Reach {
+    let later = table
+        .optional::<String>("reach")
+        .filter(|reach| LATER_REACHES.contains(&reach.get_ref().as_str()));
+    if let Some(reach) = later {
+        let message = format!("`{}` arrives with a later version", reach.get_ref());
+        let problem = table
+            .problem("not-yet", reach.span(), message)
+            .label("not in this version");
+        table.say(problem.help("until then, assets are reached as `local`"));
+        return Reach::Local;
+    }
+    let reach = table.choice("reach", &[("local", Reach::Local)]);
+    reach.map(At::into_inner).unwrap_or_default()
 }
 
 fn read_vars(table: &Table<'_, '_>) -> Json {

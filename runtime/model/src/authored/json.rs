@@ -25,15 +25,12 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The deepest part on the way that there is, and whether that is the whole way.
-    pub fn at(&self, path: &[String]) -> (&Self, bool) {
-        match path {
-            [] => (self, true),
-            [first, rest @ ..] => match self.parts.get(first) {
-                Some(part) => part.at(rest),
-                None => (self, false),
-            },
-        }
+    /// The deepest part on the way that there is.
+    pub fn at(&self, path: &[String]) -> &Self {
+        let part = path
+            .split_first()
+            .and_then(|(first, rest)| Some(self.parts.get(first)?.at(rest)));
+        part.unwrap_or(self)
     }
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<Source> {
     let root = reader.root(&document);
     let name = root.required::<String>("name");
     if let Some(name) = &name {
-        root.check_name("plugin", name);
+        root.check_name("a plugin", name);
     }
     let version = root
         .required::<String>("version")
@@ -71,9 +71,12 @@ fn read_verbs(table: &Table<'_, '_>, asked: Option<&Verbs>) -> Verbs {
             table.say(problem.suggest(word, Capability::ALL.map(Capability::as_str)));
             continue;
         };
-        let Ok(verbs) = Strings::read(value) else {
-            table.wrong_type(word, value, "an array of strings");
-            continue;
+        let verbs = match Strings::read(value) {
+            Ok(verbs) => verbs,
+            Err(fault) => {
+                table.say_fault(word, value, Strings::EXPECTED, fault);
+                continue;
+            }
         };
         for verb in &verbs {
             check_verb(table, capability, verb, asked);

@@ -9,7 +9,7 @@ use super::At;
 use super::value::{Fault, Value, kind_of};
 use crate::grant::Capability;
 use crate::name::is_name;
-use crate::problem::{File, Problem};
+use crate::problem::{File, Problem, quoted};
 
 /// A file and what is wrong with it so far.
 pub(crate) struct Reader<'t> {
@@ -38,7 +38,11 @@ impl<'t> Reader<'t> {
         let (document, errors) = DeTable::parse_recoverable(self.file.text);
         for error in &errors {
             let span = error.span().unwrap_or_default();
-            self.say(self.file.problem("syntax", span, error.message()));
+            self.say(
+                self.file
+                    .problem("syntax", span, "this is no TOML")
+                    .label(error.message()),
+            );
         }
         errors.is_empty().then(|| document.into_inner())
     }
@@ -103,7 +107,7 @@ impl<'r, 't> Table<'r, 't> {
             self.know(key);
             let message = format!("{} lacks `{key}`", self.name);
             let problem = self.problem("missing-key", self.span.clone(), message);
-            self.say(problem.label(format!("`{key}` is {}", T::EXPECTED)));
+            self.say(problem.label(format!("add `{key}`: {}", T::EXPECTED)));
         }
         self.optional(key)
     }
@@ -113,14 +117,24 @@ impl<'r, 't> Table<'r, 't> {
         let (_, value) = self.entry(key)?;
         match T::read(value) {
             Ok(read) => Some(At::new(value.span(), read)),
-            Err(Fault::Type) => {
-                self.wrong_type(key, value, T::EXPECTED);
+            Err(fault) => {
+                self.say_fault(key, value, T::EXPECTED, fault);
                 None
             }
-            Err(Fault::Value(message)) => {
-                let problem = self.problem("bad-value", value.span(), format!("`{key}` is not {}", T::EXPECTED));
-                self.say(problem.label(message));
-                None
+        }
+    }
+
+    pub fn say_fault(&self, key: &str, value: &At<DeValue<'_>>, expected: &str, fault: Fault) {
+        match fault {
+            Fault::Type => self.wrong_type(key, value, expected),
+            Fault::Part(span, found) => {
+                let problem = self.problem("wrong-type", span, format!("`{key}` must be {expected}"));
+                self.say(problem.label(format!("this is {found}")));
+            }
+            Fault::Value(write) => {
+                let raw = self.file().text.get(value.span()).unwrap_or_default();
+                let message = format!("`{key}` can't be `{}`", raw.trim_matches(['"', '\'']));
+                self.say(self.problem("bad-value", value.span(), message).label(write));
             }
         }
     }
@@ -131,11 +145,7 @@ impl<'r, 't> Table<'r, 't> {
         let found = choices.iter().find(|(name, _)| name == word.get_ref());
         let Some((_, choice)) = found else {
             let names = choices.iter().map(|(name, _)| *name);
-            let all = names
-                .clone()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let all = quoted(names.clone());
             let problem = self.problem(
                 "bad-value",
                 word.span(),
@@ -210,7 +220,7 @@ impl<'r, 't> Table<'r, 't> {
         if let Some(span) = self.key_span(key) {
             self.know(key);
             let problem = self.problem("not-yet", span, format!("`{key}` arrives with a later version"));
-            self.say(problem.label("not in this version"));
+            self.say(problem.label("not in this version").help("leave it out"));
         }
     }
 
@@ -229,11 +239,7 @@ impl<'r, 't> Table<'r, 't> {
             }
             let problem = self.problem("unknown-key", key.span(), format!("{} has no key `{name}`", self.name));
             let problem = problem.suggest(name, known.iter().copied());
-            let keys = known
-                .iter()
-                .map(|key| format!("`{key}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let keys = quoted(known.iter());
             self.say(problem.help(format!("it has {keys}")));
         }
         self.is_sound()
@@ -273,22 +279,28 @@ impl<'r, 't> Table<'r, 't> {
     }
 }
 
+const NAME_FORM: &str = "a name has lower-case letters, digits, `-`, `_` and `.`";
+
 /// Checks that many keys have in common.
 impl Table<'_, '_> {
-    /// Whether the word can name a thing of this kind.
+    /// Whether the word can name a thing; `what` has its article.
     pub fn check_name(&self, what: &str, name: &At<String>) {
         if is_name(name.get_ref()) {
             return;
         }
-        let message = format!("`{}` can't name a {}", name.get_ref(), what.trim_end_matches('s'));
+        let message = format!("`{}` can't be the name of {what}", name.get_ref());
         let problem = self.problem("bad-name", name.span(), message);
-        self.say(problem.help("a name has lower-case letters, digits, `-`, `_` and `.`, begins with a letter or a digit, and has at most 63 of them"));
+        self.say(
+            problem
+                .label(NAME_FORM)
+                .help("it begins with a letter or a digit, and has at most 63 of all these"),
+        );
     }
 
-    /// A string that says more than its type.
-    pub fn check_value(&self, value: &At<String>, fault: Result<(), String>) {
+    /// A string that says more than its type; `help` is what to write.
+    pub fn check_value(&self, value: &At<String>, fault: Result<(), String>, help: &str) {
         if let Err(fault) = fault {
-            self.say(self.problem("bad-value", value.span(), fault));
+            self.say(self.problem("bad-value", value.span(), fault).help(help));
         }
     }
 
@@ -312,12 +324,7 @@ pub(crate) fn with_verbs(problem: Problem, capability: Capability, verb: &str) -
                 .help("a verb of `http` is a method in capitals")
         }
         _ => {
-            let all = capability
-                .verbs()
-                .iter()
-                .map(|verb| format!("`{verb}`"))
-                .collect::<Vec<_>>()
-                .join(", ");
+            let all = quoted(capability.verbs());
             problem
                 .suggest(verb, capability.verbs().iter().copied())
                 .help(format!("`{capability}` has {all}"))

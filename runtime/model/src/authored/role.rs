@@ -39,8 +39,34 @@ pub(crate) struct Thing {
 
 pub(crate) struct Text {
     pub text: At<String>,
-    /// What the filled text must be.
-    pub fault: fn(&str) -> Result<(), String>,
+    pub form: Form,
+}
+
+/// What a filled text must be.
+#[derive(Clone, Copy)]
+pub(crate) enum Form {
+    Any,
+    Path,
+    Origin,
+}
+
+impl Form {
+    pub fn fault(self, text: &str) -> Result<(), String> {
+        match self {
+            Self::Any => Ok(()),
+            Self::Path => path_fault(text),
+            Self::Origin => origin_fault(text),
+        }
+    }
+
+    /// How it is written.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Any => "any text will do",
+            Self::Path => "a path goes down from the home or from `/`",
+            Self::Origin => "write it like `https://app.example:8443/base`",
+        }
+    }
 }
 
 impl Role {
@@ -71,22 +97,22 @@ impl Role {
 }
 
 pub(crate) fn read(name: At<String>, table: &Table<'_, '_>) -> Role {
-    table.check_name("role", &name);
-    let things = |key, read: fn(&Table<'_, '_>, &mut Thing)| {
+    table.check_name("a role", &name);
+    let things = |key, what, read: fn(&Table<'_, '_>, &mut Thing)| {
         let named = table.named(key).into_iter();
         named
-            .map(move |(name, table)| read_thing(name, &table, key, read))
+            .map(move |(name, table)| read_thing(name, &table, what, read))
             .collect::<Vec<_>>()
     };
-    let mut all = things("roots", read_root);
-    all.extend(things("exec", read_profile));
-    all.extend(things("origins", read_origin));
+    let mut all = things("roots", "a root", read_root);
+    all.extend(things("exec", "an exec profile", read_profile));
+    all.extend(things("origins", "an origin", read_origin));
     table.finish();
     Role { name, things: all }
 }
 
-fn read_thing(name: At<String>, table: &Table<'_, '_>, key: &str, read: fn(&Table<'_, '_>, &mut Thing)) -> Thing {
-    table.check_name(key, &name);
+fn read_thing(name: At<String>, table: &Table<'_, '_>, what: &str, read: fn(&Table<'_, '_>, &mut Thing)) -> Thing {
+    table.check_name(what, &name);
     let mut thing = Thing {
         capability: Capability::Files,
         name: name.into_inner(),
@@ -121,7 +147,7 @@ fn read_root(table: &Table<'_, '_>, thing: &mut Thing) {
         allow: texts(&allow),
         risk: risk(table),
     });
-    thing.texts.extend(path.map(|path| text(table, path, path_fault)));
+    thing.texts.extend(path.map(|path| text(table, path, Form::Path)));
 }
 
 fn read_profile(table: &Table<'_, '_>, thing: &mut Thing) {
@@ -157,11 +183,11 @@ fn read_profile(table: &Table<'_, '_>, thing: &mut Thing) {
     let mut words = command.into_iter();
     thing
         .texts
-        .extend(words.next().map(|program| text(table, program, path_fault)));
+        .extend(words.next().map(|program| text(table, program, Form::Path)));
     thing
         .texts
-        .extend(words.chain(env.into_values()).map(|word| text(table, word, any)));
-    thing.texts.extend(cwd.map(|cwd| text(table, cwd, path_fault)));
+        .extend(words.chain(env.into_values()).map(|word| text(table, word, Form::Any)));
+    thing.texts.extend(cwd.map(|cwd| text(table, cwd, Form::Path)));
 }
 
 fn read_origin(table: &Table<'_, '_>, thing: &mut Thing) {
@@ -191,20 +217,16 @@ fn read_origin(table: &Table<'_, '_>, thing: &mut Thing) {
         risk: risk(table),
         timeout: timeout(table, HTTP_TIMEOUT),
     });
-    thing.texts.extend(url.map(|url| text(table, url, origin_fault)));
-    thing.texts.extend(ca.map(|ca| text(table, ca, path_fault)));
+    thing.texts.extend(url.map(|url| text(table, url, Form::Origin)));
+    thing.texts.extend(ca.map(|ca| text(table, ca, Form::Path)));
 }
 
 /// What needs no filling is judged at once.
-fn text(table: &Table<'_, '_>, text: At<String>, fault: fn(&str) -> Result<(), String>) -> Text {
+fn text(table: &Table<'_, '_>, text: At<String>, form: Form) -> Text {
     if !is_template(text.get_ref()) {
-        table.check_value(&text, fault(text.get_ref()));
+        table.check_value(&text, form.fault(text.get_ref()), form.help());
     }
-    Text { text, fault }
-}
-
-fn any(_: &str) -> Result<(), String> {
-    Ok(())
+    Text { text, form }
 }
 
 /// The last may be `...`: any number of arguments like the one before.

@@ -53,6 +53,8 @@ pub(crate) struct Input {
     pub summary: Option<String>,
     pub kind: InputKind,
     pub default: Option<Value>,
+    /// Right or wrong.
+    pub has_default: bool,
 }
 
 pub(crate) struct Healed {
@@ -67,7 +69,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredRunbook> {
     let root = reader.root(&document);
     let name = root.required::<String>("name");
     if let Some(name) = &name {
-        root.check_name("runbook", name);
+        root.check_name("a runbook", name);
     }
     let runbook = AuthoredRunbook {
         name,
@@ -158,6 +160,7 @@ fn read_input(table: &Table<'_, '_>) -> Option<Input> {
         summary,
         kind,
         default,
+        has_default: table.has("default"),
     })
 }
 

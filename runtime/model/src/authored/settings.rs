@@ -4,10 +4,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::role::{self, Role};
+use super::role::{self, Form, Role};
 use super::value::{Count, Size, Span};
 use super::{At, Reader, Table};
-use crate::access::path_fault;
 use crate::home::{SandboxLimits, Settings, Source};
 
 /// `listen` if nothing is said.
@@ -96,13 +95,13 @@ fn refuse_open(root: &Table<'_, '_>, listen: &At<SocketAddr>, without_source: bo
 }
 
 fn read_source(name: &At<String>, table: &Table<'_, '_>, customers: &mut Vec<At<String>>) -> Option<Source> {
-    table.check_name("source", name);
+    table.check_name("a source", name);
     let token_file = table.required::<String>("token_file");
     let customer = table.optional::<String>("customer");
     table.finish();
     customers.extend(customer.clone());
     let token_file = token_file?;
-    table.check_value(&token_file, path_fault(token_file.get_ref()));
+    table.check_value(&token_file, Form::Path.fault(token_file.get_ref()), Form::Path.help());
     Some(Source {
         name: name.get_ref().clone(),
         token_file: PathBuf::from(token_file.into_inner()),

@@ -12,6 +12,7 @@ use crate::action::Risk;
 use crate::grant::{Capability, Grant, GrantError};
 use crate::name::is_name;
 use crate::plugin::{Kind, Uses, UsesError};
+use crate::problem::quoted;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -20,11 +21,14 @@ pub(crate) struct Step {
     pub place: Range<usize>,
     pub id: Option<At<String>>,
     pub uses: Option<At<Uses>>,
-    pub with: Json,
+    /// None: something was said about it as a whole.
+    pub with: Option<Json>,
     pub when: Option<At<String>>,
     pub grants: Vec<At<Grant>>,
     /// The key; none: nothing is granted.
     pub grant: Option<Range<usize>>,
+    /// Nothing was said about the lines of `grant`.
+    pub grants_are_sound: bool,
     pub ask_from: Option<Risk>,
     pub ask: Option<String>,
     pub expires: Option<Duration>,
@@ -41,13 +45,14 @@ impl Step {
 pub(crate) fn read(table: &Table<'_, '_>) -> Step {
     let id = table.required::<String>("id");
     if let Some(id) = &id {
-        table.check_name("step", id);
+        table.check_name("a step", id);
     }
     let uses = table
         .required::<String>("uses")
         .and_then(|uses| read_uses(table, &uses));
     let with = read_with(table);
-    let grants = read_grants(table);
+    let grant = table.table("grant");
+    let grants = grant.as_ref().map(read_grants).unwrap_or_default();
     let when = table.optional::<String>("when");
     let step = Step {
         place: table.span.clone(),
@@ -56,6 +61,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         with,
         when,
         grants,
+        grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),
         ask_from: read_ask_from(table),
         ask: table.optional::<String>("ask").map(At::into_inner),
@@ -86,14 +92,14 @@ fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {
     }
 }
 
-fn read_with(table: &Table<'_, '_>) -> Json {
+fn read_with(table: &Table<'_, '_>) -> Option<Json> {
     match table.value("with") {
-        Some(with) if with.get_ref().is_table() => Json::read(table, with),
+        Some(with) if with.get_ref().is_table() => Some(Json::read(table, with)),
         Some(other) => {
             table.wrong_type("with", other, "a table");
-            Json::absent(other.span())
+            None
         }
-        None => Json::absent(table.span.clone()),
+        None => Some(Json::absent(table.span.clone())),
     }
 }
 
@@ -105,10 +111,7 @@ fn read_ask_from(table: &Table<'_, '_>) -> Option<Risk> {
         .map_or(Some(Risk::Medium), At::into_inner)
 }
 
-fn read_grants(table: &Table<'_, '_>) -> Vec<At<Grant>> {
-    let Some(grant) = table.table("grant") else {
-        return Vec::new();
-    };
+fn read_grants(grant: &Table<'_, '_>) -> Vec<At<Grant>> {
     let mut grants = Vec::new();
     for (key, value) in grant.entries() {
         let word = key.get_ref().as_ref();
@@ -122,20 +125,16 @@ fn read_grants(table: &Table<'_, '_>) -> Vec<At<Grant>> {
                 format!("there is no capability `{word}`"),
             );
             let all = Capability::ALL.map(Capability::as_str);
-            grant.say(
-                problem
-                    .suggest(word, all)
-                    .help(format!("there are {}", all.map(|name| format!("`{name}`")).join(", "))),
-            );
+            grant.say(problem.suggest(word, all).help(format!("there are {}", quoted(all))));
             continue;
         };
         if !capability.is_granted() {
-            refuse(&grant, capability, key.span());
+            refuse(grant, capability, key.span());
             continue;
         }
         match Strings::read(value) {
-            Ok(lines) => grants.extend(lines.iter().filter_map(|line| read_grant(&grant, capability, line))),
-            Err(_) => grant.wrong_type(word, value, "an array of strings"),
+            Ok(lines) => grants.extend(lines.iter().filter_map(|line| read_grant(grant, capability, line))),
+            Err(fault) => grant.say_fault(word, value, Strings::EXPECTED, fault),
         }
     }
     grants
@@ -148,7 +147,8 @@ fn refuse(table: &Table<'_, '_>, capability: Capability, key: Range<usize>) {
             .help("leave it out: every plugin has its own memory"),
         _ => table
             .problem("not-yet", key, format!("`{capability}` arrives with a later version"))
-            .label("not in this version"),
+            .label("not in this version")
+            .help("leave it out"),
     };
     table.say(problem);
 }

@@ -1,6 +1,7 @@
 //! What a key can hold.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use toml::de::DeValue;
@@ -11,6 +12,8 @@ use crate::quantity;
 pub(crate) enum Fault {
     /// Another type than [`Value::EXPECTED`].
     Type,
+    /// A part of it is of another type: where, and which.
+    Part(Range<usize>, &'static str),
     /// The right type, and no such thing: what to write, beside the token.
     Value(String),
 }
@@ -43,7 +46,7 @@ impl Value for Count {
     fn read(value: &At<DeValue<'_>>) -> Result<Self, Fault> {
         match integer(value.get_ref()).map(u32::try_from) {
             Some(Ok(count)) if count > 0 => Ok(Self(count)),
-            Some(_) => Err(Fault::Value(format!("from 1 to {}", u32::MAX))),
+            Some(_) => Err(Fault::Value("it is at least 1".to_owned())),
             None => Err(Fault::Type),
         }
     }
@@ -66,7 +69,7 @@ impl Value for Span {
     fn read(value: &At<DeValue<'_>>) -> Result<Self, Fault> {
         let duration = Duration::read(value)?;
         match duration.is_zero() {
-            true => Err(Fault::Value("longer than nothing".to_owned())),
+            true => Err(Fault::Value("it is longer than nothing".to_owned())),
             false => Ok(Self(duration)),
         }
     }
@@ -93,8 +96,7 @@ impl Value for Strings {
     const EXPECTED: &'static str = "an array of strings";
     fn read(value: &At<DeValue<'_>>) -> Result<Self, Fault> {
         let items = value.get_ref().as_array().ok_or(Fault::Type)?;
-        let items = items.iter().map(|item| Ok(At::new(item.span(), String::read(item)?)));
-        items.collect()
+        items.iter().map(string).collect()
     }
 }
 
@@ -107,8 +109,16 @@ impl Value for StringTable {
         let entries = value.get_ref().as_table().ok_or(Fault::Type)?;
         let entries = entries
             .iter()
-            .map(|(key, value)| Ok((key.get_ref().to_string(), At::new(value.span(), String::read(value)?))));
+            .map(|(key, value)| Ok((key.get_ref().to_string(), string(value)?)));
         entries.collect()
+    }
+}
+
+/// A string within something.
+fn string(value: &At<DeValue<'_>>) -> Result<At<String>, Fault> {
+    match value.get_ref().as_str() {
+        Some(text) => Ok(At::new(value.span(), text.to_owned())),
+        None => Err(Fault::Part(value.span(), kind_of(value.get_ref()))),
     }
 }
 

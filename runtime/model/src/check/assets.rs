@@ -193,21 +193,18 @@ fn follow<'a>(
 ) {
     let edges = |id: &str| graph.get(id).copied().unwrap_or_default().iter();
     let mut way = vec![(start, edges(start))];
+    let mut depth = BTreeMap::from([(start, 0)]);
     while let Some((id, dependencies)) = way.last_mut() {
-        let id = *id;
         let Some(dependency) = dependencies.next() else {
-            finished.insert(id);
+            finished.insert(*id);
+            depth.remove(id);
             way.pop();
             continue;
         };
         let next = dependency.get_ref().as_str();
-        if let Some(n) = way.iter().position(|(earlier, _)| *earlier == next) {
-            let cycle = way[n..]
-                .iter()
-                .map(|(id, _)| *id)
-                .chain([next])
-                .collect::<Vec<_>>()
-                .join(" → ");
+        if let Some(n) = depth.get(next) {
+            let cycle = way[*n..].iter().map(|(id, _)| *id).chain([next]);
+            let cycle = cycle.collect::<Vec<_>>().join(" → ");
             let message = format!("asset `{next}` depends on itself");
             reader.say(
                 reader
@@ -216,6 +213,7 @@ fn follow<'a>(
                     .label(cycle),
             );
         } else if !finished.contains(next) {
+            depth.insert(next, way.len());
             way.push((next, edges(next)));
         }
     }

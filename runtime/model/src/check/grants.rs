@@ -12,7 +12,7 @@ use crate::authored::step::Step;
 use crate::authored::{At, Reader};
 use crate::grant::{Capability, Grant};
 use crate::name::AssetId;
-use crate::problem::Problem;
+use crate::problem::{Problem, quoted};
 
 /// Without a plugin (a problem was said), the grants are still held against the ceilings; with no
 /// `targets`, against the plugin alone.
@@ -21,7 +21,12 @@ pub(crate) fn check(reader: &Reader<'_>, step: &Step, found: Option<Found<'_>>, 
     for grant in &step.grants {
         if !seen.insert(grant.get_ref()) {
             let message = format!("`{}` is granted twice", grant.get_ref());
-            reader.say(reader.file.problem("duplicate-grant", grant.span(), message));
+            reader.say(
+                reader
+                    .file
+                    .problem("duplicate-grant", grant.span(), message)
+                    .label("once is enough"),
+            );
             continue;
         }
         if let Some(found) = found {
@@ -35,7 +40,7 @@ pub(crate) fn check(reader: &Reader<'_>, step: &Step, found: Option<Found<'_>>, 
             }
         }
     }
-    if let Some(found) = found {
+    if let Some(found) = found.filter(|_| step.grants_are_sound) {
         for capability in Capability::ALL {
             refuse_missing(reader, step, found, capability);
         }
@@ -125,7 +130,10 @@ fn no_asset(reader: &Reader<'_>, grant: &At<Grant>, id: &AssetId, target: &Asset
     let problem = reader.file.problem("unknown-asset", grant.span(), message);
     let own = assets.assets.values().filter(|asset| asset.customer == target.customer);
     let problem = problem.suggest(id.as_str(), own.map(|asset| asset.id.as_str()));
-    problem.help(format!("it is a target's customer's: `{}` is a target", target.id))
+    problem.help(format!(
+        "`{}` is a target, and reaches the assets of its own customer alone",
+        target.id
+    ))
 }
 
 fn no_thing(reader: &Reader<'_>, grant: &At<Grant>, role: &Role) -> Problem {
@@ -168,12 +176,11 @@ fn refuse_missing(reader: &Reader<'_>, step: &Step, found: Found<'_>, capability
     let name = &manifest.name;
     if !capability.is_granted() {
         let message = format!("`{name}` needs `{capability}`, which arrives with a later version");
-        reader.say(
-            reader
-                .file
-                .problem("not-yet", place, message)
-                .label("not in this version"),
-        );
+        let problem = reader
+            .file
+            .problem("not-yet", place, message)
+            .label("not in this version");
+        reader.say(problem.help("use another plugin until then"));
         return;
     }
     let verbs = missing
@@ -227,9 +234,4 @@ fn table(capability: Capability) -> &'static str {
         Capability::Http => "origins",
         capability => capability.as_str(),
     }
-}
-
-fn quoted(words: &[impl AsRef<str>]) -> String {
-    let words = words.iter().map(|word| format!("`{}`", word.as_ref()));
-    words.collect::<Vec<_>>().join(", ")
 }

@@ -4,16 +4,17 @@ use serde_json::Value;
 
 use super::plugins::Found;
 use crate::authored::Reader;
-use crate::authored::json::Place;
+use crate::authored::json::{Json, Place};
 use crate::authored::step::Step;
 use crate::params::{Reason, Rejection, Schema};
-use crate::problem::Problem;
+use crate::problem::{Problem, quoted};
 use crate::template::{is_template, sole_expression};
 
-pub(crate) fn check(reader: &Reader<'_>, step: &Step, found: Found<'_>, schema: &Schema) {
-    for rejection in schema.rejections(&step.with.value) {
-        if !may_pass_yet(&rejection, &step.with.value) {
-            reader.say(problem(reader, step, found, &rejection));
+pub(crate) fn check(reader: &Reader<'_>, step: &Step, with: &Json, found: Found<'_>, schema: &Schema) {
+    for rejection in schema.rejections(&with.value) {
+        if !may_pass_yet(&rejection, &with.value) {
+            let place = with.place.at(&rejection.path);
+            reader.say(problem(reader, step, place, found, &rejection));
         }
     }
 }
@@ -44,20 +45,15 @@ fn holds_template(value: &Value) -> bool {
     }
 }
 
-fn problem(reader: &Reader<'_>, step: &Step, found: Found<'_>, rejection: &Rejection) -> Problem {
+fn problem(reader: &Reader<'_>, step: &Step, place: &Place, found: Found<'_>, rejection: &Rejection) -> Problem {
     let plugin = &found.installed.manifest.name;
-    let (place, _) = step.with.place.at(&rejection.path);
-    let value = place.value.clone();
-    let key = place.key.clone().unwrap_or_else(|| place.value.clone());
     let path = rejection.path.join(".");
-    let named = |what: &str| match path.as_str() {
-        "" => format!("`with` {what}"),
-        path => format!("`{path}` {what}"),
-    };
+    let value = place.value.clone();
+    let key = place.key.clone().unwrap_or_else(|| value.clone());
     match &rejection.reason {
         Reason::Missing(name) => {
             let message = format!("step `{}` does not give `{}`", step.name(), joined(&path, name));
-            let problem = reader.file.problem("missing-parameter", missing_place(place), message);
+            let problem = reader.file.problem("missing-parameter", key, message);
             problem.label(format!("`{plugin}` needs it"))
         }
         Reason::UnknownKey => {
@@ -70,17 +66,14 @@ fn problem(reader: &Reader<'_>, step: &Step, found: Found<'_>, rejection: &Rejec
                 .help(known_help(&known))
         }
         Reason::Type | Reason::Value => {
-            let message = named(&format!("is not what `{plugin}` takes"));
+            let name = if path.is_empty() { "with" } else { &path };
+            let message = format!("`{name}` is not what `{plugin}` takes");
             reader
                 .file
                 .problem("bad-parameter", value, message)
-                .label(rejection.message.clone())
+                .label(&rejection.message)
         }
     }
-}
-
-fn missing_place(place: &Place) -> std::ops::Range<usize> {
-    place.key.clone().unwrap_or_else(|| place.value.clone())
 }
 
 fn joined(path: &str, name: &str) -> String {
@@ -123,9 +116,6 @@ fn resolve<'s>(found: Found<'s>, schema: &'s Value) -> Option<&'s Value> {
 fn known_help(known: &[String]) -> String {
     match known {
         [] => "it has none there".to_owned(),
-        known => {
-            let names = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-            format!("it has {}", names.join(", "))
-        }
+        known => format!("it has {}", quoted(known)),
     }
 }

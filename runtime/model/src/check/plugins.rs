@@ -10,7 +10,7 @@ use crate::authored::{At, Reader};
 use crate::home::lock::{Lock, Locked};
 use crate::params::Schema;
 use crate::plugin::{Installed, Kind, Pinned, Uses};
-use crate::problem::{File, Problem};
+use crate::problem::{File, Problem, quoted};
 
 /// Why a `uses` means nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +55,7 @@ impl Miss {
                 let of_name = installed.iter().filter(|plugin| plugin.manifest.name == *name);
                 let mut versions = of_name.map(|plugin| &plugin.manifest.version).collect::<Vec<_>>();
                 versions.sort();
-                let versions = versions
-                    .iter()
-                    .map(|version| format!("`{version}`"))
-                    .collect::<Vec<_>>()
-                    .join(", ");
+                let versions = quoted(versions);
                 let message = format!("no installed version of `{name}` satisfies `{requirement}`");
                 let problem = file
                     .problem("no-version", span, message)
@@ -230,11 +226,7 @@ fn kind(reader: &Reader<'_>, uses: &At<Uses>, installed: &Installed) -> Option<K
     let kinds = installed.manifest.kinds.keys().copied().collect::<Vec<_>>();
     let (code, message, label) = match (uses.get_ref().kind, kinds.as_slice()) {
         (Some(kind), kinds) if !kinds.contains(&kind) => {
-            let has = kinds
-                .iter()
-                .map(|kind| format!("`{kind}`"))
-                .collect::<Vec<_>>()
-                .join(" and ");
+            let has = quoted(kinds);
             ("unknown-kind", format!("`{name}` is no {kind}"), format!("it is {has}"))
         }
         (Some(kind), _) | (None, &[kind]) => {
@@ -245,7 +237,11 @@ fn kind(reader: &Reader<'_>, uses: &At<Uses>, installed: &Installed) -> Option<K
             ("not-yet", format!("a {kind} arrives with a later version"), label)
         }
         (None, kinds) => {
-            let requirement = &uses.get_ref().requirement;
+            let raw = reader.file.text.get(uses.span()).unwrap_or_default();
+            let requirement = raw
+                .trim_matches(['"', '\''])
+                .split_once('@')
+                .map_or("", |(_, requirement)| requirement);
             let ways = kinds
                 .iter()
                 .map(|kind| format!("`{name}/{kind}@{requirement}`"))

@@ -1,7 +1,7 @@
 //! Roles, and whether they have a meaning on every asset that has them.
 
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::assets::Assets;
@@ -67,46 +67,42 @@ impl<'s> Roles<'s> {
 
 /// Whether it can be filled at all.
 fn is_meaningful(reader: &Reader<'_>, text: &At<String>) -> bool {
-    let sound = RefCell::new(true);
-    templates::check(reader, text, Kind::Template, |path| {
+    let sound = Cell::new(true);
+    let is_template = templates::check(reader, text, Kind::Template, |path| {
         let refusal = templates::role_variable(path);
-        if refusal.is_some() {
-            sound.replace(false);
-        }
+        sound.set(sound.get() && refusal.is_none());
         refusal
-    }) && sound.into_inner()
+    });
+    is_template && sound.get()
 }
 
-/// One problem a text, for the first asset that it has no meaning on.
+/// One problem a text: the first asset's, and how many more have one.
 fn fill(reader: &Reader<'_>, text: &Text, holders: &[&Asset], assets: &Assets) {
-    let mut faults = BTreeMap::<String, Vec<&Asset>>::new();
-    for asset in holders {
-        let Some(customer) = assets.customers.get(&asset.customer) else {
-            continue;
-        };
-        let context = template::role_context(asset, customer);
-        let filled = template::render_text(text.text.get_ref(), &context);
-        let fault = match filled {
-            Ok(filled) => (text.fault)(&filled).err(),
-            Err(error) => Some(error.to_string()),
-        };
-        if let Some(fault) = fault {
-            faults.entry(fault).or_default().push(asset);
-        }
-    }
-    for (fault, assets) in faults {
-        let names = assets.iter().map(|asset| asset.id.as_str()).collect::<BTreeSet<_>>();
-        let first = names.first().copied().unwrap_or_default();
-        let message = match names.len() {
-            1 => format!("this has no meaning on asset `{first}`"),
-            more => format!("this has no meaning on asset `{first}` and {} more", more - 1),
-        };
-        let span = inside(reader.file, &text.text, 0..text.text.get_ref().len());
-        let problem = reader.file.problem("no-meaning", span, message);
-        reader.say(
-            problem
-                .label(fault)
-                .help("give each asset of the role what the template names, in assets.toml"),
-        );
+    let faults = holders
+        .iter()
+        .filter_map(|asset| Some((asset.id.as_str(), fault(text, asset, assets)?)));
+    let faults = faults.collect::<Vec<_>>();
+    let Some((first, (label, help))) = faults.first() else {
+        return;
+    };
+    let message = match faults.len() - 1 {
+        0 => format!("this has no meaning on asset `{first}`"),
+        more => format!("this has no meaning on asset `{first}` and {more} more"),
+    };
+    let span = inside(reader.file, &text.text, 0..text.text.get_ref().len());
+    let problem = reader.file.problem("no-meaning", span, message);
+    reader.say(problem.label(label).help(*help));
+}
+
+/// Why a text has no meaning on an asset, and what to do about it.
+fn fault(text: &Text, asset: &Asset, assets: &Assets) -> Option<(String, &'static str)> {
+    let customer = assets.customers.get(&asset.customer)?;
+    let context = template::role_context(asset, customer);
+    match template::render_text(text.text.get_ref(), &context) {
+        Ok(filled) => Some((text.form.fault(&filled).err()?, text.form.help())),
+        Err(error) => Some((
+            error.to_string(),
+            "give each asset of the role what the template names, in assets.toml",
+        )),
     }
 }

@@ -8,12 +8,13 @@ use super::templates::{self, Variables};
 use super::{Scope, grants, parameters, refuse_duplicates};
 use crate::action::hex;
 use crate::asset::Asset;
+use crate::authored::json::Json;
 use crate::authored::runbook::{AuthoredRunbook, Healed};
 use crate::authored::step::Step as AuthoredStep;
 use crate::authored::{At, Reader};
 use crate::name::AssetId;
 use crate::plugin::Kind;
-use crate::problem::closest;
+use crate::problem::{closest, quoted};
 use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
 use crate::template;
 
@@ -31,10 +32,7 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
         check_templates(reader, authored, n, &mut used_inputs);
         let found = scope.plugins.find(reader, step);
         if let Some(found) = found {
-            match scope.plugins.schema(found) {
-                Some(schema) => parameters::check(reader, step, found, &schema),
-                None => refuse_schema(reader, step),
-            }
+            check_parameters(reader, step, found, scope);
         }
         grants::check(reader, step, found, &targets, scope);
         kinds.push(found.map(|found| found.kind));
@@ -85,7 +83,7 @@ fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
         id: step.id.as_ref()?.get_ref().as_str().into(),
         plugin: found.pinned(),
         when: step.when.as_ref().map(|when| when.get_ref().clone()),
-        with: step.with.value.clone(),
+        with: step.with.as_ref()?.value.clone(),
         grant: step.grants.iter().map(|grant| grant.get_ref().clone()).collect(),
         ask_from: step.ask_from,
         ask: step.ask.clone(),
@@ -101,13 +99,13 @@ fn check_names(reader: &Reader<'_>, authored: &AuthoredRunbook) {
         authored.steps.iter().filter_map(|step| step.id.as_ref()),
     );
     refuse_duplicates(reader, "inputs", authored.inputs.iter().map(|input| &input.name));
-    for (name, key) in [(&authored.summary, "summary")] {
-        if let Some(empty) = name.as_ref().filter(|text| text.get_ref().trim().is_empty()) {
-            let problem = reader
-                .file
-                .problem("bad-value", empty.span(), format!("`{key}` is empty"));
-            reader.say(problem.label("say in a sentence what the runbook is for"));
-        }
+    if let Some(empty) = authored
+        .summary
+        .as_ref()
+        .filter(|text| text.get_ref().trim().is_empty())
+    {
+        let problem = reader.file.problem("bad-value", empty.span(), "`summary` is empty");
+        reader.say(problem.label("say in a sentence what the runbook is for"));
     }
 }
 
@@ -170,7 +168,7 @@ fn refuse_same_triggers(reader: &Reader<'_>, triggers: &[At<On>]) {
             let problem = reader
                 .file
                 .problem("duplicate-trigger", on.span(), "two `[[on]]` are the same");
-            reader.say(problem.label("it starts the runbook once"));
+            reader.say(problem.label("one of them is enough"));
         }
     }
 }
@@ -195,7 +193,7 @@ fn check_templates<'r>(
         steps: names.collect(),
         at,
     };
-    let mut texts = step.with.strings();
+    let mut texts = step.with.as_ref().map(Json::strings).unwrap_or_default();
     texts.retain(|text| template::is_template(text.get_ref()));
     let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
     let when = step.when.clone().map(|when| (when, template::Kind::Expression));
@@ -219,7 +217,7 @@ fn check_templates<'r>(
 fn check_inputs(reader: &Reader<'_>, authored: &AuthoredRunbook, used: &BTreeSet<String>) {
     for input in &authored.inputs {
         let name = input.name.get_ref();
-        if input.default.is_none() && !authored.on.is_empty() {
+        if !input.has_default && !authored.on.is_empty() {
             let message = format!("input `{name}` has no default");
             let problem = reader.file.problem("no-default", input.name.span(), message);
             let problem = problem.label("who would give it when an `[[on]]` starts the runbook?");
@@ -227,12 +225,11 @@ fn check_inputs(reader: &Reader<'_>, authored: &AuthoredRunbook, used: &BTreeSet
         }
         if !used.contains(name) && !used.contains("input") {
             let message = format!("nothing uses input `{name}`");
-            reader.say(
-                reader
-                    .file
-                    .problem("unused-input", input.name.span(), message)
-                    .warning(),
-            );
+            let problem = reader
+                .file
+                .problem("unused-input", input.name.span(), message)
+                .warning();
+            reader.say(problem.help(format!("leave it out, or name it as `input.{name}`")));
         }
     }
 }
@@ -265,14 +262,20 @@ fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], ki
             problem.suggest(wanted, checks())
         }
     };
-    let names = checks().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    reader.say(match names.as_slice() {
-        [] => problem.help("the runbook has no step that is a check"),
-        names => problem.help(format!("the checks are {}", names.join(", "))),
+    let names = quoted(checks());
+    reader.say(match names.as_str() {
+        "" => problem.help("the runbook has no step that is a check"),
+        names => problem.help(format!("the checks are {names}")),
     });
 }
 
-fn refuse_schema(reader: &Reader<'_>, step: &AuthoredStep) {
+fn check_parameters(reader: &Reader<'_>, step: &AuthoredStep, found: Found<'_>, scope: &Scope<'_>) {
+    if let Some(schema) = scope.plugins.schema(found) {
+        if let Some(with) = &step.with {
+            parameters::check(reader, step, with, found, &schema);
+        }
+        return;
+    }
     let place = step.uses.as_ref().map_or(step.place.clone(), At::span);
     let problem = reader.file.problem(
         "bad-schema",

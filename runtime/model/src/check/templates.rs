@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::authored::{At, Reader, inside};
-use crate::problem::{Problem, closest};
+use crate::problem::{Problem, closest, quoted};
 use crate::template::{Kind, Path, variables};
 
 /// What templates of a runbook see.
@@ -154,11 +154,7 @@ pub(crate) fn role_variable(path: &Path) -> Option<Refusal> {
 }
 
 fn unknown_variable(name: &str, known: &[&str]) -> Option<Refusal> {
-    let all = known
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let all = quoted(known);
     (!known.contains(&name)).then(|| Refusal {
         code: "unknown-variable",
         name: 0,
@@ -169,11 +165,7 @@ fn unknown_variable(name: &str, known: &[&str]) -> Option<Refusal> {
 }
 
 fn unknown_field(of: &str, field: &str, known: &[&str]) -> Option<Refusal> {
-    let all = known
-        .iter()
-        .map(|name| format!("`{name}`"))
-        .collect::<Vec<_>>()
-        .join(", ");
+    let all = quoted(known);
     (!known.contains(&field)).then(|| Refusal {
         code: "unknown-variable",
         name: 1,
