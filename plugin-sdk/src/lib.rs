@@ -23,6 +23,38 @@
 //! *Invariant*: a plugin reaches the world through [`Host`] and nothing else; what it does not call, its component does
 //! not import.
 
+/// The guide's examples are tests too.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/plugins.md")]
+#[allow(
+    rustdoc::invalid_codeblock_attributes,
+    reason = "`file=` says where a block belongs; that block is run by a test"
+)]
+struct Guide;
+
+/// What is no kind does not compile, on any target.
+///
+/// ```compile_fail,E0308
+/// # use evenkeel_sdk::{Finding, Host, Params, Result};
+/// # #[derive(Params)] struct Root { root: String }
+/// #[evenkeel_sdk::check]
+/// fn answers_one_finding(params: Root, host: &Host) -> Result<Finding> { Ok(Finding::ok("a", params.root)) }
+/// ```
+///
+/// ```compile_fail
+/// # use evenkeel_sdk::{Finding, Host, Params, Result};
+/// # #[derive(Params)] struct Root { root: String }
+/// #[evenkeel_sdk::check]
+/// fn takes_a_reference(params: &Root, host: &Host) -> Result<Vec<Finding>> { Ok(vec![]) }
+/// ```
+///
+/// ```compile_fail
+/// # use evenkeel_sdk::Params;
+/// #[derive(Params)] struct Generic<T> { value: T }
+/// ```
+#[cfg(doctest)]
+struct Refused;
+
 // The macros write `::evenkeel_sdk`; this lets them work in this crate's own tests too.
 extern crate self as evenkeel_sdk;
 
