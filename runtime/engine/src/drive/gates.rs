@@ -52,7 +52,7 @@ impl Course {
         Ok(Performed::Again)
     }
 
-    /// What the gates say; with the target, if it is free and they let the run start.
+    /// What the gates say; with the target, if it is free.
     async fn answer(&self, subject: &Subject, request: &Request) -> Result<(Answer, Option<Taken>), JournalError> {
         let slot = self.slot(request);
         let _asking = match &slot {
@@ -80,9 +80,7 @@ impl Course {
             alert_fires: self.alert_fires(request, now).await?,
             holder,
         };
-        let answer = gate::ask(&ask, now);
-        let taken = taken.filter(|_| answer == Answer::Pass);
-        Ok((answer, taken))
+        Ok((gate::ask(&ask, now), taken))
     }
 
     /// The target that a live run needs for itself.

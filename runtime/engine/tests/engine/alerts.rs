@@ -253,3 +253,33 @@ async fn an_alert_that_has_resolved_by_the_time_it_is_acted_on_starts_nothing() 
     assert_eq!(run.verdict, Some(Verdict::Cancelled));
     assert!(world.script.called().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_old_resolve_does_not_touch_what_fired_since() {
+    let world = World::new(home(vec![repair()]), slow());
+    world.serve();
+    let old = alert("Slow", &[]);
+    let mut new = old.clone();
+    new.starts_at += TimeDelta::seconds(1);
+    world.alarms.edge(&world.engine, Change::Fired, &new);
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    world.alarms.edge(&world.engine, Change::Resolved, &old);
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_asks_again_whether_its_alert_fires_after_a_restart() {
+    let book = || home(vec![crate::world::home::cooling(repair(), 10)]);
+    let world = World::new(book(), slow());
+    world.serve();
+    world.verdict("repair").await;
+    let alert = alert("Slow", &[]);
+    world.alarms.edge(&world.engine, Change::Fired, &alert);
+    settle(&world).await;
+    let world = world.crash(book(), slow());
+    world.alarms.forget(&alert);
+    world.serve();
+    let run = world.until_finished(2).await;
+    assert_eq!(run.verdict, Some(Verdict::Cancelled));
+    assert_eq!(run.why, "the alert `Slow` fires no longer");
+}

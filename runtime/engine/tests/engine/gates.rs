@@ -161,6 +161,27 @@ fn a_run_without_a_target_is_refused_and_says_where_it_was_looked_for() {
     );
 }
 
+#[test]
+fn a_run_whose_alert_fires_no_longer_is_not_started() {
+    let home = home(vec![on_alert(repair(), "Slow")]);
+    let start = trigger::from_alert(&alert("Slow", &[]), &home).remove(0);
+    let request = start.round.request(RoundId(1), &start.round.targets[0]);
+    let history = [past(&home, true, 1)];
+    let ask = |alert_fires| Ask {
+        request: &request,
+        runbook: &start.runbook,
+        home: &home,
+        history: &history,
+        alert_fires,
+        holder: None,
+    };
+    let cancelled = Answer::Cancel {
+        why: "the alert `Slow` fires no longer".into(),
+    };
+    assert_eq!(gate::ask(&ask(false), noon()), cancelled);
+    assert!(matches!(gate::ask(&ask(true), noon()), Answer::Wait { .. }));
+}
+
 // ---- driven ------------------------------------------------------------------------------
 
 #[tokio::test(start_paused = true)]
@@ -354,4 +375,20 @@ async fn refusing_what_an_alert_of_high_grade_started_escalates() {
             .iter()
             .any(|body| matches!(body, Body::Escalated { .. }))
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waits_takes_no_place_from_another() {
+    let book = on_alert(repair(), "Slow");
+    let mut home = home(vec![book, runbook("watch", vec![step("look")])]);
+    home.settings.runs = 1;
+    let world = World::new(home, System::new(Severity::Ok).script());
+    world.serve();
+    world.verdict("repair").await;
+    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world
+        .until("it waits", || (waits(&world, 2).len() == 1).then_some(()))
+        .await;
+    assert_eq!(world.verdict("watch").await.0, Verdict::Healthy);
+    assert!(world.journal.summary(RunId(2)).unwrap().started_at.is_none());
 }

@@ -266,3 +266,83 @@ async fn a_run_whose_journal_fails_is_left_and_changes_nothing_more() {
     assert_eq!(world.script.called(), ["look/check", "fix/plan"]);
     assert!(world.engine.under_way().is_empty());
 }
+
+/// Whichever of the two is written first: no action begins after a cancel.
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_comes_just_before_an_action_is_in_time() {
+    let mut applied = Vec::new();
+    for turns in 0..20 {
+        let world = World::new(
+            home(vec![runbook("repair", vec![step("look"), step("fix")])]),
+            System::new(Severity::Critical).script(),
+        );
+        let (engine, mut feed) = (world.engine.clone(), world.engine.follow());
+        tokio::spawn(async move {
+            while let Ok((run, event)) = feed.recv().await {
+                if matches!(event.body, Body::Planned { .. }) {
+                    for _ in 0..turns {
+                        tokio::task::yield_now().await;
+                    }
+                    let _ = engine.cancel(run, "stop").await;
+                }
+            }
+        });
+        world.verdict("repair").await;
+        let bodies = world.bodies(1);
+        let at = |wanted: fn(&Body) -> bool| bodies.iter().position(wanted);
+        let cancel = at(|body| matches!(body, Body::CancelRequested { .. }));
+        let apply = at(|body| matches!(body, Body::Invoked { key, .. } if key.phase == Phase::Apply));
+        if let (Some(cancel), Some(apply)) = (cancel, apply) {
+            assert!(apply < cancel, "after {turns} turns");
+        }
+        applied.push(apply.is_some());
+    }
+    assert!(
+        applied.contains(&true) && applied.contains(&false),
+        "both orders were met: {applied:?}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_does_not_stop_the_look_at_what_was_done() {
+    let system = System::new(Severity::Critical);
+    let seen = system.severity.clone();
+    let script = system.script().on("look", Phase::Check, move |invocation, _| {
+        let outcome = found(*seen.lock().unwrap());
+        async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            assert!(!*invocation.cancelled.borrow());
+            outcome
+        }
+    });
+    let book = crate::world::home::healed(
+        runbook("repair", vec![step("look"), step("fix")]),
+        evenkeel_model::runbook::Otherwise::Undo,
+    );
+    let world = World::new(home(vec![book]), script);
+    let run = world.ask(person("repair")).await.unwrap().runs[0];
+    world
+        .until("it looks again", || (world.script.called().len() == 4).then_some(()))
+        .await;
+    world.engine.cancel(run, "enough").await.unwrap();
+    assert_eq!(world.engine.wait(run).await.unwrap().verdict, Some(Verdict::Repaired));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_recorded_of_an_invocation_after_its_end() {
+    let late = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let kept = late.clone();
+    let script = Script::default().on("look", Phase::Check, move |_, calls| {
+        *kept.lock().unwrap() = Some(calls);
+        async { found(Severity::Ok) }
+    });
+    let world = World::new(home(vec![watch()]), script);
+    world.run("watch").await;
+    let before = world.journal.all(RunId(1));
+    let calls = late.lock().unwrap().take().unwrap();
+    calls.log(evenkeel_model::call::Level::Info, "still here".into(), vec![]);
+    calls.progress(1, "still here".into());
+    assert!(calls.intend(0, &crate::world::script::call(true)).await.is_err());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(world.journal.all(RunId(1)), before);
+}

@@ -50,6 +50,11 @@ impl Alarms {
         engine.edges_arrived();
     }
 
+    /// It ended, and nobody said so.
+    pub fn forget(&self, alert: &Alert) {
+        self.state.lock().unwrap().firing.remove(&alert.identity);
+    }
+
     /// No edge is waiting to be acted on.
     pub fn settled(&self) -> bool {
         self.state.lock().unwrap().edges.is_empty()
