@@ -1,46 +1,68 @@
 //! Moves what is in the write-ahead log into the database, off the writer's thread.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::cell::Cell;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-const EVERY: Duration = Duration::from_millis(500);
-/// From this size of the log on it is copied.
-const WORTHWHILE: u64 = 4 << 20;
+/// Pages (4 KiB) in the log from which on it is copied.
+const WORTHWHILE: u32 = 1_024;
 /// Copying beside a busy writer never gets to the end of the log, and only then it begins anew.
-/// From this size on the writer is asked to wait for it once; little is left to copy then.
-const TOO_LONG: u64 = 64 << 20;
+/// From so many pages on the writer waits for it once; little is left to copy then.
+const TOO_LONG: u32 = 16_384;
+/// How long the writer waits for readers who still look at the log.
+const PATIENCE: Duration = Duration::from_millis(20);
+/// What the file is cut down to when the log begins anew.
+const FILE_BYTES: i64 = 16 << 20;
 
-/// Dropping it ends the thread.
+thread_local! {
+    /// Pages in the log after the last commit of the connection that writes on this thread.
+    static PAGES: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Makes a connection that writes leave the log to others. (Its hook is what SQLite's own
+/// checkpoints would hang on.)
+pub fn enter(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    connection.pragma_update_and_check(None, "journal_size_limit", FILE_BYTES, |_| Ok(()))?;
+    connection.wal_hook(Some(|_, pages| {
+        PAGES.set(pages.unsigned_abs());
+        Ok(())
+    }));
+    Ok(())
+}
+
+/// Dropping it ends the thread, once every [`Log`] is gone.
 pub struct Checkpointer {
-    stop: Option<Sender<()>>,
+    trigger: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
-    pub fn start(connection: Connection, database: &Path, truncate: Arc<AtomicBool>) -> std::io::Result<Self> {
-        let mut log = database.as_os_str().to_owned();
-        log.push("-wal");
-        let log = PathBuf::from(log);
-        let (stop, stopped) = channel();
+    pub fn start(connection: Connection) -> std::io::Result<Self> {
+        let (trigger, triggered) = sync_channel(1);
         let thread = Builder::new()
             .name("store-checkpoint".into())
-            .spawn(move || watch(&connection, &log, &truncate, &stopped))?;
+            .spawn(move || copy(&connection, &triggered))?;
         Ok(Self {
-            stop: Some(stop),
+            trigger: Some(trigger),
             thread: Some(thread),
         })
+    }
+
+    pub fn trigger(&self) -> Log {
+        Log {
+            trigger: self.trigger.clone(),
+            again_at: Cell::new(TOO_LONG),
+        }
     }
 }
 
 impl Drop for Checkpointer {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.trigger.take());
         if let Some(thread) = self.thread.take() {
             // If it panicked there is nothing left to end.
             let _ = thread.join();
@@ -48,23 +70,47 @@ impl Drop for Checkpointer {
     }
 }
 
-fn watch(connection: &Connection, log: &Path, truncate: &AtomicBool, stopped: &Receiver<()>) {
-    while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-        let size = std::fs::metadata(log).map_or(0, |log| log.len());
-        if size < WORTHWHILE {
-            continue;
-        }
-        match copy(connection) {
-            Ok(rest) if rest > 0 && size > TOO_LONG => truncate.store(true, Ordering::Relaxed),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%error, "the write-ahead log can't be checkpointed"),
+fn copy(connection: &Connection, triggered: &Receiver<()>) {
+    while triggered.recv().is_ok() {
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::warn!(%error, "the write-ahead log can't be checkpointed");
         }
     }
 }
 
-/// How many pages of the log are left to copy.
-fn copy(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| {
-        Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?)
-    })
+/// The writer's side of it.
+pub struct Log {
+    trigger: Option<SyncSender<()>>,
+    /// The number of pages at which the writer cuts the log off.
+    again_at: Cell<u32>,
+}
+
+impl Log {
+    /// Called on the writer's thread, between two transactions.
+    pub fn keep_short(&self, connection: &Connection) {
+        let pages = PAGES.get();
+        if pages < WORTHWHILE {
+            return;
+        }
+        if let Some(trigger) = &self.trigger {
+            // Full: it is at it already.
+            let _ = trigger.try_send(());
+        }
+        if pages < TOO_LONG {
+            self.again_at.set(TOO_LONG);
+        } else if pages >= self.again_at.get() {
+            self.again_at.set(pages + WORTHWHILE);
+            if let Err(error) = restart(connection) {
+                tracing::warn!(%error, "the write-ahead log can't be begun anew");
+            }
+        }
+    }
+}
+
+fn restart(connection: &Connection) -> rusqlite::Result<()> {
+    let patience: i64 = connection.pragma_query_value(None, "busy_timeout", |row| row.get(0))?;
+    connection.busy_timeout(PATIENCE)?;
+    let restarted = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+    connection.busy_timeout(Duration::from_millis(patience.unsigned_abs()))?;
+    restarted
 }

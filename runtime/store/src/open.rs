@@ -10,7 +10,7 @@ use evenkeel_model::name::RunId;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::broadcast;
 
-use crate::checkpoint::Checkpointer;
+use crate::checkpoint::{self, Checkpointer};
 use crate::migrations;
 use crate::reader::Readers;
 use crate::writer::{Counts, Writer};
@@ -81,16 +81,13 @@ impl Store {
         migrations::migrate(&mut connection, found).map_err(failed)?;
         limit(&connection, options.max_bytes).map_err(failed)?;
         let readers = Arc::new(Readers::new(path.to_owned(), options.readers, options.patience));
-        let writer = Writer::start(connection, options.queue).map_err(|error| StoreError::Open {
+        let threadless = |error: std::io::Error| StoreError::Open {
             path: path.to_owned(),
             cause: format!("its thread can't be started: {error}"),
-        })?;
+        };
         let background = connect(path, options.patience).map_err(failed)?;
-        let checkpointer =
-            Checkpointer::start(background, path, writer.truncate.clone()).map_err(|error| StoreError::Open {
-                path: path.to_owned(),
-                cause: format!("its thread can't be started: {error}"),
-            })?;
+        let checkpointer = Checkpointer::start(background).map_err(threadless)?;
+        let writer = Writer::start(connection, options.queue, checkpointer.trigger()).map_err(threadless)?;
         Ok(Self {
             writer,
             readers,
@@ -173,9 +170,7 @@ fn enter_wal(connection: &Connection, path: &Path) -> Result<(), StoreError> {
             cause: "its file system has no shared memory for a write-ahead log".to_owned(),
         });
     }
-    connection
-        .pragma_update(None, "wal_autocheckpoint", 0)
-        .map_err(|error| explain(path, &error))
+    checkpoint::enter(connection).map_err(|error| explain(path, &error))
 }
 
 fn limit(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()> {

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
@@ -11,6 +11,8 @@ use evenkeel_model::name::RunId;
 use evenkeel_model::run::Verdict;
 use rusqlite::Connection;
 use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::checkpoint::Log;
 
 /// Jobs in one transaction; more wait for the next.
 const GROUP: usize = 1_024;
@@ -44,8 +46,6 @@ pub(crate) struct Writer {
     /// None while it is being dropped.
     jobs: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
-    /// Set by the checkpointer: cut the log off after the next group.
-    pub truncate: Arc<AtomicBool>,
     pub appended: broadcast::Sender<RunId>,
     pub shared: Arc<Shared>,
     handed: AtomicU64,
@@ -98,14 +98,13 @@ where
 pub(crate) const STOPPED: &str = "the writer has stopped";
 
 impl Writer {
-    pub fn start(connection: Connection, queue: usize) -> std::io::Result<Self> {
+    pub fn start(connection: Connection, queue: usize, log: Log) -> std::io::Result<Self> {
         let (jobs, queued) = mpsc::channel(queue.max(1));
         let shared = Arc::new(Shared::default());
-        let truncate = Arc::new(AtomicBool::new(false));
         let group = Group {
             connection,
             shared: shared.clone(),
-            truncate: truncate.clone(),
+            log,
             syncs: Cell::new(None),
         };
         let thread = Builder::new()
@@ -114,7 +113,6 @@ impl Writer {
         Ok(Self {
             jobs: Some(jobs),
             thread: Some(thread),
-            truncate,
             appended: broadcast::Sender::new(NEWS),
             shared,
             handed: AtomicU64::new(0),
@@ -197,7 +195,7 @@ impl Drop for Writer {
 struct Group {
     connection: Connection,
     shared: Arc<Shared>,
-    truncate: Arc<AtomicBool>,
+    log: Log,
     /// Whether the connection syncs at commit now; None: not set yet.
     syncs: Cell<Option<bool>>,
 }
@@ -216,9 +214,7 @@ impl Group {
                 Err(_) => jobs.drain(..).for_each(|job| self.alone(job)),
             }
             self.count(size);
-            if self.truncate.swap(false, Ordering::Relaxed) {
-                self.cut_log();
-            }
+            self.log.keep_short(&self.connection);
         }
     }
 
@@ -271,15 +267,6 @@ impl Group {
         counts.jobs += size;
         drop(counts);
         self.shared.settled.fetch_add(size, Ordering::Release);
-    }
-
-    fn cut_log(&self) {
-        let cut = self
-            .connection
-            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
-        if let Err(error) = cut {
-            tracing::warn!(%error, "the write-ahead log can't be cut off");
-        }
     }
 }
 
