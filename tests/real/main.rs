@@ -1,3 +1,3 @@
 //! evenkeel among real servers: what they send, not what we think that they send.
 
-mod servers;
+mod repair;

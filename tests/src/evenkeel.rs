@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::Path,
-    process::{Command, ExitStatus},
+    process::{Command, ExitStatus, Stdio},
     time::Duration,
 };
 
@@ -16,11 +16,13 @@ use crate::{
     plugins,
     process::{self, Process},
     programs,
+    stable::stable,
     wait::wait_until,
 };
 
-/// How long a daemon may take to become ready, or to end.
-const BOUND: Duration = Duration::from_secs(60);
+/// How long a daemon may take to become ready, or to end, and a run to come to its verdict. Only
+/// what hangs takes as long, also on a busy machine.
+pub const BOUND: Duration = Duration::from_secs(90);
 
 /// A home in a temporary directory, which goes when this is dropped.
 pub struct Home {
@@ -42,6 +44,13 @@ pub struct Daemon {
     process: Process,
 }
 
+/// What the daemon answered over HTTP.
+#[derive(Debug)]
+pub struct Answered {
+    pub status: u16,
+    pub body: String,
+}
+
 impl Home {
     /// An empty directory, for the test to write a home into.
     ///
@@ -51,6 +60,21 @@ impl Home {
         Ok(Self {
             directory: tempfile::tempdir()?,
         })
+    }
+
+    /// A home of these files (name, text) with every shipped plugin, locked and clean.
+    ///
+    /// # Errors
+    /// When a plugin doesn't build, or the home does not check clean.
+    pub fn ready(files: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let home = Self::empty()?;
+        for (name, text) in files {
+            home.write(name, text)?;
+        }
+        home.install_plugins()?;
+        home.done(&["lock"])?;
+        home.done(&["check"])?;
+        Ok(home)
     }
 
     pub fn path(&self) -> &Path {
@@ -95,7 +119,9 @@ impl Home {
             .current_dir(self.path())
             .env_remove("EVENKEEL_HOME")
             .env_remove("EVENKEEL_LOG")
-            .env("NO_COLOR", "1");
+            .env("NO_COLOR", "1")
+            .env("COLUMNS", "100")
+            .stdin(Stdio::null());
         Ok(command)
     }
 
@@ -131,7 +157,73 @@ impl Home {
         serde_json::from_str(&said.stdout).with_context(|| format!("not JSON: {}", said.stdout))
     }
 
-    /// Serves the home, and waits until it is ready.
+    /// All runs, the oldest first.
+    ///
+    /// # Errors
+    /// When they can't be listed.
+    pub fn runs(&self) -> anyhow::Result<Vec<Value>> {
+        let listed = self.json(&["runs", "list"])?;
+        let mut runs = listed.as_array().context("`runs list --json` is no array")?.clone();
+        runs.reverse();
+        Ok(runs)
+    }
+
+    /// All verdicts, of the oldest run first; `null` for a run that has none yet.
+    ///
+    /// # Errors
+    /// When the runs can't be listed.
+    pub fn verdicts(&self) -> anyhow::Result<Vec<Value>> {
+        Ok(self.runs()?.into_iter().map(|mut run| run["verdict"].take()).collect())
+    }
+
+    /// Waits until there are `count` runs and each has its verdict; gives them, the oldest first.
+    ///
+    /// # Panics
+    /// When that doesn't come to be.
+    #[track_caller]
+    pub fn finished(&self, count: usize) -> Vec<Value> {
+        wait_until(BOUND, &format!("{count} runs have finished"), || {
+            let runs = self.runs()?;
+            ensure!(
+                runs.len() >= count && runs.iter().all(|run| !run["verdict"].is_null()),
+                "they are {runs:#?}"
+            );
+            Ok(runs)
+        })
+    }
+
+    /// Waits until the run with this number is in this state (`waiting`, `running`, …).
+    ///
+    /// # Panics
+    /// When it doesn't get there.
+    #[track_caller]
+    pub fn wait_for_state(&self, run: u64, state: &str) -> Value {
+        wait_until(BOUND, &format!("run {run} is {state}"), || {
+            let runs = self.runs()?;
+            let found = runs.into_iter().find(|found| found["run"] == run);
+            let found = found.context("there is no such run")?;
+            ensure!(found["state"] == state, "it is {found:#}");
+            Ok(found)
+        })
+    }
+
+    /// What `runs show` tells.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn story(&self, run: u64) -> anyhow::Result<String> {
+        Ok(self.done(&["runs", "show", &run.to_string()])?.stdout)
+    }
+
+    /// The same without what differs from run to run.
+    ///
+    /// # Errors
+    /// When there is no such run.
+    pub fn stable_story(&self, run: u64) -> anyhow::Result<String> {
+        Ok(stable(&self.story(run)?, self.path()))
+    }
+
+    /// Serves the home at a free port, and waits until it is ready.
     ///
     /// # Panics
     /// When it doesn't become ready.
@@ -140,9 +232,20 @@ impl Home {
     /// When it doesn't build or can't be started.
     #[track_caller]
     pub fn serve(&self) -> anyhow::Result<Daemon> {
-        let address = format!("127.0.0.1:{}", process::free_port()?);
+        self.serve_at(&format!("127.0.0.1:{}", process::free_port()?), &[])
+    }
+
+    /// Serves the home at this address, with these arguments besides, and waits until it is ready.
+    ///
+    /// # Panics
+    /// When it doesn't become ready.
+    ///
+    /// # Errors
+    /// When it doesn't build or can't be started.
+    #[track_caller]
+    pub fn serve_at(&self, address: &str, arguments: &[&str]) -> anyhow::Result<Daemon> {
         let mut command = self.command()?;
-        command.args(["serve", "--listen", &address]);
+        command.args(["serve", "--listen", address]).args(arguments);
         let mut process = Process::spawn("evenkeel", &mut command, self.path())?;
         let url = format!("http://{address}");
         let health = format!("{url}/healthz");
@@ -164,8 +267,79 @@ impl Daemon {
         self.url.trim_start_matches("http://")
     }
 
+    pub fn id(&self) -> u32 {
+        self.process.id()
+    }
+
+    /// All that a daemon of this home has logged so far.
     pub fn log(&self) -> String {
         self.process.log()
+    }
+
+    /// Waits until it has logged a line with all of these words, and gives that line.
+    ///
+    /// # Panics
+    /// When it doesn't log such a line.
+    ///
+    /// # Errors
+    /// When it ends before.
+    #[track_caller]
+    pub fn wait_for_log(&mut self, words: &[&str]) -> anyhow::Result<String> {
+        let what = format!("a log line with {words:?}");
+        self.process.wait_for_line(BOUND, &what, |line| {
+            words.iter().all(|word| line.contains(word)).then(|| line.to_owned())
+        })
+    }
+
+    /// What it answers to a GET.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn get(&self, path: &str) -> anyhow::Result<Answered> {
+        Answered::of(client()?.get(format!("{}{path}", self.url)))
+    }
+
+    /// What it answers to a POST of a body that is said to be JSON.
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn post(&self, path: &str, body: impl Into<Vec<u8>>) -> anyhow::Result<Answered> {
+        let request = client()?.post(format!("{}{path}", self.url));
+        Answered::of(request.header("content-type", "application/json").body(body.into()))
+    }
+
+    /// Pushes alerts as a Prometheus does.
+    ///
+    /// # Errors
+    /// When they are not all taken in.
+    pub fn push(&self, alerts: &[Value]) -> anyhow::Result<()> {
+        let answered = self.post("/api/v2/alerts", serde_json::to_vec(alerts)?)?;
+        ensure!(answered.status == 200, "{answered:#?}");
+        Ok(())
+    }
+
+    /// The sum over the series of that name in `/metrics` whose labels hold all of these
+    /// (`name="value"`).
+    ///
+    /// # Errors
+    /// When it doesn't answer.
+    pub fn metric(&self, name: &str, labels: &[&str]) -> anyhow::Result<f64> {
+        let text = self.get("/metrics")?.body;
+        let values = text.lines().filter_map(|line| {
+            let (series, value) = line.rsplit_once(' ')?;
+            let of_name = series == name || series.strip_prefix(name).is_some_and(|rest| rest.starts_with('{'));
+            let wanted = of_name && labels.iter().all(|label| series.contains(label));
+            wanted.then(|| value.parse::<f64>().ok())?
+        });
+        Ok(values.sum())
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it has ended.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        self.process.signal(signal)
     }
 
     /// Asks it to end, and waits until it has.
@@ -180,11 +354,34 @@ impl Daemon {
         self.process.terminate(BOUND)
     }
 
-    /// Ends it as a power cut would.
+    /// Ends it as a power cut would, with all that it had started.
     ///
     /// # Errors
     /// When it had ended before.
     pub fn kill(self) -> anyhow::Result<()> {
         self.process.signal(Signal::SIGKILL)
+        // Dropping it waits for its end, and ends its process group.
     }
+}
+
+impl Answered {
+    fn of(request: reqwest::blocking::RequestBuilder) -> anyhow::Result<Self> {
+        let response = request.send()?;
+        Ok(Self {
+            status: response.status().as_u16(),
+            body: response.text()?,
+        })
+    }
+
+    /// The body as JSON.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn json(&self) -> anyhow::Result<Value> {
+        serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
+    }
+}
+
+fn client() -> reqwest::Result<reqwest::blocking::Client> {
+    reqwest::blocking::Client::builder().timeout(BOUND).build()
 }

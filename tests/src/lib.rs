@@ -10,11 +10,15 @@
 )]
 #![allow(clippy::print_stderr, reason = "a failing test shows the log of what it had started")]
 
+pub mod alerts;
 pub mod board;
 pub mod evenkeel;
+pub mod golden;
 pub mod plugins;
 pub mod process;
 pub mod programs;
 pub mod servers;
+pub mod stable;
+pub mod tree;
 pub mod wait;
 pub mod workspace;

@@ -1,0 +1,15 @@
+//! Runs from their cause to their verdict, against the real world of one machine: files, commands,
+//! processes and HTTP servers.
+
+mod alerts;
+mod cache;
+mod commands;
+mod crashes;
+mod daemon;
+mod gates;
+mod reloads;
+mod schedules;
+mod services;
+mod shipped;
+mod verdicts;
+mod workshop;

@@ -1,0 +1,180 @@
+//! Every runbook that ships, in the home that ships with them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anyhow::ensure;
+use evenkeel_tests::{board::Board, evenkeel::Home, tree::Tree, workspace};
+
+fn source() -> PathBuf {
+    workspace::root().join("runbooks")
+}
+
+/// The example home with every shipped runbook, its application being the task board.
+struct Shipped {
+    home: Home,
+    _board: Board,
+}
+
+impl Shipped {
+    fn new() -> anyhow::Result<Self> {
+        let home = Home::empty()?;
+        copy(&source().join("example-home"), home.path())?;
+        for runbook in runbooks()? {
+            let text = fs::read_to_string(source().join(&runbook))?;
+            home.write(&Path::new("runbooks").join(&runbook).to_string_lossy(), &text)?;
+        }
+        let board = Board::start(home.path())?;
+        let assets = fs::read_to_string(home.path().join("assets.toml"))?;
+        ensure!(
+            assets.contains("127.0.0.1:8077"),
+            "the example home has another application"
+        );
+        home.write("assets.toml", &assets.replace("127.0.0.1:8077", board.address()))?;
+        home.install_plugins()?;
+        home.done(&["lock"])?;
+        home.done(&["check"])?;
+        Ok(Self { home, _board: board })
+    }
+
+    /// All that the roles' roots hold, and what the scripts work on.
+    fn roots(&self) -> anyhow::Result<Tree> {
+        Ok(Tree::of(&self.home.path().join("app"))?)
+    }
+}
+
+/// The shipped runbooks' files, below runbooks/, sorted.
+fn runbooks() -> anyhow::Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for topic in fs::read_dir(source())? {
+        let topic = topic?.path();
+        if topic.is_dir() && !topic.ends_with("example-home") {
+            for runbook in fs::read_dir(&topic)? {
+                found.push(runbook?.path().strip_prefix(source())?.to_owned());
+            }
+        }
+    }
+    found.retain(|path| path.extension().is_some_and(|end| end == "toml"));
+    found.sort();
+    ensure!(!found.is_empty(), "no runbook ships");
+    Ok(found)
+}
+
+fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), &target)?;
+        }
+    }
+    Ok(())
+}
+
+/// A runbook's name is that of its file.
+fn name(runbook: &Path) -> String {
+    runbook.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Makes every remedy find something to do: a day-old cache, levels that any disk and any answer
+/// reaches.
+fn provoke(home: &Home) -> anyhow::Result<()> {
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(90 * 86_400);
+    for entry in fs::read_dir(home.path().join("app/cache"))? {
+        fs::File::options().write(true).open(entry?.path())?.set_modified(old)?;
+    }
+    Ok(())
+}
+
+/// What makes the checks of a runbook find something: its own inputs, or an application that is
+/// not there.
+fn settings(runbook: &str) -> &'static [&'static str] {
+    match runbook {
+        "free-disk-space" => &["--set", "warn=1", "--set", "critical=1"],
+        "clean-slow-cache" => &["--set", "slow=1ms", "--set", "too_slow=1ms"],
+        _ => &[],
+    }
+}
+
+#[test]
+fn a_dry_run_of_any_shipped_runbook_changes_no_byte() -> anyhow::Result<()> {
+    let shipped = Shipped::new()?;
+    provoke(&shipped.home)?;
+    let before = shipped.roots()?;
+    for runbook in runbooks()? {
+        let name = name(&runbook);
+        let arguments = [&["run", &name, "--dry-run"], settings(&name)].concat();
+        let said = shipped.home.run(&arguments)?;
+        // Without a site whose certificate could be looked at, that check finds something.
+        assert!([0, 10].contains(&said.code), "{name}: {said:#?}");
+        assert!(said.stdout.contains("a dry run"), "{name}: {}", said.stdout);
+        assert!(
+            !said.stdout.contains("\n                 ! "),
+            "{name} made an effect: {}",
+            said.stdout
+        );
+        assert_eq!(before, shipped.roots()?, "{name} changed something");
+    }
+    Ok(())
+}
+
+#[test]
+fn a_dry_run_prints_the_plan_of_each_remedy() -> anyhow::Result<()> {
+    let shipped = Shipped::new()?;
+    provoke(&shipped.home)?;
+    for (name, planned) in [
+        ("free-disk-space", "files.remove cache:home.html"),
+        ("clean-slow-cache", "files.remove cache:home.html"),
+        ("run-repair-script", "exec.run hold-failed-jobs []"),
+    ] {
+        let said = shipped
+            .home
+            .done(&[&["run", name, "--dry-run"], settings(name)].concat())?;
+        assert!(said.stdout.contains("verdict      planned"), "{name}: {}", said.stdout);
+        assert!(said.stdout.contains(planned), "{name}: {}", said.stdout);
+    }
+    Ok(())
+}
+
+/// The application is down, so that there is something to restart.
+#[test]
+fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Result<()> {
+    let Shipped { home, _board: board } = Shipped::new()?;
+    drop(board);
+    let before = Tree::of(&home.path().join("app"))?;
+    let said = home.done(&["run", "restart-unhealthy-app", "--dry-run"])?;
+    assert!(said.stdout.contains("verdict      planned"), "{}", said.stdout);
+    assert!(said.stdout.contains("exec.run restart-app []"), "{}", said.stdout);
+    assert_eq!(before, Tree::of(&home.path().join("app"))?);
+    Ok(())
+}
+
+#[test]
+fn the_shipped_repairs_repair() -> anyhow::Result<()> {
+    let shipped = Shipped::new()?;
+    provoke(&shipped.home)?;
+    let home = &shipped.home;
+
+    let said = home.run(&["run", "run-repair-script"])?;
+    assert!(said.stdout.contains("verdict      repaired"), "{said:#?}");
+
+    // No level that this disk reaches is healed by one small file, and the story says so.
+    let said = home.run(&[&["run", "free-disk-space"], settings("free-disk-space")].concat())?;
+    assert!(!home.path().join("app/cache/home.html").exists(), "{said:#?}");
+    Ok(())
+}
+
+#[test]
+fn a_runbook_s_file_has_its_name() -> anyhow::Result<()> {
+    for runbook in runbooks()? {
+        let text = fs::read_to_string(source().join(&runbook))?;
+        let table: toml::Table = toml::from_str(&text)?;
+        assert_eq!(table["name"].as_str(), Some(&*name(&runbook)), "{}", runbook.display());
+    }
+    Ok(())
+}
