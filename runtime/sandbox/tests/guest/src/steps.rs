@@ -1,0 +1,101 @@
+use serde_json::{Value, json};
+
+use crate::attack;
+use crate::evenkeel::cap::{exec, files, http, metrics, process, secrets, sql, state};
+use crate::evenkeel::plugin::{log, run as context};
+
+/// Each step is an object with one key, the function, and its arguments.
+pub fn run(steps: &Value) -> Vec<Value> {
+    steps.as_array().into_iter().flatten().map(step).collect()
+}
+
+fn step(step: &Value) -> Value {
+    let (name, args) = step.as_object().and_then(|step| step.iter().next()).expect("a step");
+    let text = |key: &str| args[key].as_str().unwrap_or_default().to_owned();
+    let number = |key: &str| args[key].as_u64().unwrap_or_default();
+    let texts = |key: &str| -> Vec<String> {
+        args[key].as_array().into_iter().flatten().map(|item| item.as_str().unwrap_or_default().to_owned()).collect()
+    };
+    match name.as_str() {
+        "space" => told(files::space(&text("root")).map(|space| json!(space.total_bytes > 0))),
+        "walk" => told(
+            files::walk(&text("root"), &text("path"), args["after"].as_str(), number("limit") as u32)
+                .map(|entries| entries.iter().map(|entry| format!("{} {:?}", entry.path, entry.kind)).collect()),
+        ),
+        "read" => told(
+            files::read(&text("root"), &text("path"), number("offset"), number("limit") as u32)
+                .map(|bytes| json!(String::from_utf8_lossy(&bytes))),
+        ),
+        "write" => told(files::write(&text("root"), &text("path"), text("content").as_bytes()).map(|()| json!(null))),
+        "remove" => told(
+            files::remove(&text("root"), &texts("paths")).map(|removed| json!([removed.files, removed.bytes])),
+        ),
+        "exec" => told(exec::run(&text("profile"), &texts("args"), text("stdin").as_bytes()).map(|output| {
+            json!({
+                "code": output.code,
+                "stdout": String::from_utf8_lossy(&output.stdout),
+                "stderr": String::from_utf8_lossy(&output.stderr),
+                "truncated": output.truncated,
+            })
+        })),
+        "http" => told(http::send(&request(args)).map(|response| {
+            json!({
+                "status": response.status,
+                "headers": response.headers,
+                "body": String::from_utf8_lossy(&response.body),
+                "certificate": response.certificate.map(|certificate| certificate.subject),
+            })
+        })),
+        "metrics" => told(metrics::query("default", "up", None).map(|_| json!(null))),
+        "process" => told(process::select("web").map(|_| json!(null))),
+        "secret" => told(secrets::reference("token").map(|_| json!(null))),
+        "sql" => told(sql::query("main", "select 1", &[], 1).map(|_| json!(null))),
+        "state" => told(state::get("key").map(|_| json!(null))),
+        "log" => {
+            log::write(log::Level::Error, &text("message"), &[("key".into(), "value".into())]);
+            json!({ "ok": log::enabled(log::Level::Debug) })
+        }
+        "print" => {
+            print!("{}", text("stdout"));
+            eprint!("{}", text("stderr"));
+            json!({ "ok": null })
+        }
+        "context" => {
+            context::progress(1_500, "half way");
+            json!({ "ok": {
+                "id": context::id(),
+                "attempt": context::attempt(),
+                "left": context::deadline_ms() > 0,
+                "input": context::input(&text("input")),
+                "cancelled": context::cancelled(),
+            } })
+        }
+        "environment" => json!({ "ok": {
+            "env": std::env::vars().count(),
+            "args": std::env::args().count(),
+            "root": std::fs::read_dir("/").is_ok(),
+            "connect": std::net::TcpStream::connect("127.0.0.1:1").map_err(|error| error.kind().to_string()).err(),
+        } }),
+        attack => attack::run(attack, args),
+    }
+}
+
+fn request(args: &Value) -> http::Request {
+    let text = |key: &str, or: &str| args[key].as_str().unwrap_or(or).to_owned();
+    let headers = args["headers"].as_array().into_iter().flatten();
+    let header = |pair: &Value| Some((pair[0].as_str()?.to_owned(), pair[1].as_str()?.to_owned()));
+    http::Request {
+        origin: text("origin", "app"),
+        method: text("method", "GET"),
+        path: text("path", "/"),
+        headers: headers.filter_map(header).collect(),
+        body: text("body", "").into_bytes(),
+    }
+}
+
+fn told<E: std::fmt::Debug>(result: Result<Value, E>) -> Value {
+    match result {
+        Ok(value) => json!({ "ok": value }),
+        Err(error) => json!({ "err": format!("{error:?}") }),
+    }
+}
