@@ -44,7 +44,7 @@ pub async fn ask(loaded: &Loaded, reach: &Arc<dyn Reach>) -> Result<BTreeMap<Kin
 }
 
 /// An invocation that may do nothing.
-fn nothing(kind: Kind) -> Invocation {
+pub fn nothing(kind: Kind) -> Invocation {
     let target = Asset {
         id: AssetId::new("local"),
         customer: CustomerId::new("local"),
@@ -82,7 +82,7 @@ fn nothing(kind: Kind) -> Invocation {
 }
 
 /// There is no run to record anything in.
-struct Unheard;
+pub struct Unheard;
 
 #[async_trait]
 impl Calls for Unheard {

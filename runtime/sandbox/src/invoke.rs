@@ -202,8 +202,7 @@ fn crossed(error: &wasmtime::Error) -> Option<Halt> {
     let handles = matches!(
         error.downcast_ref::<ResourceTableError>(),
         Some(ResourceTableError::Full)
-    ) || words.contains("resource table has no free keys")
-        || words.contains("handle");
+    ) || words.contains("store handle limit exceeded");
     if words.contains("allocated for hostcalls") {
         let message = format!(
             "it passed or answered more than {} in one call, which no setting raises",
@@ -218,3 +217,6 @@ fn crossed(error: &wasmtime::Error) -> Option<Halt> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests;

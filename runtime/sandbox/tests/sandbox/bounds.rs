@@ -15,7 +15,10 @@ async fn a_loop_is_interrupted_at_its_cpu_budget() {
     let scene = Scene::check(json!([{ "spin": {} }])).limits(|limits| limits.cpu = Duration::from_millis(100));
     let (stop, message) = scene.stopped().await;
     assert_eq!(stop, Stop::Cpu);
-    assert_eq!(message, "it used 100 ms of CPU time: the limit is `[sandbox] cpu` in evenkeel.toml");
+    assert_eq!(
+        message,
+        "it used 100 ms of CPU time: the limit is `[sandbox] cpu` in evenkeel.toml"
+    );
 }
 
 /// 1: and does not keep others from their work, not even on one thread.
@@ -39,7 +42,10 @@ async fn a_sleep_is_stopped_at_the_deadline() {
     scene.invocation.timeout = Duration::from_millis(200);
     let (stop, message) = scene.stopped().await;
     assert_eq!(stop, Stop::Deadline);
-    assert_eq!(message, "it did not end within 200 ms: the limit is the step's `timeout`");
+    assert_eq!(
+        message,
+        "it did not end within 200 ms: the limit is the step's `timeout`"
+    );
 }
 
 /// 4: grows memory to the maximum.
@@ -57,7 +63,10 @@ async fn memory_is_bounded() {
 #[tokio::test]
 async fn a_plugin_that_takes_no_for_an_answer_goes_on() {
     let steps = json!([{ "grow-gently": { "n": 1_u64 << 30 } }, { "context": {} }]);
-    let told = Scene::check(steps).limits(|limits| limits.memory_bytes = 32 << 20).told().await;
+    let told = Scene::check(steps)
+        .limits(|limits| limits.memory_bytes = 32 << 20)
+        .told()
+        .await;
     assert_eq!(told[0], json!({ "ok": false }));
 }
 
@@ -72,17 +81,24 @@ async fn endless_recursion_is_a_trap() {
 /// 6: copies huge memory regions in a loop.
 #[tokio::test]
 async fn copying_is_cpu_time() {
-    let scene = Scene::check(json!([{ "copy": { "n": 64 << 20 } }])).limits(|limits| limits.cpu = Duration::from_millis(200));
+    let scene =
+        Scene::check(json!([{ "copy": { "n": 64 << 20 } }])).limits(|limits| limits.cpu = Duration::from_millis(200));
     assert_eq!(scene.stopped().await.0, Stop::Cpu);
 }
 
 /// 7: passes a 128 MiB string, or a list of a million empty strings.
 #[tokio::test]
 async fn what_crosses_in_one_call_is_bounded() {
-    for steps in [json!([{ "log-huge": { "n": 128 << 20 } }]), json!([{ "list-huge": { "n": 1_000_000 } }])] {
+    for steps in [
+        json!([{ "log-huge": { "n": 128 << 20 } }]),
+        json!([{ "list-huge": { "n": 1_000_000 } }]),
+    ] {
         let (stop, message) = Scene::check(steps).stopped().await;
         assert_eq!(stop, Stop::Limit, "{message}");
-        assert_eq!(message, "it passed or answered more than 8 MiB in one call, which no setting raises");
+        assert_eq!(
+            message,
+            "it passed or answered more than 8 MiB in one call, which no setting raises"
+        );
     }
 }
 
@@ -94,14 +110,18 @@ async fn answers_are_bounded_and_the_limit_is_named() {
         findings,
         (
             Stop::Limit,
-            "it answered 1001 findings, and 1000 are allowed: the limit is `[sandbox] findings` in evenkeel.toml".into()
+            "it answered 1001 findings, and 1000 are allowed: the limit is `[sandbox] findings` in evenkeel.toml"
+                .into()
         )
     );
     let actions = Scene::new(Work::Plan, json!({ "actions": 1_001 })).stopped().await;
     assert!(actions.1.contains("`[sandbox] actions`"), "{}", actions.1);
-    let million = Scene::new(Work::Check, json!({ "findings": 1_000_000 })).stopped().await;
+    let million = Scene::new(Work::Check, json!({ "findings": 1_000_000 }))
+        .stopped()
+        .await;
     assert_eq!(million.0, Stop::Limit, "{}", million.1);
-    let large = Scene::new(Work::Check, json!({ "fail": "x".repeat(2_000) })).limits(|limits| limits.answer_bytes = 1_000);
+    let large =
+        Scene::new(Work::Check, json!({ "fail": "x".repeat(2_000) })).limits(|limits| limits.answer_bytes = 1_000);
     assert_eq!(
         large.stopped().await.1,
         "it answered more than 1000 bytes: the limit is `[sandbox] answer_bytes` in evenkeel.toml"
@@ -114,11 +134,19 @@ async fn floods_of_lines_are_cut_and_counted() {
     for flood in ["log-flood", "print-flood"] {
         let scene = Scene::check(json!([{ flood: { "n": 500 } }])).limits(|limits| limits.log_lines = 20);
         scene.told().await;
-        assert_eq!((scene.journal.logs().len(), scene.journal.dropped()), (20, 480), "{flood}");
+        assert_eq!(
+            (scene.journal.logs().len(), scene.journal.dropped()),
+            (20, 480),
+            "{flood}"
+        );
     }
     let scene = Scene::check(json!([{ "log-flood": { "n": 100 } }])).limits(|limits| limits.log_bytes = 60);
     scene.told().await;
-    assert_eq!((scene.journal.logs().len(), scene.journal.dropped()), (10, 90), "of six bytes each");
+    assert_eq!(
+        (scene.journal.logs().len(), scene.journal.dropped()),
+        (10, 90),
+        "of six bytes each"
+    );
 }
 
 /// 9: escapes, line breaks and long lines.
@@ -132,9 +160,16 @@ async fn lines_are_lines_whatever_is_printed() {
     ]));
     scene.told().await;
     let logs = scene.journal.logs();
-    assert_eq!((logs[0].as_str(), logs[1].as_str()), ("one", "\u{1b}[31mtwo"), "what shows it escapes it");
+    assert_eq!(
+        (logs[0].as_str(), logs[1].as_str()),
+        ("one", "\u{1b}[31mtwo"),
+        "what shows it escapes it"
+    );
     assert!(logs[2].ends_with("x… (5904 bytes more)"), "{}", logs[2]);
-    assert!(logs.iter().any(|line| line == "three") && logs.iter().any(|line| line == "warned"), "{logs:?}");
+    assert!(
+        logs.iter().any(|line| line == "three") && logs.iter().any(|line| line == "warned"),
+        "{logs:?}"
+    );
     assert!(logs.iter().all(|line| line.len() < 4_200));
 }
 
@@ -152,7 +187,11 @@ async fn calls_are_counted() {
 
     let scene = Scene::check(json!([{ "run-flood": { "n": 10_000_000 } }])).limits(|limits| limits.calls = 100);
     let (stop, message) = scene.stopped().await;
-    assert_eq!((stop, message.contains("`[sandbox] calls`")), (Stop::Limit, true), "{message}");
+    assert_eq!(
+        (stop, message.contains("`[sandbox] calls`")),
+        (Stop::Limit, true),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -164,13 +203,22 @@ async fn the_journal_of_an_invocation_is_bounded() {
         message,
         "what its calls carried is more than 2000 bytes: the limit is `[sandbox] journal_bytes` in evenkeel.toml"
     );
-    assert!(scene.journal.answers().iter().all(|answer| matches!(answer, Answer::Denied(_))));
+    assert!(
+        scene
+            .journal
+            .answers()
+            .iter()
+            .all(|answer| matches!(answer, Answer::Denied(_)))
+    );
 }
 
 #[tokio::test]
 async fn a_plugin_may_end_itself_and_nothing_else() {
     let (stop, message) = Scene::check(json!([{ "exit": {} }])).stopped().await;
-    assert_eq!((stop, message.as_str()), (Stop::Trap, "it ended itself with exit code 1"));
+    assert_eq!(
+        (stop, message.as_str()),
+        (Stop::Trap, "it ended itself with exit code 1")
+    );
 }
 
 /// 25: is cancelled in a host call.
@@ -182,8 +230,13 @@ async fn a_cancelled_plugin_has_five_seconds() {
         scene.cancel.send(true).unwrap();
     };
     let (outcome, ()) = tokio::join!(scene.play(), cancel);
-    let Outcome::Stopped { stop, message } = outcome else { panic!("{outcome:?}") };
-    assert_eq!((stop, message.as_str()), (Stop::Cancelled, "the run was cancelled, and it did not end by itself"));
+    let Outcome::Stopped { stop, message } = outcome else {
+        panic!("{outcome:?}")
+    };
+    assert_eq!(
+        (stop, message.as_str()),
+        (Stop::Cancelled, "the run was cancelled, and it did not end by itself")
+    );
 }
 
 #[tokio::test]
@@ -191,7 +244,10 @@ async fn a_cancelled_plugin_that_ends_by_itself_is_done() {
     let scene = Scene::check(json!([{ "context": { "input": "none" } }]));
     scene.cancel.send(true).unwrap();
     let told = scene.told().await;
-    assert_eq!((&told[0]["ok"]["cancelled"], &told[0]["ok"]["input"]), (&json!(true), &json!(null)));
+    assert_eq!(
+        (&told[0]["ok"]["cancelled"], &told[0]["ok"]["input"]),
+        (&json!(true), &json!(null))
+    );
 }
 
 /// 25: its slot is used by another customer's plugin.
@@ -210,7 +266,13 @@ async fn many_at_once_wait_for_their_turn_and_share_nothing() {
     }
     while let Some(done) = running.join_next().await {
         let (n, outcome) = done.unwrap();
-        let Outcome::Done(Output::Findings(findings)) = outcome else { panic!("{outcome:?}") };
-        assert!(findings[0].summary.contains(&format!("\"input\":\"{n}\"")), "{}", findings[0].summary);
+        let Outcome::Done(Output::Findings(findings)) = outcome else {
+            panic!("{outcome:?}")
+        };
+        assert!(
+            findings[0].summary.contains(&format!("\"input\":\"{n}\"")),
+            "{}",
+            findings[0].summary
+        );
     }
 }

@@ -33,10 +33,20 @@ async fn a_check_and_a_plan_change_nothing() {
             .profile("touch", touch)
             .origin(&["POST"], "app", origin("http://127.0.0.1:1"));
         for told in scene.told().await {
-            assert!(denied(&told).contains(&format!("changes something, and {phase} never does")), "{told}");
+            assert!(
+                denied(&told).contains(&format!("changes something, and {phase} never does")),
+                "{told}"
+            );
         }
         assert!(scene.journal.intents().is_empty());
-        assert!(scene.journal.answers().iter().all(|answer| matches!(answer, Answer::Denied(_))), "and it is said");
+        assert!(
+            scene
+                .journal
+                .answers()
+                .iter()
+                .all(|answer| matches!(answer, Answer::Denied(_))),
+            "and it is said"
+        );
         assert_eq!(fs::read_to_string(root.join("a")).unwrap(), "kept");
     }
 }
@@ -49,15 +59,22 @@ async fn apply_makes_what_was_approved_and_nothing_else() {
         fs::write(root.join(name), name).unwrap();
     }
     let effects = vec![effect("files", "remove", "data:a"), effect("files", "remove", "data:b")];
-    let scene = Scene::apply(effects, json!([remove(&["a", "c"]), remove(&["a", "b"]), remove(&["a"])]))
-        .root(&["remove"], "data", &root);
+    let scene = Scene::apply(
+        effects,
+        json!([remove(&["a", "c"]), remove(&["a", "b"]), remove(&["a"])]),
+    )
+    .root(&["remove"], "data", &root);
     let told = scene.told().await;
     assert_eq!(
         denied(&told[0]),
         "FilesError::Denied(\"`files.remove` of `data:c` is not among the effects of the action `the-action`\")"
     );
     assert_eq!(told[1], json!({ "ok": [2, 2] }), "the denied call took nothing");
-    assert!(denied(&told[2]).contains("once more is not among the effects"), "{}", told[2]);
+    assert!(
+        denied(&told[2]).contains("once more is not among the effects"),
+        "{}",
+        told[2]
+    );
     assert!(root.join("c").exists() && !root.join("a").exists());
 }
 
@@ -77,7 +94,10 @@ async fn an_intent_comes_before_its_answer_and_a_denied_call_has_none() {
             other => panic!("{other:?}"),
         })
         .collect();
-    assert_eq!(order, [(0, false, true), (1, true, false), (1, false, false), (2, false, true)]);
+    assert_eq!(
+        order,
+        [(0, false, true), (1, true, false), (1, false, false), (2, false, true)]
+    );
 }
 
 /// 24: another content than approved; a literal stays literal.
@@ -88,8 +108,15 @@ async fn content_and_subject_are_what_was_approved() {
     let mut exact = effect("files", "write", "data:**");
     exact.content = Some(hex(&Sha256::digest("approved")));
     let steps = json!([write("**", "other"), write("a", "approved"), write("**", "approved")]);
-    let told = Scene::apply(vec![exact], steps).root(&["write"], "data", &root).told().await;
-    assert!(denied(&told[0]).contains("with this content is not among the effects"), "{}", told[0]);
+    let told = Scene::apply(vec![exact], steps)
+        .root(&["write"], "data", &root)
+        .told()
+        .await;
+    assert!(
+        denied(&told[0]).contains("with this content is not among the effects"),
+        "{}",
+        told[0]
+    );
     assert!(denied(&told[1]).contains("`data:a` is not among"), "{}", told[1]);
     assert_eq!(told[2], json!({ "ok": null }));
     assert_eq!(fs::read_dir(&root).unwrap().count(), 1);
@@ -111,12 +138,19 @@ async fn rollback_has_effects_of_its_own() {
     assert!(!root.join("a").exists(), "{outcome:?}");
 
     fs::write(root.join("a"), "a").unwrap();
-    let forward_only = action(vec![effect("files", "remove", "data:a")], Vec::new(), json!({ "back": [remove(&["a"])] }));
+    let forward_only = action(
+        vec![effect("files", "remove", "data:a")],
+        Vec::new(),
+        json!({ "back": [remove(&["a"])] }),
+    );
     let scene = Scene::new(Work::Rollback(forward_only, None), json!({})).root(&["remove"], "data", &root);
     scene.play().await;
     assert!(root.join("a").exists());
     let reason = format!("{:?}", scene.journal.answers()[0]);
-    assert!(reason.contains("is not among the undo_effects of the action `the-action`"), "{reason}");
+    assert!(
+        reason.contains("is not among the undo_effects of the action `the-action`"),
+        "{reason}"
+    );
 }
 
 /// 35: another customer's asset, or one of the same customer that was not granted.
@@ -127,6 +161,9 @@ async fn another_assets_things_are_denied_alike_whether_they_exist_or_not() {
     let told = Scene::check(steps).root(&["read"], "data", &root).told().await;
     let words = |at: usize, name: &str| denied(&told[at]).replace(name, "X");
     assert_eq!(words(0, "db-1/data"), words(1, "rival/data"));
-    let told = Scene::check(json!([{ "space": { "root": "db-1/data" } }])).root(&["read"], "db-1/data", &root).told().await;
+    let told = Scene::check(json!([{ "space": { "root": "db-1/data" } }]))
+        .root(&["read"], "db-1/data", &root)
+        .told()
+        .await;
     assert_eq!(told[0], json!({ "ok": true }), "granted by that name");
 }

@@ -16,13 +16,19 @@ fn run(args: &[&str]) -> Value {
 
 #[tokio::test]
 async fn a_command_gets_its_arguments_input_and_nothing_of_our_environment() {
-    let mut command = profile(&["sh", "-c", "cat; env | sort; echo \"$0 $1\" >&2; exit 3", "first"], &["[a-z]+"]);
+    let mut command = profile(
+        &["sh", "-c", "cat; env | sort; echo \"$0 $1\" >&2; exit 3", "first"],
+        &["[a-z]+"],
+    );
     command.env.insert("LANG".into(), "C".into());
     let step = json!({ "exec": { "profile": "command", "args": ["second"], "stdin": "in\n" } });
     let scene = Scene::check(json!([step])).profile("command", command);
     let told = scene.told().await;
     let output = &told[0]["ok"];
-    assert_eq!((&output["code"], &output["stderr"]), (&json!(3), &json!("first second\n")));
+    assert_eq!(
+        (&output["code"], &output["stderr"]),
+        (&json!(3), &json!("first second\n"))
+    );
     let stdout = output["stdout"].as_str().unwrap();
     let names: Vec<&str> = stdout.lines().filter_map(|line| line.split('=').next()).collect();
     assert_eq!(names, ["in", "LANG", "PATH", "PWD"], "{stdout}");
@@ -40,7 +46,10 @@ async fn unlisted_profiles_and_arguments_are_denied() {
         run(&["a\0"]),
         run(&["a".repeat(1 << 20).as_str()]),
     ]);
-    let told = Scene::check(steps).profile("command", profile(&["true"], &["(?s)[a-z\\n\\0]*"])).told().await;
+    let told = Scene::check(steps)
+        .profile("command", profile(&["true"], &["[^A-Z]*"]))
+        .told()
+        .await;
     let words = [
         "`run other` is not granted",
         "takes 1 further arguments, not 0",
@@ -70,23 +79,40 @@ async fn a_command_that_changes_things_is_approved_with_its_input() {
     assert_eq!(told[1]["ok"]["code"], json!(0));
     assert_eq!(fs::read_to_string(dir.join("out")).unwrap(), "good");
     let intents = scene.journal.intents();
-    assert_eq!((intents.len(), intents[0].subject.as_str(), intents[0].repeatable), (1, "command []", false));
+    assert_eq!(
+        (intents.len(), intents[0].subject.as_str(), intents[0].repeatable),
+        (1, "command []", false)
+    );
 }
 
 #[tokio::test]
 async fn a_command_that_is_not_there_says_so() {
-    let told = Scene::check(json!([run(&[])])).profile("command", profile(&["no-such-program"], &[])).told().await;
-    assert!(told[0]["err"].as_str().unwrap().contains("`no-such-program`: No such file or directory"), "{}", told[0]);
+    let told = Scene::check(json!([run(&[])]))
+        .profile("command", profile(&["no-such-program"], &[]))
+        .told()
+        .await;
+    assert!(
+        told[0]["err"]
+            .as_str()
+            .unwrap()
+            .contains("`no-such-program`: No such file or directory"),
+        "{}",
+        told[0]
+    );
 }
 
 /// Ignores SIGTERM, and forks.
 #[tokio::test]
 async fn the_whole_process_group_ends_at_the_timeout() {
     let (_dir, dir) = scratch();
-    let mut stubborn = shell("trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! > child; echo $$ > leader; wait");
+    let mut stubborn =
+        shell("trap '' TERM; (trap '' TERM; while :; do sleep 0.05; done) & echo $! > child; echo $$ > leader; wait");
     stubborn.cwd = Some(dir.clone());
-    stubborn.timeout = Duration::from_millis(300);
-    let told = Scene::check(json!([run(&[])])).profile("command", stubborn).told().await;
+    stubborn.timeout = Duration::from_secs(2);
+    let told = Scene::check(json!([run(&[])]))
+        .profile("command", stubborn)
+        .told()
+        .await;
     assert_eq!(told[0], json!({ "err": "ExecError::TimedOut" }));
     for name in ["leader", "child"] {
         let pid = fs::read_to_string(dir.join(name)).unwrap();
@@ -99,7 +125,7 @@ async fn a_command_that_ends_on_the_signal_is_given_the_time() {
     let (_dir, dir) = scratch();
     let mut polite = shell("trap 'echo bye > said; exit' TERM; while :; do sleep 0.05; done");
     polite.cwd = Some(dir.clone());
-    polite.timeout = Duration::from_millis(300);
+    polite.timeout = Duration::from_secs(2);
     Scene::check(json!([run(&[])])).profile("command", polite).told().await;
     assert_eq!(fs::read_to_string(dir.join("said")).unwrap(), "bye\n");
 }
@@ -110,8 +136,10 @@ async fn the_group_ends_with_its_invocation() {
     let mut forever = shell("trap '' TERM; echo $$ > leader; while :; do sleep 0.05; done");
     forever.cwd = Some(dir.clone());
     let mut scene = Scene::check(json!([run(&[])])).profile("command", forever);
-    scene.invocation.timeout = Duration::from_millis(600);
-    let Outcome::Stopped { stop, .. } = scene.play().await else { panic!("stopped") };
+    scene.invocation.timeout = Duration::from_secs(3);
+    let Outcome::Stopped { stop, .. } = scene.play().await else {
+        panic!("stopped")
+    };
     assert_eq!(stop, Stop::Deadline);
     let pid = fs::read_to_string(dir.join("leader")).unwrap();
     eventually(|| is_gone(pid.trim())).await;
@@ -125,7 +153,10 @@ async fn output_is_cut_and_a_flood_ends_the_command() {
     // What it tells is longer than what it may answer, so only the journal knows.
     long.play().await;
     let answer = format!("{:?}", long.journal.answers()[0]);
-    assert!(answer.contains("\"truncated\": Bool(true)") && answer.len() < 4_000, "{answer}");
+    assert!(
+        answer.contains("\"truncated\": Bool(true)") && answer.len() < 4_000,
+        "{answer}"
+    );
 
     let flood = Scene::check(json!([run(&[])])).profile("command", shell("yes"));
     assert_eq!(flood.told().await[0], json!({ "err": "ExecError::OutputLimit" }));
@@ -135,13 +166,19 @@ async fn output_is_cut_and_a_flood_ends_the_command() {
 async fn a_daemon_that_keeps_the_output_open_does_not_hold_the_call() {
     let daemon = shell("sleep 3 & echo started");
     let told = Scene::check(json!([run(&[])])).profile("command", daemon).told().await;
-    assert_eq!((&told[0]["ok"]["code"], &told[0]["ok"]["stdout"]), (&json!(0), &json!("started\n")));
+    assert_eq!(
+        (&told[0]["ok"]["code"], &told[0]["ok"]["stdout"]),
+        (&json!(0), &json!("started\n"))
+    );
 }
 
 fn is_gone(pid: &str) -> bool {
     match fs::read_to_string(format!("/proc/{pid}/stat")) {
         // A zombie is gone but for its parent, which in a container may never ask.
-        Ok(stat) => stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')),
+        Ok(stat) => stat
+            .rsplit(')')
+            .next()
+            .is_some_and(|rest| rest.trim_start().starts_with('Z')),
         Err(_) => true,
     }
 }

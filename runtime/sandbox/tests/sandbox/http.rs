@@ -45,7 +45,9 @@ where
             Ok(read) => head.extend_from_slice(&buffer[..read]),
         }
     }
-    let _ = stream.write_all(&answer(String::from_utf8_lossy(&head).into_owned())).await;
+    let _ = stream
+        .write_all(&answer(String::from_utf8_lossy(&head).into_owned()))
+        .await;
     let _ = stream.flush().await;
     // The client hangs up.
     let _ = stream.read(&mut buffer).await;
@@ -70,11 +72,22 @@ async fn a_request_goes_below_the_base_with_the_hosts_own_headers() {
         ["Host", "evil"], ["X-Token", "t"], ["Proxy-Authorization", "p"], ["Connection", "close, X-Token"],
         ["Transfer-Encoding", "chunked"], ["User-Agent", "probe"],
     ] } });
-    let told = getter(&format!("http://{address}/redmine/"), json!([step])).told().await;
+    let told = getter(&format!("http://{address}/redmine/"), json!([step]))
+        .told()
+        .await;
     let head = told[0]["ok"]["body"].as_str().unwrap().to_lowercase();
-    assert!(head.starts_with("get /redmine/issues.json?limit=1 http/1.1\r\n"), "{head}");
-    assert!(head.contains(&format!("host: {address}\r\n")) && head.contains("x-token: t"), "{head}");
-    assert!(head.contains("user-agent: probe") && head.matches("user-agent").count() == 1, "{head}");
+    assert!(
+        head.starts_with("get /redmine/issues.json?limit=1 http/1.1\r\n"),
+        "{head}"
+    );
+    assert!(
+        head.contains(&format!("host: {address}\r\n")) && head.contains("x-token: t"),
+        "{head}"
+    );
+    assert!(
+        head.contains("user-agent: probe") && head.matches("user-agent").count() == 1,
+        "{head}"
+    );
     for absent in ["evil", "proxy-", "close", "transfer-encoding"] {
         assert!(!head.contains(absent), "{absent}: {head}");
     }
@@ -83,8 +96,20 @@ async fn a_request_goes_below_the_base_with_the_hosts_own_headers() {
 #[tokio::test]
 async fn what_leads_elsewhere_is_denied() {
     let address = serve(|head| ok(&head)).await;
-    let paths = ["http://evil/", "//evil/x", "/../x", "/%2e%2e/x", "/x\r\nHost: evil", "x", "/a#b", ""];
-    let scene = getter(&format!("http://{address}"), paths.iter().map(|path| get(path)).collect());
+    let paths = [
+        "http://evil/",
+        "//evil/x",
+        "/../x",
+        "/%2e%2e/x",
+        "/x\r\nHost: evil",
+        "x",
+        "/a#b",
+        "",
+    ];
+    let scene = getter(
+        &format!("http://{address}"),
+        paths.iter().map(|path| get(path)).collect(),
+    );
     for (path, told) in paths.iter().zip(scene.told().await) {
         assert!(denied(&told).contains("the path `"), "{path:?}: {told}");
     }
@@ -96,7 +121,11 @@ async fn what_leads_elsewhere_is_denied() {
     let told = getter(&format!("http://{address}"), steps).told().await;
     assert!(denied(&told[0]).contains("`GET other` is not granted"), "{}", told[0]);
     assert!(denied(&told[1]).contains("`POST app` is not granted"), "{}", told[1]);
-    assert!(denied(&told[2]).contains("the header `a` holds characters"), "{}", told[2]);
+    assert!(
+        denied(&told[2]).contains("the header `a` holds characters"),
+        "{}",
+        told[2]
+    );
 }
 
 #[tokio::test]
@@ -105,16 +134,29 @@ async fn a_name_that_leads_inside_needs_the_operators_word() {
     let url = format!("http://localhost:{}", address.port());
     let told = getter(&url, json!([get("/")])).told().await;
     let words = denied(&told[0]);
-    assert!(words.contains("a loopback address: only an origin with `private = true`"), "{words}");
-    let private = Origin { private: true, ..origin(&url) };
-    let told = Scene::check(json!([get("/")])).origin(&["GET"], "app", private).told().await;
+    assert!(
+        words.contains("a loopback address: only an origin with `private = true`"),
+        "{words}"
+    );
+    let private = Origin {
+        private: true,
+        ..origin(&url)
+    };
+    let told = Scene::check(json!([get("/")]))
+        .origin(&["GET"], "app", private)
+        .told()
+        .await;
     // The server listens on IPv4 alone; the name may have both addresses.
     assert_eq!(told[0]["ok"]["status"], json!(200));
 }
 
 #[tokio::test]
 async fn metadata_services_are_denied_even_as_written() {
-    for url in ["http://169.254.169.254/", "http://[::ffff:169.254.169.254]/", "http://[fd00:ec2::254]/"] {
+    for url in [
+        "http://169.254.169.254/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[fd00:ec2::254]/",
+    ] {
         let told = getter(url, json!([get("/latest/meta-data/")])).told().await;
         assert!(denied(&told[0]).contains("a metadata service"), "{}", told[0]);
     }
@@ -122,7 +164,8 @@ async fn metadata_services_are_denied_even_as_written() {
 
 #[tokio::test]
 async fn redirects_are_answers() {
-    let address = serve(|_| b"HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n".to_vec()).await;
+    let address =
+        serve(|_| b"HTTP/1.1 302 Found\r\nLocation: http://evil/\r\nContent-Length: 0\r\n\r\n".to_vec()).await;
     let told = getter(&format!("http://{address}"), json!([get("/")])).told().await;
     assert_eq!(told[0]["ok"]["status"], json!(302));
     assert_eq!(told[0]["ok"]["headers"][0], json!(["location", "http://evil/"]));
@@ -147,10 +190,17 @@ async fn large_slow_and_broken_answers_are_ended() {
         (headers, "HttpError::TooLarge"),
         (broken, "HttpError::Other("),
     ] {
-        let quick = Origin { timeout: Duration::from_secs(1), ..origin(&format!("http://{address}")) };
+        let quick = Origin {
+            timeout: Duration::from_secs(1),
+            ..origin(&format!("http://{address}"))
+        };
         let scene = Scene::check(json!([get("/")])).limits(|limits| limits.answer_bytes = 100_000);
         let told = scene.origin(&["GET"], "app", quick).told().await;
-        assert!(told[0]["err"].as_str().is_some_and(|told| told.starts_with(error)), "{error}: {}", told[0]);
+        assert!(
+            told[0]["err"].as_str().is_some_and(|told| told.starts_with(error)),
+            "{error}: {}",
+            told[0]
+        );
     }
 }
 
@@ -160,7 +210,10 @@ async fn nobody_there_is_a_connect_error() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let steps = json!([get("/")]);
-    assert_eq!(getter(&format!("http://{address}"), steps.clone()).told().await[0], json!({ "err": "HttpError::Connect" }));
+    assert_eq!(
+        getter(&format!("http://{address}"), steps.clone()).told().await[0],
+        json!({ "err": "HttpError::Connect" })
+    );
     let told = getter("http://no-such-name.invalid/", steps).told().await;
     assert_eq!(told[0], json!({ "err": "HttpError::Dns" }));
 }
@@ -176,12 +229,23 @@ async fn a_post_is_made_as_it_was_approved_and_a_marked_one_without() {
     let scene = Scene::apply(vec![approved], steps).origin(&["POST"], "app", origin(&url));
     let told = scene.told().await;
     assert!(denied(&told[0]).contains("with this content"), "{}", told[0]);
-    assert!(denied(&told[1]).contains("`POST app:/other` is not among"), "{}", told[1]);
-    assert!(told[2]["ok"]["body"].as_str().unwrap().contains("content-length: 3"), "{}", told[2]);
+    assert!(
+        denied(&told[1]).contains("`POST app:/other` is not among"),
+        "{}",
+        told[1]
+    );
+    assert!(
+        told[2]["ok"]["body"].as_str().unwrap().contains("content-length: 3"),
+        "{}",
+        told[2]
+    );
     let intents = scene.journal.intents();
     assert_eq!((intents.len(), intents[0].repeatable), (1, false));
 
-    let marked = Origin { read_only: vec!["POST /search/*".into()], ..origin(&url) };
+    let marked = Origin {
+        read_only: vec!["POST /search/*".into()],
+        ..origin(&url)
+    };
     let steps = json!([post("/search/all", "q"), post("/search", "q")]);
     let told = Scene::check(steps).origin(&["POST"], "app", marked).told().await;
     assert_eq!(told[0]["ok"]["status"], json!(200));
@@ -198,8 +262,16 @@ async fn a_certificate_is_checked_and_shown() {
     let ask = async |address: SocketAddr, trusted: bool| {
         let url = format!("https://localhost:{}", address.port());
         let ca = trusted.then(|| Path::new(&dir).join("ca.pem"));
-        let origin = Origin { private: true, ca, ..origin(&url) };
-        Scene::check(json!([get("/")])).origin(&["GET"], "app", origin).told().await.remove(0)
+        let origin = Origin {
+            private: true,
+            ca,
+            ..origin(&url)
+        };
+        Scene::check(json!([get("/")]))
+            .origin(&["GET"], "app", origin)
+            .told()
+            .await
+            .remove(0)
     };
     let told = ask(good, true).await;
     assert_eq!(told["ok"]["certificate"], json!("CN=board"), "{told}");

@@ -11,10 +11,18 @@ use crate::stage::{self, Journal, Line, Scene};
 
 #[tokio::test]
 async fn a_check_answers_findings() {
-    let scene = Scene::new(Work::Check, json!({ "steps": [{ "context": {} }], "details": "{\"percent\":91.5}" }));
-    let Outcome::Done(Output::Findings(findings)) = scene.play().await else { panic!("findings") };
+    let scene = Scene::new(
+        Work::Check,
+        json!({ "steps": [{ "context": {} }], "details": "{\"percent\":91.5}" }),
+    );
+    let Outcome::Done(Output::Findings(findings)) = scene.play().await else {
+        panic!("findings")
+    };
     assert_eq!(findings.len(), 1);
-    assert_eq!((findings[0].code.as_str(), findings[0].severity), ("told", Severity::Warning));
+    assert_eq!(
+        (findings[0].code.as_str(), findings[0].severity),
+        ("told", Severity::Warning)
+    );
     assert_eq!(findings[0].details, Some(json!({ "percent": 91.5 })));
     assert_eq!(findings[0].labels["a"], "b");
 }
@@ -22,12 +30,19 @@ async fn a_check_answers_findings() {
 #[tokio::test]
 async fn a_plan_answers_actions_and_they_come_back_as_they_were() {
     let effects = json!([{ "capability": "files", "operation": "remove", "subject": "cache:a" }]);
-    let plan = Scene::new(Work::Plan, json!({ "effects": effects, "body": "{\"steps\":[{\"context\":{}}]}" }));
-    let Outcome::Done(Output::Plan(actions)) = plan.play().await else { panic!("a plan") };
+    let plan = Scene::new(
+        Work::Plan,
+        json!({ "effects": effects, "body": "{\"steps\":[{\"context\":{}}]}" }),
+    );
+    let Outcome::Done(Output::Plan(actions)) = plan.play().await else {
+        panic!("a plan")
+    };
     assert_eq!(actions[0].effects[0].subject, "cache:a");
 
     let apply = Scene::new(Work::Apply(actions[0].clone()), json!({}));
-    let Outcome::Done(Output::Applied(applied)) = apply.play().await else { panic!("applied") };
+    let Outcome::Done(Output::Applied(applied)) = apply.play().await else {
+        panic!("applied")
+    };
     assert!(applied.changed);
     let rollback = Scene::new(Work::Rollback(actions[0].clone(), Some(applied)), json!({}));
     assert_eq!(rollback.play().await, Outcome::Done(Output::RolledBack));
@@ -38,14 +53,20 @@ async fn a_plugins_own_error_is_a_failure_with_its_class() {
     let Outcome::Failed(failure) = Scene::new(Work::Check, json!({ "fail": "no luck" })).play().await else {
         panic!("a failure")
     };
-    assert_eq!((failure.class, failure.code.as_str(), failure.message.as_str()), (Class::Transient, "as-told", "no luck"));
+    assert_eq!(
+        (failure.class, failure.code.as_str(), failure.message.as_str()),
+        (Class::Transient, "as-told", "no luck")
+    );
     assert_eq!(failure.details, Some(json!([1])));
 }
 
 #[tokio::test]
 async fn a_plugin_knows_its_run_and_says_how_far_it_is() {
     let mut scene = Scene::check(json!([{ "context": { "input": "alert" } }, { "log": { "message": "hello" } }]));
-    scene.invocation.input.insert("alert".into(), json!({ "name": "DiskFilling" }));
+    scene
+        .invocation
+        .input
+        .insert("alert".into(), json!({ "name": "DiskFilling" }));
     let told = scene.told().await;
     assert_eq!(
         told[0]["ok"],
@@ -58,7 +79,16 @@ async fn a_plugin_knows_its_run_and_says_how_far_it_is() {
 
 impl Journal {
     fn logs_of(&self, lines: &[Line]) -> Vec<String> {
-        lines.iter().filter_map(|line| if let Line::Logged(_, text) = line { Some(text.clone()) } else { None }).collect()
+        lines
+            .iter()
+            .filter_map(|line| {
+                if let Line::Logged(_, text) = line {
+                    Some(text.clone())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 }
 
@@ -73,17 +103,33 @@ async fn wasi_gives_nothing() {
 #[tokio::test]
 async fn answers_that_are_not_json_are_failures_that_say_so() {
     let scene = Scene::new(Work::Check, json!({ "steps": [{ "context": {} }], "details": "{" }));
-    let Outcome::Failed(failure) = scene.play().await else { panic!("a failure") };
+    let Outcome::Failed(failure) = scene.play().await else {
+        panic!("a failure")
+    };
     assert_eq!(failure.code, "invalid-answer");
-    assert!(failure.message.starts_with("`details` of the finding `told` is not JSON: "), "{}", failure.message);
+    assert!(
+        failure
+            .message
+            .starts_with("`details` of the finding `told` is not JSON: "),
+        "{}",
+        failure.message
+    );
 
     let Outcome::Failed(failure) = Scene::new(Work::Plan, json!({ "body": "nonsense" })).play().await else {
         panic!("a failure")
     };
-    assert!(failure.message.starts_with("`body` of the action `action-0` is not JSON: "), "{}", failure.message);
+    assert!(
+        failure
+            .message
+            .starts_with("`body` of the action `action-0` is not JSON: "),
+        "{}",
+        failure.message
+    );
 
     let twice = Scene::new(Work::Plan, json!({ "id": "same", "actions": 2 }));
-    let Outcome::Failed(failure) = twice.play().await else { panic!("a failure") };
+    let Outcome::Failed(failure) = twice.play().await else {
+        panic!("a failure")
+    };
     assert_eq!(failure.message, "it planned two actions with the id `same`");
 }
 
@@ -128,8 +174,15 @@ async fn a_component_describes_its_parameters() {
 async fn a_journal_that_fails_stops_the_plugin_before_the_effect() {
     let (_dir, path) = stage::scratch();
     let steps = json!([{ "write": { "root": "data", "path": "a", "content": "x" } }]);
-    let mut scene = Scene::apply(vec![stage::effect("files", "write", "data:a")], steps).root(&["write"], "data", &path);
-    scene.journal = Arc::new(Journal { broken: true, ..Journal::default() });
-    assert_eq!(scene.stopped().await, (Stop::Journal, "the journal can't be written: the disk is full".into()));
+    let mut scene =
+        Scene::apply(vec![stage::effect("files", "write", "data:a")], steps).root(&["write"], "data", &path);
+    scene.journal = Arc::new(Journal {
+        broken: true,
+        ..Journal::default()
+    });
+    assert_eq!(
+        scene.stopped().await,
+        (Stop::Journal, "the journal can't be written: the disk is full".into())
+    );
     assert!(!path.join("a").exists());
 }

@@ -15,7 +15,10 @@ use serde_json::json;
 use crate::stage::{Scene, guest, installed, scratch};
 
 fn sandbox(home: &Path, data: Option<&Path>) -> Sandbox {
-    let limits = SandboxLimits { concurrency: 2, ..SandboxLimits::default() };
+    let limits = SandboxLimits {
+        concurrency: 2,
+        ..SandboxLimits::default()
+    };
     Sandbox::new(home, data, &limits, Arc::new(Local::new(home))).unwrap()
 }
 
@@ -44,10 +47,16 @@ fn a_scan_says_what_is_wrong_with_each_file() {
     put(&home, "notes.txt", b"no plugin at all");
     let scan = scan(&home);
     assert_eq!(scan.installed, [installed("plugins/a.wasm", digest(guest()))]);
-    let refused: Vec<(&str, String)> =
-        scan.refused.iter().map(|(file, error)| (file.as_str(), error.to_string())).collect();
+    let refused: Vec<(&str, String)> = scan
+        .refused
+        .iter()
+        .map(|(file, error)| (file.as_str(), error.to_string()))
+        .collect();
     assert_eq!(refused.len(), 3, "{refused:?}");
-    assert!(refused[0].0 == "plugins/b.wasm" && refused[0].1.starts_with("it is damaged: "), "{refused:?}");
+    assert!(
+        refused[0].0 == "plugins/b.wasm" && refused[0].1.starts_with("it is damaged: "),
+        "{refused:?}"
+    );
     assert!(refused[1].1.starts_with("it is not WebAssembly"), "{refused:?}");
     assert!(refused[2].1.starts_with("it is a core module"), "{refused:?}");
 }
@@ -62,13 +71,22 @@ fn a_home_without_plugins_has_none() {
 #[tokio::test]
 async fn an_import_that_is_not_there_is_named() {
     let check = r#"(instance $check) (export "evenkeel:plugin/check@0.1.0" (instance $check))"#;
-    let unknown = refused(&format!(r#"(component (import "acme:cap/gold@1.0.0" (instance)) {check})"#)).await;
-    assert_eq!(unknown, "it imports `acme:cap/gold@1.0.0`, which this evenkeel does not provide");
+    let unknown = refused(&format!(
+        r#"(component (import "acme:cap/gold@1.0.0" (instance)) {check})"#
+    ))
+    .await;
+    assert_eq!(
+        unknown,
+        "it imports `acme:cap/gold@1.0.0`, which this evenkeel does not provide"
+    );
     let function = refused(&format!(
         r#"(component (import "evenkeel:plugin/run@0.1.9" (instance (export "of-tomorrow" (func)))) {check})"#
     ))
     .await;
-    assert!(function.starts_with("it does not fit the contract: ") && function.contains("of-tomorrow"), "{function}");
+    assert!(
+        function.starts_with("it does not fit the contract: ") && function.contains("of-tomorrow"),
+        "{function}"
+    );
     let typed = refused(&format!(
         r#"(component (import "evenkeel:plugin/run@0.1.0" (instance (export "id" (func (result u32))))) {check})"#
     ))
@@ -80,7 +98,10 @@ async fn an_import_that_is_not_there_is_named() {
 #[tokio::test]
 async fn an_export_of_another_type_is_named() {
     let nothing = refused(r#"(component (instance $i) (export "evenkeel:plugin/check@0.1.0" (instance $i)))"#).await;
-    assert_eq!(nothing, "it does not fit the contract: `evenkeel:plugin/check@0.1.0` has no function `run`");
+    assert_eq!(
+        nothing,
+        "it does not fit the contract: `evenkeel:plugin/check@0.1.0` has no function `run`"
+    );
     let other = refused(
         r#"(component
             (core module $m (func (export "run") (param i32)))
@@ -90,14 +111,16 @@ async fn an_export_of_another_type_is_named() {
             (export "evenkeel:plugin/check@0.1.0" (instance $check)))"#,
     )
     .await;
-    assert!(other.starts_with("it does not fit the contract: `evenkeel:plugin/check@0.1.0` has a `run` of another type"), "{other}");
+    assert!(
+        other.starts_with("it does not fit the contract: `evenkeel:plugin/check@0.1.0` has a `run` of another type"),
+        "{other}"
+    );
 }
 
 /// 21: a contract version from the future.
 #[tokio::test]
 async fn a_contract_of_the_future_is_named() {
-    let future =
-        refused(r#"(component (instance $i) (export "evenkeel:plugin/check@0.2.0" (instance $i)))"#).await;
+    let future = refused(r#"(component (instance $i) (export "evenkeel:plugin/check@0.2.0" (instance $i)))"#).await;
     assert_eq!(
         future,
         "it was built for version 0.2.0 of the contract (`evenkeel:plugin/check@0.2.0`), and this evenkeel serves 0.1"
@@ -121,7 +144,10 @@ async fn a_file_that_changed_is_not_run() {
     let before = put(&home, "guest.wasm", guest());
     sandbox.install(std::slice::from_ref(&before));
     put(&home, "guest.wasm", b"something else");
-    assert!(matches!(sandbox.load(&before.digest).await, Err(LoadError::Changed { .. })));
+    assert!(matches!(
+        sandbox.load(&before.digest).await,
+        Err(LoadError::Changed { .. })
+    ));
 }
 
 /// 26: a compiled-code cache entry that someone else wrote or changed.
@@ -134,8 +160,12 @@ async fn changed_code_is_compiled_anew_and_a_run_keeps_what_it_began_with() {
     first.install(std::slice::from_ref(&component));
     first.load(&component.digest).await.unwrap();
     let entry = |extension: &str| {
-        let files = fs::read_dir(data.join("cache")).unwrap().map(|entry| entry.unwrap().path());
-        files.filter(|path| path.extension().is_some_and(|is| is == extension)).collect::<Vec<_>>()
+        let files = fs::read_dir(data.join("cache"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        files
+            .filter(|path| path.extension().is_some_and(|is| is == extension))
+            .collect::<Vec<_>>()
     };
     assert_eq!((entry("cwasm").len(), entry("mac").len()), (1, 1));
 
@@ -147,13 +177,24 @@ async fn changed_code_is_compiled_anew_and_a_run_keeps_what_it_began_with() {
     let code = entry("cwasm").remove(0);
     let copy = code.with_extension("copy");
     fs::copy(&code, &copy).unwrap();
-    fs::OpenOptions::new().write(true).open(&copy).unwrap().write_at(b"x", 100_000).unwrap();
+    fs::OpenOptions::new()
+        .write(true)
+        .open(&copy)
+        .unwrap()
+        .write_at(b"x", 100_000)
+        .unwrap();
     fs::rename(&copy, &code).unwrap();
     let error = sandbox(&home, Some(&data)).load(&component.digest).await.unwrap_err();
-    assert_eq!(error, LoadError::NotInstalled(component.digest.clone()), "it would have to be compiled, and can't");
+    assert_eq!(
+        error,
+        LoadError::NotInstalled(component.digest.clone()),
+        "it would have to be compiled, and can't"
+    );
 
     // The first sandbox still has it, although it is no longer installed.
     let scene = Scene::check(json!([{ "context": {} }]));
-    let outcome = first.invoke(scene.invocation.clone(), Arc::clone(&scene.journal) as Arc<dyn Calls>).await;
+    let outcome = first
+        .invoke(scene.invocation.clone(), Arc::clone(&scene.journal) as Arc<dyn Calls>)
+        .await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
 }

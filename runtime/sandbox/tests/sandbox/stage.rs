@@ -27,7 +27,10 @@ pub fn guest() -> &'static [u8] {
     GUEST.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/Cargo.toml");
-        #[expect(clippy::disallowed_methods, reason = "the guest is built for another target than the test")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the guest is built for another target than the test"
+        )]
         let status = std::process::Command::new(env!("CARGO"))
             .args(["build", "--quiet", "--target", "wasm32-wasip2", "--manifest-path"])
             .arg(manifest)
@@ -59,7 +62,10 @@ pub fn sandbox() -> &'static Sandbox {
         let home = tempfile::tempdir().expect("a directory");
         std::fs::create_dir(home.path().join("plugins")).expect("a directory");
         std::fs::write(home.path().join("plugins/guest.wasm"), guest()).expect("the guest is installed");
-        let limits = SandboxLimits { concurrency: 16, ..SandboxLimits::default() };
+        let limits = SandboxLimits {
+            concurrency: 16,
+            ..SandboxLimits::default()
+        };
         let reach = Arc::new(Local::new(home.path()));
         let sandbox = Sandbox::new(home.path(), None, &limits, reach).expect("a sandbox");
         let scan = evenkeel_sandbox::scan(home.path());
@@ -80,7 +86,11 @@ pub fn pinned(kind: Kind) -> Pinned {
 }
 
 pub fn installed(file: &str, digest: Digest) -> Installed {
-    Installed { manifest: manifest_of_guest(), digest, file: file.into() }
+    Installed {
+        manifest: manifest_of_guest(),
+        digest,
+        file: file.into(),
+    }
 }
 
 /// What the host wrote down, in order.
@@ -107,22 +117,52 @@ impl Journal {
 
     pub fn answers(&self) -> Vec<Answer> {
         let lines = self.lines.lock().unwrap();
-        lines.iter().filter_map(|line| if let Line::Answered(_, _, answer) = line { Some(answer.clone()) } else { None }).collect()
+        lines
+            .iter()
+            .filter_map(|line| {
+                if let Line::Answered(_, _, answer) = line {
+                    Some(answer.clone())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     pub fn intents(&self) -> Vec<Call> {
         let lines = self.lines.lock().unwrap();
-        lines.iter().filter_map(|line| if let Line::Intended(_, call) = line { Some(call.clone()) } else { None }).collect()
+        lines
+            .iter()
+            .filter_map(|line| {
+                if let Line::Intended(_, call) = line {
+                    Some(call.clone())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     pub fn logs(&self) -> Vec<String> {
         let lines = self.lines.lock().unwrap();
-        lines.iter().filter_map(|line| if let Line::Logged(_, text) = line { Some(text.clone()) } else { None }).collect()
+        lines
+            .iter()
+            .filter_map(|line| {
+                if let Line::Logged(_, text) = line {
+                    Some(text.clone())
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     pub fn dropped(&self) -> u64 {
         let lines = self.lines.lock().unwrap();
-        lines.iter().map(|line| if let Line::Dropped(lines) = line { *lines } else { 0 }).sum()
+        lines
+            .iter()
+            .map(|line| if let Line::Dropped(lines) = line { *lines } else { 0 })
+            .sum()
     }
 }
 
@@ -130,7 +170,10 @@ impl Journal {
 impl Calls for Journal {
     async fn intend(&self, n: u32, call: &Call) -> Result<(), JournalError> {
         if self.broken {
-            return Err(JournalError { action: "written", cause: "the disk is full".into() });
+            return Err(JournalError {
+                action: "written",
+                cause: "the disk is full".into(),
+            });
         }
         self.push(Line::Intended(n, call.clone()));
         Ok(())
@@ -168,7 +211,12 @@ impl Scene {
         let (cancel, cancelled) = watch::channel(false);
         let invocation = Invocation {
             run: RunId(7),
-            key: Key { step: StepId::new("step"), phase, action: None, attempt: 1 },
+            key: Key {
+                step: StepId::new("step"),
+                phase,
+                action: None,
+                attempt: 1,
+            },
             plugin: pinned(kind),
             work,
             params,
@@ -179,7 +227,11 @@ impl Scene {
             limits: SandboxLimits::default(),
             cancelled,
         };
-        Self { invocation, journal: Arc::default(), cancel }
+        Self {
+            invocation,
+            journal: Arc::default(),
+            cancel,
+        }
     }
 
     /// A check of these steps.
@@ -189,12 +241,23 @@ impl Scene {
 
     /// An approved action that makes these steps, and whose undoing makes the others.
     pub fn apply(effects: Vec<Effect>, steps: Value) -> Self {
-        Self::new(Work::Apply(action(effects, Vec::new(), json!({ "steps": steps }))), json!({}))
+        Self::new(
+            Work::Apply(action(effects, Vec::new(), json!({ "steps": steps }))),
+            json!({}),
+        )
     }
 
     pub fn rollback(effects: Vec<Effect>, steps: Value) -> Self {
-        let done = Applied { changed: true, summary: String::new(), output: None, undo: None };
-        Self::new(Work::Rollback(action(Vec::new(), effects, json!({ "back": steps })), Some(done)), json!({}))
+        let done = Applied {
+            changed: true,
+            summary: String::new(),
+            output: None,
+            undo: None,
+        };
+        Self::new(
+            Work::Rollback(action(Vec::new(), effects, json!({ "back": steps })), Some(done)),
+            json!({}),
+        )
     }
 
     pub fn limits(mut self, change: impl FnOnce(&mut SandboxLimits)) -> Self {
@@ -204,7 +267,10 @@ impl Scene {
 
     pub fn grant(mut self, capability: Capability, verbs: &[&str], name: &str, resource: Resource) -> Self {
         let verbs = verbs.iter().map(|verb| (*verb).to_owned()).collect();
-        self.invocation.access.entries.insert((capability, name.to_owned()), Entry { verbs, resource });
+        self.invocation
+            .access
+            .entries
+            .insert((capability, name.to_owned()), Entry { verbs, resource });
         self
     }
 
@@ -221,18 +287,22 @@ impl Scene {
     }
 
     pub async fn play(&self) -> Outcome {
-        sandbox().invoke(self.invocation.clone(), Arc::clone(&self.journal) as Arc<dyn Calls>).await
+        sandbox()
+            .invoke(self.invocation.clone(), Arc::clone(&self.journal) as Arc<dyn Calls>)
+            .await
     }
 
     /// What came of each step of a check.
     pub async fn told(&self) -> Vec<Value> {
         match self.play().await {
-            Outcome::Done(Output::Findings(findings)) => {
-                findings.iter().map(|finding| serde_json::from_str(&finding.summary).expect("JSON")).collect()
-            }
-            Outcome::Done(Output::Applied(applied)) => {
-                applied.output.and_then(|output| output.as_array().cloned()).expect("a list")
-            }
+            Outcome::Done(Output::Findings(findings)) => findings
+                .iter()
+                .map(|finding| serde_json::from_str(&finding.summary).expect("JSON"))
+                .collect(),
+            Outcome::Done(Output::Applied(applied)) => applied
+                .output
+                .and_then(|output| output.as_array().cloned())
+                .expect("a list"),
             Outcome::Done(Output::Plan(actions)) => serde_json::from_str(&actions[0].summary).expect("JSON"),
             other => panic!("not done: {other:?}"),
         }
@@ -283,7 +353,11 @@ pub fn effect(capability: &str, operation: &str, subject: &str) -> Effect {
 }
 
 pub fn root(path: &Path) -> Resource {
-    Resource::Root(Root { path: path.to_path_buf(), allow: Vec::new(), risk: Risk::Low })
+    Resource::Root(Root {
+        path: path.to_path_buf(),
+        allow: Vec::new(),
+        risk: Risk::Low,
+    })
 }
 
 /// `sh -c SCRIPT`, as an operator would never write it.

@@ -39,7 +39,10 @@ impl check::Guest for Guest {
         fail(&params)?;
         let told = steps::run(&params["steps"]);
         let many = params["findings"].as_u64().unwrap_or(0);
-        let mut findings: Vec<check::Finding> = told.into_iter().map(|told| finding(told.to_string(), &params)).collect();
+        let mut findings: Vec<check::Finding> = told
+            .into_iter()
+            .map(|told| finding(told.to_string(), &params))
+            .collect();
         findings.extend((0..many).map(|_| finding(String::new(), &Value::Null)));
         Ok(findings)
     }
@@ -90,7 +93,9 @@ fn finding(summary: String, params: &Value) -> check::Finding {
 fn action(n: u64, params: &Value, told: &[Value]) -> remedy::Action {
     let effects = |key: &str| params[key].as_array().into_iter().flatten().map(effect).collect();
     remedy::Action {
-        id: params["id"].as_str().map_or_else(|| format!("action-{n}"), str::to_owned),
+        id: params["id"]
+            .as_str()
+            .map_or_else(|| format!("action-{n}"), str::to_owned),
         summary: Value::Array(told.to_vec()).to_string(),
         risk: remedy::Risk::Low,
         effects: effects("effects"),
@@ -119,7 +124,12 @@ fn fail(params: &Value) -> Result<(), Error> {
 }
 
 fn error(code: &str, message: &str) -> Error {
-    Error { class: Class::Transient, code: code.into(), message: message.into(), details: Some("[1]".into()) }
+    Error {
+        class: Class::Transient,
+        code: code.into(),
+        message: message.into(),
+        details: Some("[1]".into()),
+    }
 }
 
 fn read(json: &str) -> Value {

@@ -1,3 +1,5 @@
+use std::io::Write as _;
+
 use serde_json::{Value, json};
 
 use crate::attack;
@@ -14,30 +16,47 @@ fn step(step: &Value) -> Value {
     let text = |key: &str| args[key].as_str().unwrap_or_default().to_owned();
     let number = |key: &str| args[key].as_u64().unwrap_or_default();
     let texts = |key: &str| -> Vec<String> {
-        args[key].as_array().into_iter().flatten().map(|item| item.as_str().unwrap_or_default().to_owned()).collect()
+        args[key]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|item| item.as_str().unwrap_or_default().to_owned())
+            .collect()
     };
     match name.as_str() {
         "space" => told(files::space(&text("root")).map(|space| json!(space.total_bytes > 0))),
         "walk" => told(
-            files::walk(&text("root"), &text("path"), args["after"].as_str(), number("limit") as u32)
-                .map(|entries| entries.iter().map(|entry| format!("{} {:?}", entry.path, entry.kind)).collect()),
+            files::walk(
+                &text("root"),
+                &text("path"),
+                args["after"].as_str(),
+                number("limit") as u32,
+            )
+            .map(|entries| {
+                entries
+                    .iter()
+                    .map(|entry| format!("{} {:?}", entry.path, entry.kind))
+                    .collect()
+            }),
         ),
         "read" => told(
             files::read(&text("root"), &text("path"), number("offset"), number("limit") as u32)
                 .map(|bytes| json!(String::from_utf8_lossy(&bytes))),
         ),
         "write" => told(files::write(&text("root"), &text("path"), text("content").as_bytes()).map(|()| json!(null))),
-        "remove" => told(
-            files::remove(&text("root"), &texts("paths")).map(|removed| json!([removed.files, removed.bytes])),
+        "remove" => {
+            told(files::remove(&text("root"), &texts("paths")).map(|removed| json!([removed.files, removed.bytes])))
+        }
+        "exec" => told(
+            exec::run(&text("profile"), &texts("args"), text("stdin").as_bytes()).map(|output| {
+                json!({
+                    "code": output.code,
+                    "stdout": String::from_utf8_lossy(&output.stdout),
+                    "stderr": String::from_utf8_lossy(&output.stderr),
+                    "truncated": output.truncated,
+                })
+            }),
         ),
-        "exec" => told(exec::run(&text("profile"), &texts("args"), text("stdin").as_bytes()).map(|output| {
-            json!({
-                "code": output.code,
-                "stdout": String::from_utf8_lossy(&output.stdout),
-                "stderr": String::from_utf8_lossy(&output.stderr),
-                "truncated": output.truncated,
-            })
-        })),
         "http" => told(http::send(&request(args)).map(|response| {
             json!({
                 "status": response.status,
@@ -58,6 +77,7 @@ fn step(step: &Value) -> Value {
         "print" => {
             print!("{}", text("stdout"));
             eprint!("{}", text("stderr"));
+            std::io::stdout().flush().expect("it never fails");
             json!({ "ok": null })
         }
         "context" => {
