@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use evenkeel_alerting::intake::{Batch, Context, Malformed};
 use evenkeel_alerting::{v2, webhook};
@@ -15,7 +13,7 @@ use evenkeel_model::name::CustomerId;
 use evenkeel_model::target;
 use serde_json::{Value, json};
 
-use crate::BODY_BYTES;
+use crate::body;
 use crate::error::Error;
 use crate::port::Credential;
 use crate::state::{Console, Counters};
@@ -24,20 +22,12 @@ use crate::state::{Console, Counters};
 const ANYBODY: &str = "anybody";
 
 /// `POST /api/v2/alerts`.
-pub async fn prometheus(
-    State(console): State<Arc<Console>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Error> {
-    take(&console, &headers, body, v2::parse).await
+pub async fn prometheus(State(console): State<Arc<Console>>, request: Request) -> Result<Json<Value>, Error> {
+    take(&console, request, v2::parse).await
 }
 
 /// `POST /api/v1/alertmanager`.
-pub async fn alertmanager(
-    State(console): State<Arc<Console>>,
-    headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<Value>, Error> {
+pub async fn alertmanager(State(console): State<Arc<Console>>, request: Request) -> Result<Json<Value>, Error> {
     let parse = |body: &[u8], context: &Context<'_>| {
         let notification = webhook::parse(body, context)?;
         if notification.truncated > 0 {
@@ -49,7 +39,7 @@ pub async fn alertmanager(
         }
         Ok(notification.batch)
     };
-    take(&console, &headers, body, parse).await
+    take(&console, request, parse).await
 }
 
 /// `GET /api/v1/alerts`.
@@ -59,13 +49,19 @@ pub async fn firing(State(console): State<Arc<Console>>) -> Result<Json<Vec<Aler
 
 async fn take(
     console: &Console,
-    headers: &HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    request: Request,
     parse: impl Fn(&[u8], &Context<'_>) -> Result<Batch, Malformed>,
 ) -> Result<Json<Value>, Error> {
     let sources = console.daemon.sources();
-    let source = admit(&sources, headers)?;
-    let body = body.map_err(too_large)?;
+    let (head, body) = request.into_parts();
+    let source = match admit(&sources, &head.headers) {
+        Ok(source) => source,
+        Err(refusal) => {
+            body::discard(body).await;
+            return Err(refusal);
+        }
+    };
+    let held = body::read(body).await?;
     Counters::add(&console.counters.pushes, 1);
     let home = console.engine.home();
     let now = console.clock.now();
@@ -76,7 +72,7 @@ async fn take(
         now,
         resolve_timeout: home.settings.resolve_timeout,
     };
-    let batch = parse(&body, &context).map_err(|malformed| Error::bad_request(malformed.to_string()))?;
+    let batch = parse(&held.bytes, &context).map_err(|malformed| Error::bad_request(malformed.to_string()))?;
     let taken = batch.alerts.len();
     let edges = console.memory.accept_as(batch.manner, batch.alerts, now).await?;
     console.engine.edges_arrived();
@@ -135,14 +131,4 @@ fn whose(home: &Home, source: Option<&Credential>, labels: &Labels) -> CustomerI
 
 fn local() -> CustomerId {
     CustomerId::from("local")
-}
-
-fn too_large(rejection: BytesRejection) -> Error {
-    match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Error::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("a push may have {} MiB; send fewer alerts at a time", BODY_BYTES >> 20),
-        ),
-        _ => Error::bad_request("the body broke off before its end"),
-    }
 }

@@ -5,6 +5,7 @@
 //! people can sign in, the socket's permissions are who may.
 
 mod alerts;
+mod body;
 mod daemon;
 mod error;
 mod metrics;

@@ -145,21 +145,9 @@ pub async fn show(
 
 async fn story(console: &Console, run: RunId, after: u64) -> Result<Story, Error> {
     let unknown = || Error::new(StatusCode::NOT_FOUND, format!("there is no run {run}"));
-    // Events first: a run that finishes in between then has its end in the next answer.
-    let mut events = console.journal.events(run).await?.ok_or_else(unknown)?;
+    // The summary first: once it says that the run is finished, the events are all there.
     let summary = console.journal.run(run).await?.ok_or_else(unknown)?;
-    let finished = events
-        .last()
-        .is_some_and(|event| matches!(event.body, evenkeel_model::run::Body::Finished { .. }));
-    events.retain(|event| event.seq > after);
-    let summary = if finished {
-        summary
-    } else {
-        Summary {
-            finished_at: None,
-            ..summary
-        }
-    };
+    let events = console.journal.events_after(run, after, usize::MAX).await?;
     Ok(Story { summary, events })
 }
 
