@@ -12,8 +12,8 @@ use serde_json::Value;
 
 use crate::workspace;
 
-/// The program that the package of that name makes, built once a test process and in the profile
-/// that the tests themselves are built in. `cargo test` builds no other package's programs.
+/// The program that the package of that name makes, asked for once a test process, and in the
+/// profile that the tests themselves are built in.
 ///
 /// # Errors
 /// When it doesn't compile, with what the compiler says.
@@ -29,15 +29,18 @@ pub fn program(package: &str) -> anyhow::Result<PathBuf> {
     Ok(program)
 }
 
+/// Asks for what `cargo test --workspace` builds, and not for the package alone: features are chosen over all that is
+/// asked for, so a package by itself would be compiled a second time, its dependencies included. The programs are
+/// among it because their packages have integration tests.
 fn build(package: &str) -> anyhow::Result<PathBuf> {
     let output = workspace::cargo()
-        .args(["build", "--quiet", "--package", package, "--profile"])
+        .args(["test", "--quiet", "--workspace", "--no-run", "--profile"])
         .arg(profile())
         .arg("--message-format=json-render-diagnostics")
         .output()?;
     ensure!(
         output.status.success(),
-        "`cargo build --package {package}` failed:\n{}",
+        "`cargo test --workspace --no-run` failed:\n{}",
         String::from_utf8_lossy(&output.stderr)
     );
     executable(&String::from_utf8_lossy(&output.stdout), package)
@@ -49,7 +52,7 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
+        .filter(|message| message["target"]["name"] == name && message["profile"]["test"] == false)
         .find_map(|message| message["executable"].as_str().map(PathBuf::from))
 }
 
@@ -58,7 +61,7 @@ fn profile() -> String {
     let test = env::current_exe().unwrap_or_default();
     let folder = test.parent().and_then(Path::parent).and_then(Path::file_name);
     match folder.and_then(|name| name.to_str()) {
-        None | Some("debug") => "dev".to_owned(),
+        None | Some("debug") => "test".to_owned(),
         Some(profile) => profile.to_owned(),
     }
 }
@@ -68,10 +71,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_program_is_told_from_the_libraries_beside_it() {
+    fn the_program_is_told_from_its_tests_and_from_libraries() {
         let messages = r#"
-            {"reason":"compiler-artifact","target":{"name":"evenkeel-model"},"executable":null}
-            {"reason":"compiler-artifact","target":{"name":"evenkeel"},"executable":"/t/debug/evenkeel"}
+            {"reason":"compiler-artifact","target":{"name":"evenkeel-model"},"profile":{"test":false},"executable":null}
+            {"reason":"compiler-artifact","target":{"name":"evenkeel"},"profile":{"test":true},"executable":"/t/debug/deps/evenkeel-1"}
+            {"reason":"compiler-artifact","target":{"name":"evenkeel"},"profile":{"test":false},"executable":"/t/debug/evenkeel"}
             {"reason":"build-finished","success":true}"#;
         assert_eq!(
             executable(messages, "evenkeel"),

@@ -114,8 +114,9 @@ impl Desk {
 
 async fn read(store: &Store, run: RunId, after: u64) -> Result<Story> {
     let unknown = || format!("there is no run {run}; `evenkeel runs list` shows what there is");
-    let mut events = store.events(run).await?.with_context(unknown)?;
+    // The summary first: one that says that the run is finished is followed by all of its events.
     let summary = store.run(run).await?.with_context(unknown)?;
+    let mut events = store.events(run).await?.with_context(unknown)?;
     events.retain(|event| event.seq > after);
     Ok(Story { summary, events })
 }
