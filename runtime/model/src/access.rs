@@ -5,45 +5,39 @@ mod resource;
 use crate::asset::Asset;
 use crate::grant::{Access, Capability, Entry, Grant};
 use crate::home::Home;
-use crate::name::{AssetId, RoleName};
+use crate::name::{AssetId, CustomerId, RoleName};
 use crate::plugin::Manifest;
 use crate::role::{Resource, Role};
 use crate::runbook::Step;
-use crate::template::{self, TemplateError};
+use crate::template;
 
 pub(crate) use resource::{origin_fault, path_fault};
 
 /// Why a step can't have what it grants. A home that checks clean gives none of these for the
 /// targets that its runbooks select; a target that a person names may.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AccessError {
+#[error("`{grant}`: {refusal}")]
+pub struct AccessError {
+    pub grant: Box<Grant>,
+    pub refusal: Refusal,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
     /// Another customer's asset and one that does not exist are the same to a run.
-    #[error("`{grant}`: customer `{customer}` has no asset `{asset}`")]
-    NoAsset {
-        grant: Grant,
-        asset: AssetId,
-        customer: String,
-    },
-    #[error("`{grant}`: asset `{asset}` has no role, and so no {} `{}`", thing(grant.capability), grant.name)]
-    NoRole { grant: Grant, asset: AssetId },
-    #[error("`{grant}`: role `{role}` has no {} `{}`", thing(grant.capability), grant.name)]
-    NoResource { grant: Grant, role: RoleName },
-    #[error("`{grant}` is above the ceiling of role `{role}`")]
-    AboveCeiling { grant: Grant, role: RoleName },
-    #[error("`{grant}`: `{plugin}` never asks for it")]
-    NotRequested { grant: Grant, plugin: String },
-    #[error("`{grant}` on asset `{asset}`: {cause}")]
-    Template {
-        grant: Grant,
-        asset: AssetId,
-        cause: TemplateError,
-    },
-    #[error("`{grant}` on asset `{asset}`: {cause}")]
-    Value {
-        grant: Grant,
-        asset: AssetId,
-        cause: String,
-    },
+    #[error("customer `{customer}` has no asset `{asset}`")]
+    NoAsset { asset: AssetId, customer: CustomerId },
+    #[error("asset `{0}` has no role, and so nothing that could be granted")]
+    NoRole(AssetId),
+    #[error("role `{role}` has no such {what}")]
+    NoResource { role: RoleName, what: &'static str },
+    #[error("it is above the ceiling of role `{0}`")]
+    AboveCeiling(RoleName),
+    #[error("`{0}` never asks for it")]
+    NotRequested(String),
+    /// A template of the role can't be filled for the asset, or to nothing that makes sense.
+    #[error("on asset `{asset}`, {cause}")]
+    NoMeaning { asset: AssetId, cause: String },
 }
 
 /// The things that `step` grants on `target`, rendered for it, each with the verbs that all three
@@ -53,10 +47,7 @@ pub fn access(step: &Step, manifest: &Manifest, target: &Asset, home: &Home) -> 
     let mut access = Access::default();
     for grant in &step.grant {
         if !manifest.asks_for(grant.capability, &grant.verb) {
-            return Err(AccessError::NotRequested {
-                grant: grant.clone(),
-                plugin: step.plugin.to_string(),
-            });
+            return Err(refused(grant, Refusal::NotRequested(step.plugin.to_string())));
         }
         let key = (grant.capability, grant.passed_name());
         let entry = match access.entries.entry(key) {
@@ -82,33 +73,25 @@ fn owner<'h>(grant: &Grant, target: &'h Asset, home: &'h Home) -> Result<&'h Ass
         return Ok(target);
     };
     let owner = home.assets.get(id).filter(|asset| asset.customer == target.customer);
-    owner.map(AsRef::as_ref).ok_or_else(|| AccessError::NoAsset {
-        grant: grant.clone(),
+    let refusal = || Refusal::NoAsset {
         asset: id.clone(),
-        customer: target.customer.to_string(),
-    })
+        customer: target.customer.clone(),
+    };
+    owner.map(AsRef::as_ref).ok_or_else(|| refused(grant, refusal()))
 }
 
 /// The role's definition, templates and all, if it allows the verb.
 fn ceiling(grant: &Grant, asset: &Asset, home: &Home) -> Result<Resource, AccessError> {
     let role = asset.role.as_ref().and_then(|name| home.roles.get_key_value(name));
     let Some((name, role)) = role else {
-        return Err(AccessError::NoRole {
-            grant: grant.clone(),
-            asset: asset.id.clone(),
-        });
+        return Err(refused(grant, Refusal::NoRole(asset.id.clone())));
     };
     let Some(resource) = role.resource(grant.capability, &grant.name) else {
-        return Err(AccessError::NoResource {
-            grant: grant.clone(),
-            role: name.clone(),
-        });
+        let (role, what) = (name.clone(), thing(grant.capability));
+        return Err(refused(grant, Refusal::NoResource { role, what }));
     };
     if !resource.allows(&grant.verb) {
-        return Err(AccessError::AboveCeiling {
-            grant: grant.clone(),
-            role: name.clone(),
-        });
+        return Err(refused(grant, Refusal::AboveCeiling(name.clone())));
     }
     Ok(resource)
 }
@@ -119,8 +102,17 @@ fn resource(grant: &Grant, asset: &Asset, home: &Home) -> Result<Resource, Acces
         Some(customer) => template::role_context(asset, customer),
         None => serde_json::Value::Null,
     };
-    let rendered = resource.rendered(&context, &home.dir);
-    rendered.map_err(|fault| fault.on(grant, asset))
+    resource.rendered(&context, &home.dir).map_err(|cause| {
+        let asset = asset.id.clone();
+        refused(grant, Refusal::NoMeaning { asset, cause })
+    })
+}
+
+fn refused(grant: &Grant, refusal: Refusal) -> AccessError {
+    AccessError {
+        grant: Box::new(grant.clone()),
+        refusal,
+    }
 }
 
 /// What a role calls the things of a capability.

@@ -31,6 +31,11 @@ pub(crate) fn inside(file: File<'_>, string: &At<String>, part: Range<usize>) ->
         .into_iter()
         .find(|quotes| raw.starts_with(quotes));
     let opening = quotes.map_or(0, str::len);
+    // TOML drops a line's end right after three quotes.
+    let line_end = ["\r\n", "\n"]
+        .into_iter()
+        .find(|end| opening == 3 && raw[opening..].starts_with(end));
+    let opening = opening + line_end.map_or(0, str::len);
     if !raw[opening..].starts_with(string.get_ref().as_str()) {
         return token;
     }

@@ -69,7 +69,8 @@ pub struct Manifest {
     /// What it asks for at all: verbs by capability. It only asks.
     #[serde(default)]
     pub capabilities: BTreeMap<Capability, Vec<String>>,
-    /// What of that it can do without. A step that doesn't grant the rest is refused.
+    /// What of that it can do without. A step that doesn't grant the rest is refused; of the
+    /// methods of `http`, any one is enough.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub optional: BTreeMap<Capability, Vec<String>>,
     /// The JSON schema of the parameters of each kind that it exports.

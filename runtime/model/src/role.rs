@@ -28,7 +28,8 @@ pub struct Root {
     pub risk: Risk,
 }
 
-/// A command. Its strings may hold the same templates as a root's path.
+/// A command. Its strings, but for `args`, may hold the same templates as a root's path. A
+/// program with a slash in it is a path, and relative to the home if it is relative.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Profile {
     /// Program and fixed arguments; no shell.

@@ -1,5 +1,7 @@
 //! The fixtures under `tests/check` say what they are expected to say.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a test fails and says why")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -137,6 +139,66 @@ fn valid_runbooks_check_without_a_word() {
         assert_eq!(home.runbooks.len(), 1);
         assert!(home.customers.contains_key(&"local".into()) && home.assets.contains_key(&"local".into()));
     }
+}
+
+#[test]
+fn a_checked_home_holds_what_was_written() {
+    let installed = installed();
+    let mut sources = base(&installed);
+    let runbook = read(&fixtures().join("valid/free-disk-space.toml"));
+    sources.runbooks = vec![("runbooks/disk.toml".into(), runbook.clone())];
+    let home = check(&sources, &installed).unwrap().home;
+    let asset = &home.assets[&"steel-app-1".into()];
+    assert_eq!(asset.labels["tier"], "vip", "inherited from the customer");
+    assert_eq!(asset.selectable()["role"], "redmine");
+    let checked = &home.runbooks[&"free-disk-space".into()];
+    assert_eq!(checked.text, runbook);
+    assert_eq!(checked.hash, hex(&sha2::Sha256::digest(&runbook)));
+    assert_eq!(checked.on.len(), 2);
+    let clean = &checked.steps[1];
+    assert_eq!(
+        clean.plugin.to_string(),
+        "cache-clean@1.2.0",
+        "the highest that is locked"
+    );
+    assert_eq!(clean.with["older_than"], "7d");
+    assert_eq!(clean.timeout.as_secs(), 120);
+    assert_eq!(clean.ask.as_deref(), Some("duty"));
+}
+
+#[test]
+fn a_locked_version_is_used_although_a_higher_one_is_installed() {
+    let installed = installed();
+    let mut sources = base(&installed);
+    let lower = Lock::parse(sources.lock.as_deref().unwrap()).unwrap();
+    let mut plugins = lower.plugins;
+    plugins.retain(|locked| (locked.name.as_str(), locked.version.minor) != ("cache-clean", 2));
+    sources.lock = Some(Lock { plugins }.render());
+    sources.runbooks = vec![(
+        "runbooks/disk.toml".into(),
+        read(&fixtures().join("valid/free-disk-space.toml")),
+    )];
+    let home = check(&sources, &installed).unwrap().home;
+    let step = &home.runbooks[&"free-disk-space".into()].steps[1];
+    assert_eq!(step.plugin.to_string(), "cache-clean@1.0.0");
+}
+
+#[test]
+fn a_place_in_a_text_of_several_lines_is_exact() {
+    let installed = installed();
+    let mut sources = base(&installed);
+    let runbook = read(&fixtures().join("valid/free-disk-space.toml"));
+    let runbook = runbook.replace(
+        "\"steps.look.severity == 'critical'\"",
+        "\"\"\"\n  steps.look.severity == nobody\"\"\"",
+    );
+    sources.runbooks = vec![("runbooks/disk.toml".into(), runbook)];
+    let problems = check(&sources, &installed).unwrap_err();
+    let token = problems
+        .iter()
+        .find(|problem| problem.code == "unknown-variable")
+        .unwrap();
+    assert_eq!(&sources.runbooks[0].1[token.span.clone().unwrap()], "nobody");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Whatever stands in the files of a home, reading them ends with a home or with problems that
 //! have a place in them.
 
+#![allow(clippy::unwrap_used, reason = "a test fails and says why")]
+
 use evenkeel_model::check::{Sources, check};
 use evenkeel_model::home::lock;
 use evenkeel_model::problem::Problem;

@@ -5,47 +5,12 @@ use std::path::{Component, Path, PathBuf};
 use http::Uri;
 use serde_json::Value;
 
-use super::AccessError;
-use crate::asset::Asset;
-use crate::grant::Grant;
 use crate::role::{Origin, Profile, Resource, Root};
-use crate::template::{self, TemplateError};
-
-/// Why a thing has no meaning on an asset.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    Template(TemplateError),
-    Value(String),
-}
-
-impl Fault {
-    pub fn on(self, grant: &Grant, asset: &Asset) -> AccessError {
-        let (grant, asset) = (grant.clone(), asset.id.clone());
-        match self {
-            Self::Template(cause) => AccessError::Template { grant, asset, cause },
-            Self::Value(cause) => AccessError::Value { grant, asset, cause },
-        }
-    }
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Template(cause) => cause.fmt(f),
-            Self::Value(cause) => cause.fmt(f),
-        }
-    }
-}
-
-impl From<TemplateError> for Fault {
-    fn from(error: TemplateError) -> Self {
-        Self::Template(error)
-    }
-}
+use crate::template;
 
 impl Resource {
     /// Every string filled, every relative path under `dir`.
-    pub(crate) fn rendered(&self, context: &Value, dir: &Path) -> Result<Self, Fault> {
+    pub(crate) fn rendered(&self, context: &Value, dir: &Path) -> Result<Self, String> {
         Ok(match self {
             Self::Root(root) => Self::Root(Root {
                 path: path(&root.path, context, dir)?,
@@ -62,8 +27,8 @@ impl Resource {
 }
 
 /// The patterns in `args` stay as they are: a value of an asset is no pattern.
-fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Profile, Fault> {
-    let render = |text: &String| template::render_text(text, context);
+fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Profile, String> {
+    let render = |text: &String| filled(text, context);
     let mut command = profile.command.iter().map(render).collect::<Result<Vec<_>, _>>()?;
     if let Some(program) = command.first_mut() {
         *program = program_path(program, dir)?;
@@ -73,36 +38,40 @@ fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Pr
         command,
         env: env
             .map(|(name, value)| Ok((name.clone(), render(value)?)))
-            .collect::<Result<_, TemplateError>>()?,
+            .collect::<Result<_, String>>()?,
         cwd: profile.cwd.as_deref().map(|cwd| path(cwd, context, dir)).transpose()?,
         ..profile.clone()
     })
 }
 
 /// A program with a slash is a path like any other; without one it is looked up in `PATH`.
-fn program_path(program: &str, dir: &Path) -> Result<String, Fault> {
+fn program_path(program: &str, dir: &Path) -> Result<String, String> {
     if program.is_empty() {
-        return Err(Fault::Value("the program has no name".to_owned()));
+        return Err("the program has no name".to_owned());
     }
     if !program.contains('/') {
         return Ok(program.to_owned());
     }
-    path_fault(program).map_err(Fault::Value)?;
+    path_fault(program)?;
     let path = dir.join(program).into_os_string();
     path.into_string()
-        .map_err(|_| Fault::Value("the home's path is not UTF-8".to_owned()))
+        .map_err(|_| "the home's path is not UTF-8".to_owned())
 }
 
-fn path(path: &Path, context: &Value, dir: &Path) -> Result<PathBuf, Fault> {
+fn filled(text: &str, context: &Value) -> Result<String, String> {
+    template::render_text(text, context).map_err(|error| error.to_string())
+}
+
+fn path(path: &Path, context: &Value, dir: &Path) -> Result<PathBuf, String> {
     let text = path.to_str().unwrap_or_default();
-    let rendered = template::render_text(text, context)?;
-    path_fault(&rendered).map_err(Fault::Value)?;
+    let rendered = filled(text, context)?;
+    path_fault(&rendered)?;
     Ok(dir.join(rendered))
 }
 
-fn url(text: &str, context: &Value) -> Result<String, Fault> {
-    let rendered = template::render_text(text, context)?;
-    origin_fault(&rendered).map_err(Fault::Value)?;
+fn url(text: &str, context: &Value) -> Result<String, String> {
+    let rendered = filled(text, context)?;
+    origin_fault(&rendered)?;
     Ok(rendered)
 }
 

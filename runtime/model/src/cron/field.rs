@@ -30,6 +30,16 @@ impl FieldSpec {
         ..Self::numbers("day of week", 0, 7)
     };
 
+    /// Sunday once.
+    fn values(&self) -> impl Iterator<Item = u32> {
+        (self.low..=self.high).filter(|value| self.same(*value) == *value)
+    }
+
+    /// 7 is another word for Sunday.
+    fn same(&self, value: u32) -> u32 {
+        if self.high == 7 && value == 7 { 0 } else { value }
+    }
+
     const fn numbers(name: &'static str, low: u32, high: u32) -> Self {
         Self {
             name,
@@ -45,6 +55,8 @@ impl FieldSpec {
 pub(super) struct Field {
     /// Bit `n` stands for the value `n`.
     values: u64,
+    /// Nothing is left out.
+    all: bool,
     pub starts_with_star: bool,
 }
 
@@ -53,6 +65,7 @@ impl Field {
     pub fn zero() -> Self {
         Self {
             values: 1,
+            all: false,
             starts_with_star: false,
         }
     }
@@ -68,24 +81,31 @@ impl Field {
             .values()?;
             start += item.len() + 1;
         }
-        Ok(Self {
+        let field = Self {
             values,
+            all: false,
             starts_with_star: word.text.starts_with('*'),
+        };
+        Ok(Self {
+            all: spec.values().all(|value| field.has(value)),
+            ..field
         })
     }
 
     /// As the `cron` crate reads it.
     pub fn list(self) -> String {
-        list((0..64).filter(|value| self.has(*value)))
+        match self.all {
+            true => "*".to_owned(),
+            false => list((0..64).filter(|value| self.has(*value))),
+        }
     }
 
     /// The same for weekdays, which that crate counts from 1 for Sunday.
     pub fn weekdays(self) -> String {
-        list(
-            (0..7)
-                .filter(|day| self.has(*day) || (*day == 0 && self.has(7)))
-                .map(|day| day + 1),
-        )
+        match self.all {
+            true => "*".to_owned(),
+            false => list((0..7).filter(|day| self.has(*day)).map(|day| day + 1)),
+        }
     }
 
     fn has(self, value: u32) -> bool {
@@ -119,9 +139,8 @@ impl Item<'_> {
             return Err(self.error(self.backwards(first, last)));
         }
         let step = usize::try_from(step).unwrap_or(usize::MAX);
-        Ok((first..=last)
-            .step_by(step)
-            .fold(0, |values, value| values | 1 << value))
+        let values = (first..=last).step_by(step).map(|value| self.spec.same(value));
+        Ok(values.fold(0, |values, value| values | 1 << value))
     }
 
     fn value(&self, text: &str) -> Result<u32, CronError> {
