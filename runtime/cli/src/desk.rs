@@ -1,6 +1,7 @@
 //! Where questions about a home are answered: by its daemon, or from its files when none runs.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use evenkeel_engine::PersonRequest;
@@ -13,7 +14,11 @@ use serde_json::{Value, json};
 
 use crate::client::Client;
 use crate::home;
+use crate::render;
 use crate::wire::{self, House};
+
+/// How long runs besides the one that was asked for may go on.
+const LEAVE: Duration = Duration::from_secs(30);
 
 pub enum Desk {
     Daemon(Client),
@@ -45,12 +50,27 @@ impl Desk {
         }
     }
 
-    /// To run runbooks.
+    /// To run runbooks. Without a daemon, what was left unfinished goes on first: nothing new may
+    /// work on its targets beside it.
     pub async fn to_run(dir: &Path) -> Result<Self> {
         let home = home::locate(dir)?;
-        match Client::connect(&home::data(&home)).await? {
-            Some(client) => Ok(Self::Daemon(client)),
-            None => Ok(Self::House(Box::new(House::open(&home).await?))),
+        if let Some(client) = Client::connect(&home::data(&home)).await? {
+            return Ok(Self::Daemon(client));
+        }
+        let house = House::open(&home).await?;
+        match house.engine.resume().await? {
+            0 => {}
+            left => render::note(&format!(
+                "{left} unfinished runs go on first; `evenkeel runs list` shows them"
+            )),
+        }
+        Ok(Self::House(Box::new(house)))
+    }
+
+    /// Ends what this process has under way as a daemon does that is told to stop.
+    pub async fn leave(self) {
+        if let Self::House(house) = self {
+            house.engine.drain(LEAVE).await;
         }
     }
 

@@ -38,6 +38,7 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
     while let Some(run) = runs.pop_front() {
         told.push(follow(&mut desk, run, args.listing.json).await?);
     }
+    desk.leave().await;
     if args.listing.json {
         render::json(&told)?;
     }
