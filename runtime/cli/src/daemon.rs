@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
@@ -13,18 +12,22 @@ use evenkeel_console::port::{About, Credential, Daemon as _, Token};
 use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_model::home::Home;
+use evenkeel_model::name::RunId;
+use tokio::sync::broadcast;
 use tracing::{info, warn};
 
-use crate::home;
+use crate::home::{self, Stamp};
 use crate::wire::House;
-
-type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 
 pub struct Daemon {
     house: Arc<House>,
     listen: Mutex<SocketAddr>,
     since: DateTime<Utc>,
     sources: RwLock<Arc<Vec<Credential>>>,
+    /// Files with tokens, also of a home that was read and not taken over.
+    tokens: Mutex<Vec<PathBuf>>,
+    tokens_at_start: Stamp,
+    reloading: tokio::sync::Mutex<()>,
     draining: AtomicBool,
     /// The home on disk doesn't check clean; an older one is served.
     stale: AtomicBool,
@@ -33,8 +36,13 @@ pub struct Daemon {
 impl Daemon {
     /// Reads the tokens of the home's sources.
     pub fn new(house: Arc<House>, listen: SocketAddr) -> Result<Self> {
+        let tokens = token_files(&house.engine.home());
+        let tokens_at_start = home::stamp_of(tokens.clone());
         let sources = credentials(&house.engine.home())?;
         Ok(Self {
+            tokens: Mutex::new(tokens),
+            tokens_at_start,
+            reloading: tokio::sync::Mutex::default(),
             since: house.clock.now(),
             house,
             listen: Mutex::new(listen),
@@ -57,9 +65,20 @@ impl Daemon {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    /// A home that can't be read has the stamp of nothing.
+    /// A home that can't be read has the stamp of nothing. Tokens are part of it.
     pub fn stamp(&self) -> Stamp {
-        home::stamp(&self.house.dir).unwrap_or_default()
+        let mut stamp = home::stamp(&self.house.dir).unwrap_or_default();
+        stamp.extend(home::stamp_of(
+            self.tokens.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        ));
+        stamp
+    }
+
+    /// As it was before what is served now was read.
+    pub fn stamp_at_start(&self) -> Stamp {
+        let mut stamp = self.house.stamp.clone();
+        stamp.extend(self.tokens_at_start.iter().cloned());
+        stamp
     }
 
     /// Reloads, and says in the log what came of it.
@@ -77,7 +96,10 @@ impl Daemon {
     }
 
     async fn reload_all(&self) -> Result<()> {
+        // One after the other, or an older reading could be taken over last.
+        let _one = self.reloading.lock().await;
         let next = self.house.next().await?;
+        *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = token_files(&next);
         let sources = credentials(&next)?;
         let listen = *self.listen.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.is_empty() && !listen.ip().is_loopback() {
@@ -87,6 +109,15 @@ impl Daemon {
         self.house.engine.reload(Arc::new(next));
         Ok(())
     }
+}
+
+fn token_files(home: &Home) -> Vec<PathBuf> {
+    let files = home
+        .settings
+        .sources
+        .iter()
+        .map(|source| home.dir.join(&source.token_file));
+    files.collect()
 }
 
 fn credentials(home: &Home) -> Result<Vec<Credential>> {
@@ -143,6 +174,10 @@ impl evenkeel_console::port::Daemon for Daemon {
             ailments.push(format!("the journal can't be written: {why}"));
         }
         ailments
+    }
+
+    fn appended(&self) -> broadcast::Receiver<RunId> {
+        self.house.store.appended()
     }
 
     fn metrics(&self) -> Vec<Metric> {

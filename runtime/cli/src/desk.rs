@@ -13,9 +13,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::Client;
-use crate::home;
-use crate::render;
 use crate::wire::{self, House};
+use crate::{exit, home, render, signals, user};
+
+/// Events that are read at once.
+const PAGE: usize = 1_000;
 
 /// How long runs besides the one that was asked for may go on.
 const LEAVE: Duration = Duration::from_secs(30);
@@ -33,6 +35,8 @@ pub enum Desk {
 pub struct Story {
     pub summary: Summary,
     pub events: Vec<Event>,
+    /// There are later events already.
+    pub more: bool,
 }
 
 #[derive(Deserialize)]
@@ -91,12 +95,20 @@ impl Desk {
         }
     }
 
-    /// What was recorded until now.
-    pub async fn story_so_far(&mut self, run: RunId) -> Result<Story> {
-        match self {
-            Self::Daemon(client) => client.get(&format!("/api/v1/runs/{run}")).await,
-            Self::Files(store) => read(store, run, 0).await,
-            Self::House(house) => read(&house.store, run, 0).await,
+    /// All that was recorded until now.
+    pub async fn whole_story(&mut self, run: RunId) -> Result<(Summary, Vec<Event>)> {
+        let mut events: Vec<Event> = Vec::new();
+        loop {
+            let after = events.last().map_or(0, |event| event.seq);
+            let story: Story = match self {
+                Self::Daemon(client) => client.get(&format!("/api/v1/runs/{run}?after={after}")).await?,
+                Self::Files(store) => read(store, run, after).await?,
+                Self::House(house) => read(&house.store, run, after).await?,
+            };
+            events.extend(story.events);
+            if !story.more {
+                return Ok((story.summary, events));
+            }
         }
     }
 
@@ -119,6 +131,26 @@ impl Desk {
         }
     }
 
+    /// Ctrl-C, or SIGTERM, asks runs of this process to stop where that is safe; a second one ends
+    /// the process at once. What a daemon runs goes on there.
+    pub fn cancel_when_interrupted(&self, runs: &[RunId]) -> Result<()> {
+        let Self::House(house) = self else { return Ok(()) };
+        let (engine, runs) = (house.engine.clone(), runs.to_vec());
+        let mut asked = signals::Stop::listen()?;
+        tokio::spawn(async move {
+            asked.wait().await;
+            render::note("interrupted: it stops at the next point where that is safe");
+            for run in runs {
+                // It may have finished.
+                let _ = engine.cancel(run, &format!("interrupted by {}", user::name())).await;
+            }
+            asked.wait().await;
+            // Asked twice, a person means at once.
+            std::process::exit(exit::ERROR.into());
+        });
+        Ok(())
+    }
+
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {
         match self {
             Self::Daemon(client) => {
@@ -136,12 +168,12 @@ async fn read(store: &Store, run: RunId, after: u64) -> Result<Story> {
     let unknown = || format!("there is no run {run}; `evenkeel runs list` shows what there is");
     // The summary first: one that says that the run is finished is followed by all of its events.
     let summary = store.run(run).await?.with_context(unknown)?;
-    let mut events = store.events(run).await?.with_context(unknown)?;
-    events.retain(|event| event.seq > after);
-    Ok(Story { summary, events })
+    let events = store.events_after(run, after, PAGE).await?;
+    let more = events.len() == PAGE;
+    Ok(Story { summary, events, more })
 }
 
-/// Waits for news of a run of this process.
+/// Waits for news of a run of this process, or until this process does nothing more for it.
 async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
     let mut news = house.store.appended();
     loop {
@@ -149,8 +181,13 @@ async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
         if !story.events.is_empty() || story.summary.finished_at.is_some() {
             return Ok(story);
         }
-        // Lagging behind is news too; the sender lives as long as the store.
-        let _ = news.recv().await;
+        tokio::select! {
+            // Lagging behind is news too; the sender lives as long as the store.
+            _ = news.recv() => {}
+            left = house.engine.wait(run) => {
+                anyhow::ensure!(left?.finished_at.is_some(), "run {run} could not go on; the next start finds it");
+            }
+        }
     }
 }
 

@@ -129,16 +129,24 @@ fn no_plugin(file: &str, error: &LoadError) -> Problem {
         .help("build it with `evenkeel plugin build`, or take the file away")
 }
 
+/// Names, sizes and times of files.
+pub type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
+
 /// Changes when a file of the home does: names, sizes and times of all that `load` reads.
-pub fn stamp(home: &Path) -> Result<Vec<(PathBuf, u64, Option<SystemTime>)>> {
+pub fn stamp(home: &Path) -> Result<Stamp> {
     let mut paths = runbook_files(home)?;
     paths.extend(["evenkeel.toml", "assets.toml", "evenkeel.lock"].map(|name| home.join(name)));
     paths.extend(files_in(&home.join("plugins"), "wasm", 0)?);
+    Ok(stamp_of(paths))
+}
+
+/// Of those that are there.
+pub fn stamp_of(paths: Vec<PathBuf>) -> Stamp {
     let stamped = paths.into_iter().filter_map(|path| {
         let meta = fs::metadata(&path).ok()?;
         Some((path, meta.len(), meta.modified().ok()))
     });
-    Ok(stamped.collect())
+    stamped.collect()
 }
 
 fn runbook_files(home: &Path) -> Result<Vec<PathBuf>> {

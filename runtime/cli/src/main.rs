@@ -11,11 +11,13 @@ mod home;
 mod lock;
 mod log;
 mod render;
+mod signals;
 mod socket;
 mod user;
 mod wire;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{CommandFactory as _, Parser as _};
@@ -23,13 +25,18 @@ use evenkeel_engine::port::Clock as _;
 
 use crate::args::{Cli, Command};
 
+/// How long a file system that doesn't answer may keep the process from ending.
+const BLOCKED: Duration = Duration::from_secs(2);
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error.into()),
     };
-    runtime.block_on(execute(&cli)).unwrap_or_else(|error| failed(&error))
+    let code = runtime.block_on(execute(&cli)).unwrap_or_else(|error| failed(&error));
+    runtime.shutdown_timeout(BLOCKED);
+    code
 }
 
 async fn execute(cli: &Cli) -> Result<ExitCode> {

@@ -22,6 +22,8 @@ pub struct House {
     pub store: Arc<Store>,
     pub sandbox: Arc<Sandbox>,
     pub clock: Arc<SystemClock>,
+    /// Of the files, before they were read.
+    pub stamp: home::Stamp,
     _lock: HomeLock,
 }
 
@@ -30,6 +32,7 @@ impl House {
     pub async fn open(dir: &Path) -> Result<Self> {
         let data = home::data(dir);
         let lock = HomeLock::take(&data)?;
+        let stamp = home::stamp(dir)?;
         let home = Files::read(dir)?.check()?.home;
         let store = Arc::new(open_store(dir)?);
         let sandbox = Arc::new(Sandbox::new(
@@ -53,6 +56,7 @@ impl House {
             store,
             sandbox,
             clock,
+            stamp,
             _lock: lock,
         })
     }

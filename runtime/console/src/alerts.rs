@@ -117,18 +117,8 @@ fn admit<'s>(sources: &'s [Credential], headers: &HeaderMap) -> Result<Option<&'
     })
 }
 
-/// The source's customer; else that of the asset that the labels name; else `local`.
+/// The source's customer; else the owner of the asset that the labels name.
 fn whose(home: &Home, source: Option<&Credential>, labels: &Labels) -> CustomerId {
-    if let Some(customer) = source.and_then(|source| source.customer.clone()) {
-        return customer;
-    }
-    let named = target::named_by(labels, None, home.assets.values().map(AsRef::as_ref));
-    match named.as_slice() {
-        [one] => home.assets.get(one).map_or_else(local, |asset| asset.customer.clone()),
-        _ => local(),
-    }
-}
-
-fn local() -> CustomerId {
-    CustomerId::from("local")
+    let of_source = source.and_then(|source| source.customer.clone());
+    of_source.unwrap_or_else(|| target::owner(labels, home))
 }

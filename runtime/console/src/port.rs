@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use evenkeel_model::name::CustomerId;
+use evenkeel_model::name::{CustomerId, RunId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast;
 
 use crate::metrics::Metric;
 
@@ -21,6 +22,8 @@ pub trait Daemon: Send + Sync {
     /// Why no run could be started or recorded now; none: all is well.
     async fn ailments(&self) -> Vec<String>;
     fn metrics(&self) -> Vec<Metric>;
+    /// Runs that got new events, once these can be read.
+    fn appended(&self) -> broadcast::Receiver<RunId>;
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -23,6 +23,8 @@ use crate::state::Console;
 
 /// The longest that a follower waits for an answer without news.
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// Events in one answer.
+const PAGE: usize = 1_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +113,8 @@ pub struct Since {
 pub struct Story {
     summary: Summary,
     events: Vec<Event>,
+    /// There are later events already: ask again after the last of these.
+    more: bool,
 }
 
 /// `GET /api/v1/runs/{run}`.
@@ -122,7 +126,7 @@ pub async fn show(
     let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
     let Query(since) = since.map_err(|rejection| Error::bad_request(rejection.body_text()))?;
     let until = Instant::now() + Duration::from_secs(since.wait).min(LONGEST_WAIT);
-    let mut feed = console.engine.follow();
+    let mut appended = console.daemon.appended();
     loop {
         let story = story(&console, run, since.after).await?;
         if !story.events.is_empty() || story.summary.finished_at.is_some() {
@@ -130,8 +134,8 @@ pub async fn show(
         }
         let news = async {
             loop {
-                match feed.recv().await {
-                    Ok((of, _)) if of != run => {}
+                match appended.recv().await {
+                    Ok(of) if of != run => {}
                     Ok(_) | Err(RecvError::Lagged(_)) => return,
                     Err(RecvError::Closed) => std::future::pending().await,
                 }
@@ -147,8 +151,9 @@ async fn story(console: &Console, run: RunId, after: u64) -> Result<Story, Error
     let unknown = || Error::new(StatusCode::NOT_FOUND, format!("there is no run {run}"));
     // The summary first: once it says that the run is finished, the events are all there.
     let summary = console.journal.run(run).await?.ok_or_else(unknown)?;
-    let events = console.journal.events_after(run, after, usize::MAX).await?;
-    Ok(Story { summary, events })
+    let events = console.journal.events_after(run, after, PAGE).await?;
+    let more = events.len() == PAGE;
+    Ok(Story { summary, events, more })
 }
 
 /// `POST /api/v1/runs/{run}/cancel`.

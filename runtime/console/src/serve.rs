@@ -43,12 +43,14 @@ async fn serve<L: Listener>(mut listener: L, mut shutdown: watch::Receiver<bool>
     let graceful = GracefulShutdown::new();
     let free = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
-        let Ok(permit) = free.clone().acquire_owned().await else {
-            break;
-        };
-        let (stream, _) = tokio::select! {
+        let next = async {
+            let permit = free.clone().acquire_owned().await;
             // It waits a moment by itself when a connection can't be taken.
-            accepted = listener.accept() => accepted,
+            let (stream, _) = listener.accept().await;
+            (permit, stream)
+        };
+        let (permit, stream) = tokio::select! {
+            next = next => next,
             _ = shutdown.wait_for(|stop| *stop) => break,
         };
         let service = TowerToHyperService::new(app(&stream));

@@ -4,7 +4,19 @@ use std::net::IpAddr;
 
 use crate::alert::Labels;
 use crate::asset::Asset;
+use crate::home::Home;
 use crate::name::{AssetId, CustomerId};
+
+/// Whose alert it is when its source doesn't say: the customer of the one asset that it names,
+/// else `local`.
+pub fn owner(labels: &Labels, home: &Home) -> CustomerId {
+    let named = named_by(labels, None, home.assets.values().map(AsRef::as_ref));
+    let asset = match named.as_slice() {
+        [one] => home.assets.get(one),
+        _ => None,
+    };
+    asset.map_or_else(|| CustomerId::from("local"), |asset| asset.customer.clone())
+}
 
 /// The assets that an alert names: by the label `asset`, which is an id, or else by `instance`,
 /// which is an id or an address, with or without a port (and IPv6 in brackets), or a URL of it.

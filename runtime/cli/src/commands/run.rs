@@ -1,6 +1,5 @@
 //! `evenkeel run`.
 
-use std::collections::VecDeque;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -10,13 +9,15 @@ use evenkeel_alerting::intake::{Batch, Context};
 use evenkeel_alerting::{v2, webhook};
 use evenkeel_engine::PersonRequest;
 use evenkeel_model::alert::{Alert, Labels};
-use evenkeel_model::name::{AssetId, CustomerId, RunId, RunbookName};
+use evenkeel_model::name::{AssetId, RunId, RunbookName};
 use evenkeel_model::run::{Event, Mode, Summary};
+use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::args::Run;
 use crate::desk::{Desk, Story as Recorded};
+use crate::home::{self, Files};
 use crate::render::{self, story::Story};
 use crate::{exit, user};
 
@@ -31,11 +32,12 @@ struct Told {
 
 /// Starts a round, and follows its runs one after the other.
 pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode> {
-    let request = request(args, now)?;
+    let request = request(dir, args, now)?;
     let mut desk = Desk::to_run(dir).await?;
-    let mut runs: VecDeque<_> = desk.start(request).await?.into();
+    let runs = desk.start(request).await?;
+    desk.cancel_when_interrupted(&runs)?;
     let mut told = Vec::new();
-    while let Some(run) = runs.pop_front() {
+    for run in runs {
         told.push(follow(&mut desk, run, args.listing.json).await?);
     }
     desk.leave().await;
@@ -54,20 +56,20 @@ async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
     let mut all: Vec<Event> = Vec::new();
     loop {
         let after = all.last().map_or(0, |event| event.seq);
-        let Recorded { summary, events } = desk.story(run, after).await?;
+        let Recorded { summary, events, more } = desk.story(run, after).await?;
         for line in events.iter().flat_map(|event| story.lines(event)) {
             if !silent {
                 render::line(&line)?;
             }
         }
         all.extend(events);
-        if summary.finished_at.is_some() {
+        if summary.finished_at.is_some() && !more {
             return Ok(Told { summary, events: all });
         }
     }
 }
 
-fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
+fn request(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
     let input: Map<_, _> = args
         .set
         .iter()
@@ -80,7 +82,11 @@ fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
         runbook: RunbookName::new(&args.runbook),
         target: args.target.as_deref().map(AssetId::from),
         mode: if args.dry_run { Mode::DryRun } else { Mode::Live },
-        alert: args.alert.as_deref().map(|path| read_alert(path, now)).transpose()?,
+        alert: args
+            .alert
+            .as_deref()
+            .map(|path| read_alert(dir, path, now))
+            .transpose()?,
         input,
         who: user::name(),
         request: format!(
@@ -92,14 +98,15 @@ fn request(args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
 }
 
 /// One alert, in either of the forms that are pushed, or as it stands in the array of the first.
-fn read_alert(path: &Path, now: DateTime<Utc>) -> Result<Alert> {
+fn read_alert(dir: &Path, path: &Path, now: DateTime<Utc>) -> Result<Alert> {
     let bytes = std::fs::read(path).with_context(|| format!("can't read `{}`", path.display()))?;
     let place = || format!("`{}` holds no alert", path.display());
     let bytes = match serde_json::from_slice::<Value>(&bytes).with_context(place)? {
         one @ Value::Object(_) if one.get("labels").is_some() => serde_json::to_vec(&[one])?,
         _ => bytes,
     };
-    let customer = |_: &Labels| CustomerId::from("local");
+    let home = Files::read(&home::locate(dir)?)?.check()?.home;
+    let customer = |labels: &Labels| target::owner(labels, &home);
     let context = Context {
         source: "file",
         customer: &customer,

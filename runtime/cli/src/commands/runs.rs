@@ -70,13 +70,11 @@ fn row(run: &Summary) -> [String; 7] {
 }
 
 async fn show(desk: &mut Desk, args: &RunsShow) -> Result<()> {
-    let recorded = desk.story_so_far(args.run).await?;
+    let (summary, events) = desk.whole_story(args.run).await?;
     if args.listing.json {
-        return Ok(render::json(
-            &json!({ "summary": recorded.summary, "events": recorded.events }),
-        )?);
+        return Ok(render::json(&json!({ "summary": summary, "events": events }))?);
     }
-    for line in story::Story::tell(args.run, &recorded.events) {
+    for line in story::Story::tell(args.run, &events) {
         render::line(&line)?;
     }
     Ok(())

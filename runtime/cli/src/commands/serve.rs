@@ -13,10 +13,12 @@ use evenkeel_engine::port::Clock as _;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tracing::{error, info, warn};
 
 use crate::args::Serve;
 use crate::daemon::Daemon;
+use crate::signals::Stop;
 use crate::wire::House;
 use crate::{home, log, socket};
 
@@ -72,18 +74,20 @@ async fn live(
         daemon: daemon.clone(),
         counters: Default::default(),
     });
-    let servers = [
-        tokio::spawn(serve_tcp(tcp, public(console.clone()), closing.clone())),
-        tokio::spawn(serve_unix(unix, private(console), closing)),
-    ];
-    let engine = house.engine.clone();
-    let at_work = stopping.clone();
-    let work = [
-        tokio::spawn(async move { engine.serve(at_work).await }),
-        tokio::spawn(listen_for_silence(house.clone(), stopping.clone())),
-        tokio::spawn(watch_home(daemon.clone(), stopping)),
-    ];
-    asked_to_stop().await?;
+    let mut servers = JoinSet::new();
+    servers.spawn(serve_tcp(tcp, public(console.clone()), closing.clone()));
+    servers.spawn(serve_unix(unix, private(console), closing));
+    let mut work = JoinSet::new();
+    let (engine, at_work) = (house.engine.clone(), stopping.clone());
+    work.spawn(async move { engine.serve(at_work).await });
+    work.spawn(listen_for_silence(house.clone(), stopping.clone()));
+    work.spawn(watch_home(daemon.clone(), stopping));
+    let mut asked = Stop::listen()?;
+    tokio::select! {
+        () = asked.wait() => {}
+        _ = servers.join_next() => bail!("a listener of the daemon ended by itself"),
+        _ = work.join_next() => bail!("a part of the daemon ended by itself"),
+    }
     info!(bound = ?drain, "stopping: runs under way are finished first");
     daemon.drains();
     stop.send_replace(true);
@@ -92,18 +96,11 @@ async fn live(
         warn!(run = run.0, "left to the next start");
     }
     close.send_replace(true);
-    for task in servers.into_iter().chain(work) {
-        task.await.context("a part of the daemon broke off")?;
+    while let Some(ended) = servers.join_next().await {
+        ended.context("a listener of the daemon broke off")?;
     }
-    Ok(())
-}
-
-async fn asked_to_stop() -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    while let Some(ended) = work.join_next().await {
+        ended.context("a part of the daemon broke off")?;
     }
     Ok(())
 }
@@ -125,7 +122,7 @@ async fn watch_home(daemon: Arc<Daemon>, mut stopping: watch::Receiver<bool>) {
         Ok(hangup) => hangup,
         Err(cause) => return error!(%cause, "SIGHUP can't be listened for"),
     };
-    let mut served = daemon.stamp();
+    let mut served = daemon.stamp_at_start();
     let mut seen = served.clone();
     loop {
         let asked = tokio::select! {
