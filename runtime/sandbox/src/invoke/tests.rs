@@ -20,9 +20,10 @@ async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Re
     .unwrap();
     let mut linker = Linker::new(&engine);
     capability::link(&mut linker).unwrap();
-    let code = code::compile(&engine, &wat::parse_str(text).unwrap())
+    let component = code::compile(&engine, &wat::parse_str(text).unwrap())
+        .and_then(|code| code::take(&engine, &code))
         .map_err(|error| Halt::new(Stop::Load, error.to_string()))?;
-    let loaded = Loaded::new(&linker, &code::take(&engine, &code).unwrap()).unwrap();
+    let loaded = Loaded::new(&linker, &component).unwrap();
     let mut store = store(
         &loaded,
         State::new(invocation, Arc::new(Unheard), Arc::new(Local::new("."))),

@@ -1,6 +1,7 @@
 //! Commands on this machine, each in a process group of its own.
 
 use std::io;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -25,20 +26,28 @@ pub async fn run(command: Command) -> Result<Output, ExecError> {
     let mut child = spawn(&command)?;
     let mut group = Group::of(&child);
     let mut printed = Printed::new(command.keep);
-    let ended = timeout(command.timeout, attend(&mut child, command.stdin, &mut printed)).await;
+    let ended = {
+        let mut attended = pin!(attend(&mut child, command.stdin, &mut printed));
+        match timeout(command.timeout, &mut attended).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                group.signal(Signal::SIGTERM);
+                // Its output is still read: a command that says goodbye must not die of it.
+                let _ = timeout(GRACE, attended).await;
+                Err(ExecError::TimedOut)
+            }
+        }
+    };
     match ended {
-        Ok(Ok(code)) => {
+        Ok(code) => {
             group.let_go();
             Ok(printed.into_output(code))
         }
-        Ok(Err(error)) => {
+        Err(error) => {
+            // What the leader left behind is ended as well.
             group.kill();
             let _ = child.wait().await;
             Err(error)
-        }
-        Err(_) => {
-            group.end(&mut child).await;
-            Err(ExecError::TimedOut)
         }
     }
 }
@@ -168,14 +177,6 @@ impl Group {
     fn of(child: &Child) -> Self {
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
         Self(pid.map(Pid::from_raw))
-    }
-
-    /// Told to end, and made to if it does not. What the leader left behind is made to as well.
-    async fn end(&mut self, child: &mut Child) {
-        self.signal(Signal::SIGTERM);
-        let _ = timeout(GRACE, child.wait()).await;
-        self.kill();
-        let _ = child.wait().await;
     }
 
     fn kill(&mut self) {
