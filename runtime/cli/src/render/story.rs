@@ -14,6 +14,8 @@ use super::safe;
 /// So many effects of an action and files of a call are named; the rest is counted.
 const NAMED: usize = 8;
 const WIDTH: usize = 100;
+/// Fields of answers that hold bytes.
+const BYTES: [&str; 3] = ["body", "stdout", "stderr"];
 
 /// Turns events into lines as they come, so that a run can be followed and read later alike.
 pub struct Story {
@@ -207,17 +209,33 @@ fn call_name(call: &Call) -> String {
 fn answer_text(value: &Value) -> String {
     match value {
         Value::Null => "done".to_owned(),
-        Value::Array(items) => format!("{} of them", items.len()),
+        Value::Array(items) => format!("{} item{}", items.len(), plural(items.len())),
         Value::Object(fields) => {
-            let shown = fields
-                .iter()
-                .filter(|(_, value)| !value.is_array() && !value.is_object() && !value.is_null());
-            let texts: Vec<_> = shown
-                .map(|(name, value)| format!("{} {}", safe::text(name), brief(value)))
-                .collect();
+            let texts: Vec<_> = fields.iter().filter_map(|(name, value)| field(name, value)).collect();
             safe::short(&texts.join(", "), WIDTH)
         }
         other => brief(other),
+    }
+}
+
+/// One field of an answer; nested ones and empty ones are for `--json`.
+fn field(name: &str, value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null | Value::Array(_) | Value::Object(_) => return None,
+        Value::String(bytes) if BYTES.contains(&name) => bytes_text(bytes)?,
+        other => brief(other),
+    };
+    Some(format!("{} {text}", safe::text(name)))
+}
+
+/// What the journal keeps as base64, as the text that it mostly is.
+fn bytes_text(encoded: &str) -> Option<String> {
+    use base64::Engine as _;
+    let bytes = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
+    match String::from_utf8(bytes) {
+        Ok(text) if text.is_empty() => None,
+        Ok(text) => Some(format!("{:?}", safe::short(text.trim_end(), 60))),
+        Err(error) => Some(format!("{} bytes", error.as_bytes().len())),
     }
 }
 
