@@ -14,7 +14,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use self::acts::{Acts, Ended};
+use self::acts::{Acts, Ended, Told};
 use crate::{
     rule::Alert,
     stage::{self, Ports, Stage},
@@ -24,7 +24,8 @@ use crate::{
 /// What a shell expects of a program that SIGINT ended.
 const INTERRUPTED: u8 = 130;
 
-/// How often the story begins anew when the schedule repairs the board before the alert is sent.
+/// How often the story begins at most: on a busy machine the schedule may be quicker than the alert,
+/// or the board less slow than the machine made it seem.
 const BEGINNINGS: usize = 3;
 
 /// How often the board is looked at when all is kept running: as a Prometheus evaluates its rules.
@@ -76,15 +77,19 @@ async fn until_it_is_told(options: &Options) -> anyhow::Result<(Stage, Ended)> {
         let started = Instant::now();
         let mut acts = Acts::on(&stage);
         let told = acts.play().await;
-        if let Ok(acts::Told::ScheduleWasFirst) = told
+        if let Ok(Told::Otherwise(why)) = told
             && beginning < BEGINNINGS
         {
-            say("The schedule repaired it before the alert was sent. Once more, from the beginning.");
+            say(&format!("{why} Once more, from the beginning."));
             stage.strike().await?;
             continue;
         }
         let mut ended = acts.end(started.elapsed());
-        ended.checklist.note("the story came to its end", told.map(drop));
+        let to_the_end = told.and_then(|told| match told {
+            Told::ToTheEnd => Ok(()),
+            Told::Otherwise(why) => Err(anyhow::Error::msg(why)),
+        });
+        ended.checklist.note("the story came to its end", to_the_end);
         return Ok((stage, ended));
     }
     unreachable!("the last beginning ends the story")
