@@ -25,6 +25,9 @@ pub struct Member {
 pub enum Progress {
     /// Its turn has not come.
     Held,
+    /// It had started when an earlier process left it, and nobody drives it yet. It goes on
+    /// whatever has become of the others: it may be in the middle of a change.
+    Begun,
     /// At its gates or at work.
     Driven,
     /// This process left it before its end; another start goes on with it.
@@ -50,12 +53,12 @@ pub fn is_failure(verdict: Verdict) -> bool {
 }
 
 /// The runs that may start. A batch starts when every run of the ones before has finished; once
-/// `stop_after` runs have failed, nothing starts any more.
+/// `stop_after` runs have failed, nothing starts any more. Neither holds up what had started.
 pub fn next(members: &[Member], targets: &Targets) -> Next {
     let failed = members.iter().filter(|member| failed(member)).count();
     if failed >= targets.stop_after.get() as usize {
         return Next {
-            start: cancelled(members),
+            start: [begun(members), cancelled(members)].concat(),
             hold: Vec::new(),
             refuse: Some(format!(
                 "{} of this round failed (`stop_after = {}`)",
@@ -64,7 +67,10 @@ pub fn next(members: &[Member], targets: &Targets) -> Next {
             )),
         };
     }
-    let mut next = Next::default();
+    let mut next = Next {
+        start: begun(members),
+        ..Next::default()
+    };
     let mut busy = busy(members);
     let batch = current_batch(members);
     for member in members.iter().filter(|member| member.progress == Progress::Held) {
@@ -104,7 +110,8 @@ fn current_batch(members: &[Member]) -> u32 {
 
 fn busy(members: &[Member]) -> BTreeMap<Option<CustomerId>, u32> {
     let mut busy = BTreeMap::new();
-    for member in members.iter().filter(|member| member.progress == Progress::Driven) {
+    let at_work = |member: &&Member| matches!(member.progress, Progress::Driven | Progress::Begun);
+    for member in members.iter().filter(at_work) {
         *busy.entry(member.customer.clone()).or_default() += 1;
     }
     busy
@@ -112,6 +119,11 @@ fn busy(members: &[Member]) -> BTreeMap<Option<CustomerId>, u32> {
 
 fn failed(member: &Member) -> bool {
     matches!(member.progress, Progress::Finished(verdict) if is_failure(verdict))
+}
+
+fn begun(members: &[Member]) -> Vec<RunId> {
+    let begun = members.iter().filter(|member| member.progress == Progress::Begun);
+    begun.map(|member| member.run).collect()
 }
 
 fn cancelled(members: &[Member]) -> Vec<RunId> {

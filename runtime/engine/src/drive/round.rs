@@ -95,7 +95,7 @@ impl Round {
             Ok(runbook) => rounds::next(&self.members, &runbook.targets),
             // Every run finds out for itself that it can't go on.
             Err(_) => rounds::Next {
-                start: self.held().iter().map(|live| live.id).collect(),
+                start: self.waiting_here().map(|member| member.run).collect(),
                 ..rounds::Next::default()
             },
         };
@@ -196,6 +196,12 @@ impl Round {
         }
     }
 
+    /// Runs that nobody drives yet, but this round will.
+    fn waiting_here(&self) -> impl Iterator<Item = &Member> {
+        let waiting = |member: &&Member| matches!(member.progress, Progress::Held | Progress::Begun);
+        self.members.iter().filter(waiting)
+    }
+
     fn held(&self) -> Vec<Arc<Live>> {
         let held = self.members.iter().filter(|member| member.progress == Progress::Held);
         held.filter_map(|member| find(&self.crew, member.run)).collect()
@@ -213,7 +219,10 @@ fn member(live: &Live) -> Member {
         run: live.id,
         customer: run.request.as_ref().and_then(|request| request.customer.clone()),
         batch: run.request.as_ref().map_or(0, |request| request.batch),
-        progress: Progress::Held,
+        progress: match run.started_at {
+            Some(_) => Progress::Begun,
+            None => Progress::Held,
+        },
         cancelled: false,
     })
 }

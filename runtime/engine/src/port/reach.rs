@@ -45,6 +45,10 @@ pub trait Reach: Send + Sync {
     async fn resolve(&self, asset: &AssetId, host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError>;
     /// Sends to the first of `to` that can be connected, and to nothing else.
     async fn send(&self, asset: &AssetId, origin: &Origin, request: Request) -> Result<Response, HttpError>;
+
+    /// Returns when nothing of what dropped futures began can change anything any more, or when
+    /// the patience is over.
+    async fn settled(&self, _patience: Duration) {}
 }
 
 // ---- files -------------------------------------------------------------------------------

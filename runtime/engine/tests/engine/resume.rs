@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::invocation::{Class, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::{Batch, Otherwise, Runbook, Targets};
 
 use crate::world::home::{healed, home, runbook, selecting, step};
-use crate::world::script::{Script, System, effect, found, hang, intend, plan};
+use crate::world::script::{Script, System, effect, failed, found, hang, intend, plan};
 use crate::world::{World, person};
 
 fn repair() -> Runbook {
@@ -269,6 +269,37 @@ async fn a_round_goes_on_with_the_batch_where_it_was() {
         .map(|call| call.target.id.to_string())
         .collect();
     assert_eq!(targets, ["steel-1", "steel-2"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_in_the_middle_of_a_change_goes_on_although_its_round_has_failed() {
+    let book = || {
+        let book = selecting(repair(), "customer", "steel");
+        let targets = Targets {
+            stop_after: std::num::NonZeroU32::MIN,
+            ..book.targets.clone()
+        };
+        home(vec![Runbook { targets, ..book }])
+    };
+    let script = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Apply, |invocation, calls| async move {
+            if invocation.target.id.as_str() == "steel-1" {
+                return failed(Class::Permanent);
+            }
+            effect(&*calls, 0, false).await;
+            hang().await
+        });
+    let world = World::new(book(), script);
+    world.ask(person("repair")).await.unwrap();
+    world.until_finished(1).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let world = world.crash(book(), Script::default());
+    world.engine.resume().await.unwrap();
+    let second = world.until_finished(2).await;
+    assert_eq!((second.verdict, second.changed), (Some(Verdict::Unknown), true));
+    let refused = |body: &Body| matches!(body, Body::Refused { .. });
+    assert!(!world.bodies(2).iter().any(refused));
 }
 
 #[tokio::test(start_paused = true)]

@@ -74,7 +74,7 @@ fn runs(numbers: &[u64]) -> Vec<RunId> {
     numbers.iter().copied().map(RunId).collect()
 }
 
-use Progress::{Driven, Finished, Held, Left};
+use Progress::{Begun, Driven, Finished, Held, Left};
 
 #[test]
 fn the_next_batch_starts_when_the_one_before_is_through() {
@@ -116,6 +116,19 @@ fn so_many_failures_stop_the_round() {
     ] {
         assert_eq!(next(&failing(verdict), &targets(Batch::All, None, 1)).refuse, None);
     }
+}
+
+#[test]
+fn a_run_that_had_started_is_neither_held_nor_refused() {
+    let failed = members(&[(0, "a", Finished(Verdict::Failed)), (0, "a", Begun), (0, "a", Held)]);
+    let stopped = next(&failed, &targets(Batch::All, None, 1));
+    assert_eq!(stopped.start, runs(&[2]));
+    assert!(stopped.refuse.is_some(), "the third never starts");
+
+    let bound = members(&[(0, "a", Held), (0, "a", Begun), (1, "a", Begun)]);
+    let Next { start, hold, .. } = next(&bound, &targets(Batch::All, Some(1), 1));
+    assert_eq!(start, runs(&[2, 3]));
+    assert_eq!(hold[0].0, RunId(1), "its customer has two at work");
 }
 
 #[test]
