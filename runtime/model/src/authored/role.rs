@@ -16,6 +16,7 @@ use crate::template::is_template;
 
 pub(crate) const RISKS: &[(&str, Risk)] = &[("low", Risk::Low), ("medium", Risk::Medium), ("high", Risk::High)];
 
+const ROOT: &str = "a root";
 const EXEC_TIMEOUT: Duration = Duration::from_secs(60);
 const HTTP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -104,7 +105,7 @@ pub(crate) fn read(name: At<String>, table: &Table<'_, '_>) -> Role {
             .map(move |(name, table)| read_thing(name, &table, what, read))
             .collect::<Vec<_>>()
     };
-    let mut all = things("roots", "a root", read_root);
+    let mut all = things("roots", ROOT, read_root);
     all.extend(things("exec", "an exec profile", read_profile));
     all.extend(things("origins", "an origin", read_origin));
     table.finish();
@@ -113,6 +114,9 @@ pub(crate) fn read(name: At<String>, table: &Table<'_, '_>) -> Role {
 
 fn read_thing(name: At<String>, table: &Table<'_, '_>, what: &str, read: fn(&Table<'_, '_>, &mut Thing)) -> Thing {
     table.check_name(what, &name);
+    if what == ROOT {
+        check_root_name(table, &name);
+    }
     let mut thing = Thing {
         capability: Capability::Files,
         name: name.into_inner(),
@@ -128,6 +132,18 @@ fn read_thing(name: At<String>, table: &Table<'_, '_>, what: &str, read: fn(&Tab
     read(table, &mut thing);
     thing.sound = table.finish();
     thing
+}
+
+/// A file of it would be named `glob:PATH`, which an effect means as a pattern.
+fn check_root_name(table: &Table<'_, '_>, name: &At<String>) {
+    if name.get_ref() == "glob" {
+        let problem = table.problem("bad-name", name.span(), "`glob` can't be the name of a root");
+        table.say(
+            problem
+                .label("effects begin with `glob:` where they mean a pattern")
+                .help("any other name will do, such as `globs`"),
+        );
+    }
 }
 
 fn read_root(table: &Table<'_, '_>, thing: &mut Thing) {

@@ -68,12 +68,12 @@ impl<'s> Roles<'s> {
 /// Whether it can be filled at all.
 fn is_meaningful(reader: &Reader<'_>, text: &At<String>) -> bool {
     let sound = Cell::new(true);
-    let is_template = templates::check(reader, text, Kind::Template, |path| {
+    let names = templates::check(reader, text, Kind::Template, |path| {
         let refusal = templates::role_variable(path);
         sound.set(sound.get() && refusal.is_none());
         refusal
     });
-    is_template && sound.get()
+    names.is_some() && sound.get()
 }
 
 /// One problem a text: the first asset's, and how many more have one.

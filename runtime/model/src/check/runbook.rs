@@ -198,18 +198,13 @@ fn check_templates<'r>(
     let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
     let when = step.when.clone().map(|when| (when, template::Kind::Expression));
     for (text, kind) in texts.chain(when) {
-        templates::check(reader, &text, kind, |path| variables.judge(path));
-        let paths = template::variables(text.get_ref(), kind).unwrap_or_default();
-        used_inputs.extend(
-            paths
-                .into_iter()
-                .filter(|path| path.names[0] == "input")
-                .map(|mut path| {
-                    // `input` as a whole may be any of them.
-                    path.names.truncate(2);
-                    path.names.pop().unwrap_or_default()
-                }),
-        );
+        let names = templates::check(reader, &text, kind, |path| variables.judge(path));
+        let inputs = names.into_iter().flatten().filter(|path| path.names[0] == "input");
+        // `input` as a whole may be any of them.
+        used_inputs.extend(inputs.filter_map(|mut path| {
+            path.names.truncate(2);
+            path.names.pop()
+        }));
     }
 }
 

@@ -32,7 +32,7 @@ const ASSET: &[&str] = &[
     "reach",
 ];
 const CUSTOMER: &[&str] = &["id", "name", "tier", "vars"];
-const STEP: &[&str] = &["status", "severity", "changed", "summary", "output"];
+const STEP: &[&str] = &["status", "severity", "changed", "summary", "findings", "output"];
 
 /// Why a variable can't be there.
 pub(crate) struct Refusal {
@@ -44,13 +44,13 @@ pub(crate) struct Refusal {
     help: Option<String>,
 }
 
-/// Says what is wrong with a text. Returns whether it is at least a template.
+/// Says what is wrong with a text. Returns what it names; none: it is no template at all.
 pub(crate) fn check(
     reader: &Reader<'_>,
     text: &At<String>,
     kind: Kind,
     judge: impl Fn(&Path) -> Option<Refusal>,
-) -> bool {
+) -> Option<Vec<Path>> {
     match variables(text.get_ref(), kind) {
         Ok(paths) => {
             for path in &paths {
@@ -58,7 +58,7 @@ pub(crate) fn check(
                     reader.say(refusal.problem(reader, text, path));
                 }
             }
-            true
+            Some(paths)
         }
         Err(error) => {
             let part = error.span.filter(|part| text.get_ref().get(part.clone()).is_some());
@@ -76,7 +76,7 @@ pub(crate) fn check(
                 }
                 _ => problem,
             });
-            false
+            None
         }
     }
 }
