@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::alert::{Alert, Change, Edge};
 use evenkeel_model::home::Home;
-use evenkeel_model::run::{Body, Occurrence};
+use evenkeel_model::name::RunbookName;
+use evenkeel_model::run::{Body, Occurrence, Request};
 use tokio::sync::watch;
 use tracing::{error, info};
 
@@ -16,6 +17,7 @@ use crate::engine::Engine;
 use crate::live::Live;
 use crate::port::{JournalError, Opened};
 use crate::record::Append;
+use crate::run::Run;
 use crate::schedule::{Book, Entry, EntryKey, schedules};
 use crate::trigger::{self, Start, schedule_name};
 
@@ -107,17 +109,20 @@ impl Engine {
         match edge.change {
             Change::Fired => {
                 for start in trigger::from_alert(&edge.alert, &home) {
+                    let runbook = start.round.runbook.clone();
                     self.open_logged(start, &home).await?;
+                    self.take_over(&edge.alert, &runbook).await;
                 }
-                Ok(())
             }
-            Change::Resolved | Change::Expired => {
+            Change::Resolved => {
                 for live in self.registry.all() {
-                    self.alert_ended(&live, edge, &home).await?;
+                    self.alert_ended(&live, &edge.alert, &home).await;
                 }
-                Ok(())
             }
+            // It proves nothing: what has begun goes on, and what waits goes on waiting for it.
+            Change::Expired => {}
         }
+        Ok(())
     }
 
     async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
@@ -129,36 +134,47 @@ impl Engine {
         Ok(())
     }
 
-    /// A resolve stops the runs that the alert started. An alert that just was not heard of any
-    /// more proves nothing: it stops those that have not begun, and no others.
-    async fn alert_ended(&self, live: &Arc<Live>, edge: &Edge, home: &Home) -> Result<(), JournalError> {
+    /// A resolve stops the runs that the alert started.
+    async fn alert_ended(&self, live: &Arc<Live>, alert: &Alert, home: &Home) {
+        let why = format!("its alert `{}` resolved", alert.name());
+        self.call_off(live, &why, |request, _| {
+            let runbook = home.runbooks.get(&request.runbook);
+            let goes_on = runbook.is_some_and(|runbook| trigger::goes_on_when_resolved(runbook, alert));
+            started_by(&request.occurrence, alert) && !goes_on
+        })
+        .await;
+    }
+
+    /// What an earlier occurrence of the alert started and still waits has nothing left to do:
+    /// the round of this one sees to it.
+    async fn take_over(&self, alert: &Alert, runbook: &RunbookName) {
+        let why = format!("its alert `{}` fired anew, which has a round of its own", alert.name());
+        for live in self.registry.all() {
+            self.call_off(&live, &why, |request, run| {
+                let earlier = started_at(&request.occurrence, alert).is_some_and(|at| at < alert.starts_at);
+                earlier && request.runbook == *runbook && run.started_at.is_none()
+            })
+            .await;
+        }
+    }
+
+    async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
         loop {
-            let concerned = live.recorder.read(|run| {
+            let seq = live.recorder.read(|run| {
                 let request = run.request.as_ref()?;
                 let open = run.finished.is_none() && run.cancel.is_none();
-                let of_alert = started_by(&request.occurrence, &edge.alert);
-                let runbook = home.runbooks.get(&request.runbook);
-                let goes_on = runbook.is_some_and(|runbook| trigger::goes_on_when_resolved(runbook, &edge.alert));
-                let stops = edge.change == Change::Resolved || run.started_at.is_none();
-                (open && of_alert && stops && !goes_on).then_some(run.seq)
+                (open && concerned(request, run)).then_some(run.seq)
             });
-            let Some(seq) = concerned else { return Ok(()) };
-            let why = match edge.change {
-                Change::Expired => format!("its alert `{}` is no longer heard of", edge.alert.name()),
-                Change::Resolved | Change::Fired => format!("its alert `{}` resolved", edge.alert.name()),
-            };
-            match live
-                .recorder
-                .append_after(seq, vec![Body::CancelRequested { why }])
-                .await
-            {
+            let Some(seq) = seq else { return };
+            let bodies = vec![Body::CancelRequested { why: why.to_owned() }];
+            match live.recorder.append_after(seq, bodies).await {
                 Ok(Append::Done) => {
                     live.cancelled.send_replace(true);
-                    return Ok(());
+                    return;
                 }
                 Ok(Append::Stale) => {}
                 // Its own journal is broken, or it has just finished: that is no reason to keep the edge.
-                Err(_) => return Ok(()),
+                Err(_) => return,
             }
         }
     }
@@ -275,11 +291,16 @@ impl Engine {
 }
 
 fn started_by(occurrence: &Occurrence, alert: &Alert) -> bool {
+    started_at(occurrence, alert).is_some_and(|at| at <= alert.starts_at)
+}
+
+/// When the alert began that started it; none: that was another one, or something else.
+fn started_at(occurrence: &Occurrence, alert: &Alert) -> Option<DateTime<Utc>> {
     match occurrence {
         Occurrence::Alert {
             identity, starts_at, ..
-        } => *identity == alert.identity && *starts_at <= alert.starts_at,
-        Occurrence::Tick { .. } | Occurrence::Person { .. } => false,
+        } => (*identity == alert.identity).then_some(*starts_at),
+        Occurrence::Tick { .. } | Occurrence::Person { .. } => None,
     }
 }
 

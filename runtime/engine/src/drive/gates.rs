@@ -1,6 +1,7 @@
 //! Gathers what the gates look at, asks them, and does what they say.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::name::AssetId;
@@ -14,7 +15,10 @@ use crate::gate::{self, Answer, Ask};
 use crate::live::{Holder, Live, Slot, Taken};
 use crate::port::JournalError;
 use crate::record::Append;
-use crate::run::GateState;
+use crate::run::{GateState, Run};
+
+/// A run that waits for its alert looks for it this often.
+const HEARD_EVERY: Duration = Duration::from_secs(10);
 
 impl Course {
     /// Asks the gates once. Waits, if they say so, and leaves it to the next round of deciding
@@ -78,6 +82,7 @@ impl Course {
             home: &subject.home,
             history: &self.history(subject, request, now).await?,
             alert_fires: self.alert_fires(request, now).await?,
+            unheard_until: self.live.recorder.read(unheard_until),
             holder,
         };
         Ok((gate::ask(&ask, now), taken))
@@ -112,6 +117,18 @@ impl Course {
         }
     }
 
+    /// Ends when the alert fires again. It is not told by an edge: one that is heard again before
+    /// it was found to have expired makes none.
+    async fn heard_again(&self, request: &Request) {
+        loop {
+            tokio::time::sleep(HEARD_EVERY).await;
+            let now = self.engine.ports.clock.now();
+            if self.alert_fires(request, now).await.unwrap_or(false) {
+                return;
+            }
+        }
+    }
+
     /// Until what it waits for is over, or somebody wants it to stop.
     async fn wait(
         &self,
@@ -141,8 +158,16 @@ impl Course {
                 None => std::future::pending().await,
             }
         };
+        let heard = async {
+            if gate == gate::alert::NAME {
+                self.heard_again(request).await;
+            } else {
+                std::future::pending().await
+            }
+        };
         tokio::select! {
             () = freed => {}
+            () = heard => {}
             () = over => {}
             () = self.told_to_stop() => {}
         }
@@ -182,6 +207,13 @@ impl Course {
         };
         self.permit = permit;
         Ok(self.permit.is_some())
+    }
+}
+
+fn unheard_until(run: &Run) -> Option<DateTime<Utc>> {
+    match &run.gate {
+        GateState::Waiting { gate, until, .. } if gate == gate::alert::NAME => *until,
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@
 //! | gate | passes if |
 //! |---|---|
 //! | [`target`] | the round's trigger found exactly one asset for this run |
-//! | [`alert`] | the alert that started it still fires |
+//! | [`alert`] | the alert that started it still fires; one that is not heard of is waited for |
 //! | [`cooldown`] | this runbook changed nothing on this target for its cool-down |
 //! | [`target_lock`] | no other run is at work on this target |
 //!
@@ -36,6 +36,8 @@ pub struct Ask<'a> {
     pub history: &'a [Summary],
     /// Whether the alert of the request fires; true if there is none.
     pub alert_fires: bool,
+    /// Until when it said that it waits for its alert, if that is what it waits for.
+    pub unheard_until: Option<DateTime<Utc>>,
     /// Another run that is at work on the target.
     pub holder: Option<Holder>,
 }

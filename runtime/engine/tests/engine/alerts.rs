@@ -8,7 +8,7 @@ use evenkeel_engine::trigger;
 use evenkeel_model::alert::Change;
 use evenkeel_model::invocation::{Phase, Severity, Stop};
 use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Occurrence, Verdict};
+use evenkeel_model::run::{Body, Occurrence, State, Verdict};
 use evenkeel_model::runbook::{On, Otherwise, Runbook};
 
 use crate::world::World;
@@ -213,8 +213,8 @@ async fn an_alert_that_expires_stops_nothing_that_has_begun() {
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_waiting_run_whose_alert_expires_does_not_start() {
+/// Run 2 waits for the cool-down of run 1; meanwhile its alert expires.
+async fn expires_while_it_waits() -> World {
     let world = World::new(home(vec![crate::world::home::cooling(repair(), 10)]), slow());
     world.serve();
     world.verdict("repair").await;
@@ -222,9 +222,68 @@ async fn a_waiting_run_whose_alert_expires_does_not_start() {
     world.alarms.edge(&world.engine, Change::Fired, &slow);
     settle(&world).await;
     world.alarms.edge(&world.engine, Change::Expired, &slow);
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(world.journal.summary(RunId(2)).unwrap().state, State::Waiting);
+    let waiting = |body: &Body| matches!(body, Body::Waiting { gate, .. } if gate == "alert");
+    assert!(world.bodies(2).iter().any(waiting), "it says what it waits for");
+    world
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_whose_alert_expires_starts_when_it_is_heard_again() {
+    let world = expires_while_it_waits().await;
+    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+    assert_eq!(world.journal.count(), 2, "it is the same occurrence");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_whose_alert_expires_starts_after_a_restart_too() {
+    let world = expires_while_it_waits().await;
+    let book = home(vec![crate::world::home::cooling(repair(), 10)]);
+    let world = world.crash(book, slow());
+    world.serve();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resolve_ends_what_waits_for_an_alert_that_expired() {
+    let world = expires_while_it_waits().await;
+    world.alarms.edge(&world.engine, Change::Resolved, &alert("Slow", &[]));
     let run = world.until_finished(2).await;
     assert_eq!(run.verdict, Some(Verdict::Cancelled));
-    assert_eq!(run.why, "its alert `Slow` is no longer heard of");
+    assert_eq!(run.why, "its alert `Slow` resolved");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_run_whose_alert_fires_anew_leaves_it_to_the_new_round() {
+    let world = expires_while_it_waits().await;
+    let mut anew = alert("Slow", &[]);
+    anew.starts_at += TimeDelta::hours(1);
+    world.alarms.edge(&world.engine, Change::Fired, &anew);
+    assert_eq!(world.until_finished(3).await.verdict, Some(Verdict::Changed));
+    let run = world.until_finished(2).await;
+    assert_eq!(run.verdict, Some(Verdict::Cancelled));
+    assert!(run.why.contains("fired anew"), "{}", run.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_does_not_wait_for_ever_for_an_alert_that_is_not_heard_of() {
+    let world = expires_while_it_waits().await;
+    tokio::time::sleep(Duration::from_secs(12 * 3_600)).await;
+    let book = home(vec![crate::world::home::cooling(repair(), 10)]);
+    let world = world.crash(book, slow());
+    world.serve();
+    tokio::time::sleep(Duration::from_secs(12 * 3_600)).await;
+    let run = world.until_finished(2).await;
+    assert_eq!(run.verdict, Some(Verdict::Cancelled));
+    assert_eq!(run.why, "its alert `Slow` was not heard of for 24 hours");
+    assert!(
+        (run.finished_at.unwrap() - run.requested_at).num_hours() < 25,
+        "a restart does not begin the day anew"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -279,7 +338,6 @@ async fn a_waiting_run_asks_again_whether_its_alert_fires_after_a_restart() {
     let world = world.crash(book(), slow());
     world.alarms.forget(&alert);
     world.serve();
-    let run = world.until_finished(2).await;
-    assert_eq!(run.verdict, Some(Verdict::Cancelled));
-    assert_eq!(run.why, "the alert `Slow` fires no longer");
+    tokio::time::sleep(Duration::from_secs(3_600)).await;
+    assert_eq!(world.journal.summary(RunId(2)).unwrap().state, State::Waiting);
 }

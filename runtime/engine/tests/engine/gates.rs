@@ -77,6 +77,7 @@ fn answer(history: &[Summary], holder: Option<Holder>, mode: Mode) -> Answer {
         home: &home,
         history,
         alert_fires: true,
+        unheard_until: None,
         holder,
     };
     gate::ask(&ask, noon())
@@ -143,6 +144,7 @@ fn a_run_without_a_target_is_refused_and_says_where_it_was_looked_for() {
             home: &home,
             history: &[],
             alert_fires: true,
+            unheard_until: None,
             holder: None,
         };
         match gate::ask(&ask, noon()) {
@@ -162,24 +164,35 @@ fn a_run_without_a_target_is_refused_and_says_where_it_was_looked_for() {
 }
 
 #[test]
-fn a_run_whose_alert_fires_no_longer_is_not_started() {
+fn a_run_whose_alert_is_not_heard_of_waits_a_day_for_it() {
     let home = home(vec![on_alert(repair(), "Slow")]);
     let start = trigger::from_alert(&alert("Slow", &[]), &home).remove(0);
     let request = start.round.request(RoundId(1), &start.round.targets[0]);
     let history = [past(&home, true, 1)];
-    let ask = |alert_fires| Ask {
+    let ask = |alert_fires, unheard_until| Ask {
         request: &request,
         runbook: &start.runbook,
         home: &home,
         history: &history,
         alert_fires,
+        unheard_until,
         holder: None,
     };
-    let cancelled = Answer::Cancel {
-        why: "the alert `Slow` fires no longer".into(),
+    let until = noon() + TimeDelta::hours(24);
+    let unheard = Answer::Wait {
+        gate: "alert",
+        why: "its alert `Slow` is not heard of any more".into(),
+        until: Some(until),
     };
-    assert_eq!(gate::ask(&ask(false), noon()), cancelled);
-    assert!(matches!(gate::ask(&ask(true), noon()), Answer::Wait { .. }));
+    assert_eq!(gate::ask(&ask(false, None), noon()), unheard);
+    let asked_again = gate::ask(&ask(false, Some(until)), until - TimeDelta::seconds(1));
+    assert_eq!(asked_again, unheard, "the day is not begun anew");
+    let cancelled = Answer::Cancel {
+        why: "its alert `Slow` was not heard of for 24 hours".into(),
+    };
+    assert_eq!(gate::ask(&ask(false, Some(until)), until), cancelled);
+    let cooling = gate::ask(&ask(true, Some(until)), noon());
+    assert!(matches!(cooling, Answer::Wait { gate: "cooldown", .. }));
 }
 
 // ---- driven ------------------------------------------------------------------------------
