@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
-use evenkeel_model::call::Call;
+use evenkeel_model::call::{Answer, Call};
+use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
@@ -122,7 +123,33 @@ pub struct Ended {
 #[derive(Clone, Debug)]
 pub struct Intent {
     pub call: Call,
-    pub answered: bool,
+    pub reply: Reply,
+}
+
+/// What is known of an effect that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing: there is no answer to it.
+    Missing,
+    /// An answer that leaves open whether it was made, in its words.
+    Open(String),
+    Clear,
+}
+
+impl Reply {
+    /// A request that was sent and a command that was started may have done their work although
+    /// the host gave up on them. What failed before that has done nothing.
+    fn of(call: &Call, answer: &Answer) -> Self {
+        let Answer::Err { error, message } = answer else {
+            return Self::Clear;
+        };
+        let open = match call.capability {
+            Capability::Exec => error == "timed-out" || error == "output-limit",
+            Capability::Http => error == "timed-out" || error.get("other").is_some(),
+            _ => false,
+        };
+        if open { Self::Open(message.clone()) } else { Self::Clear }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -174,7 +201,7 @@ impl Run {
             Body::Started => self.started_at = Some(event.at),
             Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
             Body::Intended { key, n, call } => self.intend(key, *n, call),
-            Body::Called { key, n, .. } => self.answer(key, *n),
+            Body::Called { key, n, answer, .. } => self.answer(key, *n, answer),
             Body::Ended { key, outcome } => self.end(key, outcome, event.at),
             Body::Verified { healed, why } => {
                 self.verified = Some(Verified {
@@ -251,15 +278,15 @@ impl Run {
                 n,
                 Intent {
                     call: call.clone(),
-                    answered: false,
+                    reply: Reply::Missing,
                 },
             );
         }
     }
 
-    fn answer(&mut self, key: &Key, n: u32) {
+    fn answer(&mut self, key: &Key, n: u32, answer: &Answer) {
         if let Some(intent) = self.under_way(key).and_then(|attempt| attempt.intents.get_mut(&n)) {
-            intent.answered = true;
+            intent.reply = Reply::of(&intent.call, answer);
         }
     }
 
@@ -334,17 +361,18 @@ impl Run {
     }
 
     /// The effect that may or may not have happened, and can't safely be made again: its answer
-    /// is not there, or the rest of its action is not. Interrupted actions that had made effects
-    /// are in doubt as a whole, for they can't be entered in the middle.
-    pub fn doubt(&self) -> Option<(&Attempt, &Call)> {
+    /// is not there or leaves it open, or the rest of its action is not there. Interrupted actions
+    /// that had made effects are in doubt as a whole, for they can't be entered in the middle.
+    /// What came to its end well is not: its plugin saw the answers, and says what was done.
+    pub fn doubt(&self) -> Option<(&Attempt, &Intent)> {
         self.effecting().find_map(|attempt| {
-            let mut unanswered = attempt.intents.values().filter(|intent| !intent.answered);
+            let mut open = attempt.intents.values().filter(|intent| intent.reply != Reply::Clear);
             let doubtful = match attempt.ended.as_ref().map(|ended| &ended.outcome) {
-                None => unanswered.next_back().or_else(|| attempt.intents.values().last()),
-                Some(Outcome::Stopped { .. }) => unanswered.rfind(|intent| !intent.call.repeatable),
-                Some(_) => None,
+                None => open.next_back().or_else(|| attempt.intents.values().last()),
+                Some(Outcome::Stopped { .. } | Outcome::Failed(_)) => open.rfind(|intent| !intent.call.repeatable),
+                Some(Outcome::Done(_)) => None,
             };
-            doubtful.map(|intent| (attempt, &intent.call))
+            doubtful.map(|intent| (attempt, intent))
         })
     }
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `cancelled` | it was cancelled before it started |
 //! | `rejected` | a gate refused it; or a person would have to approve a plan. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
-//! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
+//! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or the host gave up on it after it was sent or started and its action failed, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
 //! | `failed` | a step failed. Later steps don't run; with `otherwise = "undo"` what was applied is rolled back, the last first. Or the home has not what the run needs any more |
 //! | `planned` | a dry run that planned at least one action |
 //! | `repaired` | something changed, and `[healed]` says that it is well |
@@ -25,14 +25,13 @@
 //! if it had begun an effect and did not come to its end.
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::call::Call;
 use evenkeel_model::invocation::Severity;
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{StepStatus, Verdict};
 use evenkeel_model::runbook::Otherwise;
 
 use super::{Command, Subject, escalate, finish, undo, verify};
-use crate::run::{Attempt, Run};
+use crate::run::{Attempt, Intent, Reply, Run};
 
 /// All steps have their results.
 pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
@@ -70,15 +69,20 @@ pub(super) fn rejected(run: &Run, step: &StepId) -> Command {
 }
 
 /// Which effect it is that nobody knows about.
-pub(super) fn in_doubt((attempt, call): (&Attempt, &Call)) -> String {
+pub(super) fn in_doubt((attempt, Intent { call, reply }): (&Attempt, &Intent)) -> String {
     let key = &attempt.key;
+    let at = format!("{} `{}`", call.capability, call.subject);
     let action = key
         .action
         .as_ref()
         .map_or(String::new(), |action| format!(" of `{action}`"));
+    let how = match (reply, &attempt.ended) {
+        (Reply::Open(message), Some(_)) => format!("was given up at {at} ({message})"),
+        _ => format!("was interrupted at {at}"),
+    };
     format!(
-        "the {}{action} in step `{}` was interrupted at {} `{}`: whether that happened, and what had followed, has to be looked at",
-        key.phase, key.step, call.capability, call.subject
+        "the {}{action} in step `{}` {how}: whether that happened, and what had followed, has to be looked at",
+        key.phase, key.step
     )
 }
 

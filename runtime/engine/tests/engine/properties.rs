@@ -16,7 +16,7 @@ use evenkeel_model::runbook::{Otherwise, Runbook};
 use proptest::prelude::*;
 
 use crate::world::home::{healed, home, only_when, runbook, step, step_as};
-use crate::world::script::{action, applied, call, failed, found, plan, stopped};
+use crate::world::script::{action, applied, call, failed, found, gave_up, plan, stopped};
 use crate::world::{noon, person};
 
 /// More decisions than any run of these needs.
@@ -163,10 +163,11 @@ impl Simulation {
             n,
             call,
         });
-        if self.choose(4) == 3 {
-            return true;
-        }
-        let answer = evenkeel_model::call::Answer::Ok(serde_json::Value::Null);
+        let answer = match self.choose(5) {
+            3 => return true,
+            4 => gave_up(),
+            _ => evenkeel_model::call::Answer::Ok(serde_json::Value::Null),
+        };
         self.append(Body::Called {
             key,
             n,

@@ -1,7 +1,8 @@
 //! One test a line of the table of verdicts.
 
 use evenkeel_model::action::Risk;
-use evenkeel_model::call::Level;
+use evenkeel_model::call::{Answer, Call, Level};
+use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity, Stop};
 use evenkeel_model::run::{Body, StepStatus, Verdict};
 use evenkeel_model::runbook::{Otherwise, Runbook, Step};
@@ -10,7 +11,8 @@ use serde_json::json;
 use crate::world::World;
 use crate::world::home::{healed, home, may_restart, only_when, runbook, step, step_as};
 use crate::world::script::{
-    Script, System, action, action_of, applied, effect, failed, found, intend, plan, restart_effect, stopped,
+    Script, System, action, action_of, applied, call, effect, failed, found, gave_up, intend, plan, restart_effect,
+    stopped,
 };
 
 fn world(runbook: Runbook, script: Script) -> World {
@@ -652,4 +654,78 @@ async fn log_lines_and_progress_stand_where_they_were_written() {
         "finished",
     ];
     assert_eq!(told, wanted);
+}
+
+// ---- answers that leave it open ----------------------------------------------------------
+
+fn post() -> Call {
+    Call {
+        capability: Capability::Http,
+        operation: "send".into(),
+        subject: "POST app:/restart".into(),
+        ..call(false)
+    }
+}
+
+/// `fix` makes `call`, is answered so, and then ends with `outcome`.
+async fn answered(call: Call, error: serde_json::Value, outcome: Outcome) -> (Verdict, String, World) {
+    let script = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Apply, move |_, calls| {
+            let (call, error, outcome) = (call.clone(), error.clone(), outcome.clone());
+            async move {
+                calls.intend(0, &call).await.unwrap();
+                let message = "no answer in time".into();
+                let answer = Answer::Err { error, message };
+                let took = std::time::Duration::from_secs(1);
+                calls.answered(0, None, &answer, took).await.unwrap();
+                outcome
+            }
+        });
+    let world = world(repair(), script);
+    let (verdict, why) = world.verdict("repair").await;
+    (verdict, why, world)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_sent_and_had_no_answer_leaves_the_run_unknown() {
+    for error in [json!("timed-out"), json!({ "other": "the connection was closed" })] {
+        let (verdict, why, world) = answered(post(), error, failed(Class::Permanent)).await;
+        assert_eq!(verdict, Verdict::Unknown);
+        let named = "the apply of `a` in step `fix` was given up at http `POST app:/restart` (no answer in time)";
+        assert!(why.contains(named), "{why}");
+        assert_eq!(escalations(&world), 1);
+        assert!(world.journal.summary(evenkeel_model::name::RunId(1)).unwrap().changed);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_command_that_was_killed_because_it_took_too_long_leaves_the_run_unknown() {
+    let Answer::Err { error, .. } = gave_up() else { panic!() };
+    let (verdict, why, _) = answered(call(false), error, failed(Class::Transient)).await;
+    assert_eq!(verdict, Verdict::Unknown, "{why}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_was_never_sent_fails() {
+    for error in [json!("connect"), json!("dns"), json!({ "tls": "expired" })] {
+        let (verdict, why, _) = answered(post(), error, failed(Class::Permanent)).await;
+        assert_eq!(verdict, Verdict::Failed, "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_without_an_answer_that_may_be_sent_again_fails() {
+    let put = Call {
+        repeatable: true,
+        ..post()
+    };
+    let (verdict, ..) = answered(put, json!("timed-out"), failed(Class::Permanent)).await;
+    assert_eq!(verdict, Verdict::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plugin_that_found_out_what_came_of_its_request_is_believed() {
+    let (verdict, ..) = answered(post(), json!("timed-out"), applied(true)).await;
+    assert_eq!(verdict, Verdict::Changed);
 }

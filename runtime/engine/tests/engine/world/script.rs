@@ -209,6 +209,14 @@ pub async fn effect(calls: &dyn Calls, n: u32, repeatable: bool) {
         .unwrap();
 }
 
+/// What the host says of a command that it ended because it took too long.
+pub fn gave_up() -> Answer {
+    Answer::Err {
+        error: json!("timed-out"),
+        message: "the command took too long".into(),
+    }
+}
+
 /// Begins one that is never answered.
 pub async fn intend(calls: &dyn Calls, n: u32, repeatable: bool) {
     calls.intend(n, &call(repeatable)).await.unwrap();
