@@ -82,11 +82,11 @@ impl Slot {
     pub(crate) fn watch(&self) -> watch::Receiver<Option<Holder>> {
         self.holder.subscribe()
     }
-    /// None: somebody else holds it.
+    /// None: somebody else holds it. A run that was left takes up again what stayed its own.
     pub(crate) fn take(self: &Arc<Self>, holder: Holder) -> Option<Taken> {
         let run = holder.run;
         let taken = self.holder.send_if_modified(|held| {
-            let free = held.is_none();
+            let free = held.as_ref().is_none_or(|held| held.run == run);
             if free {
                 *held = Some(holder);
             }
@@ -95,25 +95,47 @@ impl Slot {
         taken.then(|| Taken {
             slot: Arc::clone(self),
             run,
+            begun: false,
         })
+    }
+
+    fn free(&self, is_over: impl Fn(RunId) -> bool) {
+        self.holder.send_if_modified(|held| {
+            let over = held.as_ref().is_some_and(|holder| is_over(holder.run));
+            if over {
+                *held = None;
+            }
+            over
+        });
     }
 }
 
-/// The target is free again when this goes.
+/// The target is free again when this goes, unless its run is only left: nobody else may work on
+/// what a run is in the middle of.
 pub(crate) struct Taken {
     slot: Arc<Slot>,
     run: RunId,
+    begun: bool,
+}
+
+impl Taken {
+    /// From here on it is the run's until [`Taken::give_back`].
+    pub(crate) fn begun(mut self) -> Self {
+        self.begun = true;
+        self
+    }
+
+    /// The run has finished.
+    pub(crate) fn give_back(mut self) {
+        self.begun = false;
+    }
 }
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.slot.holder.send_if_modified(|held| {
-            let ours = held.as_ref().is_some_and(|holder| holder.run == self.run);
-            if ours {
-                *held = None;
-            }
-            ours
-        });
+        if !self.begun {
+            self.slot.free(|run| run == self.run);
+        }
     }
 }
 
@@ -127,5 +149,11 @@ impl Slots {
     pub(crate) fn of(&self, target: &AssetId) -> Arc<Slot> {
         let mut slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(slots.entry(target.clone()).or_default())
+    }
+
+    /// Frees what runs hold that are over, and whose end came from elsewhere than their tasks.
+    pub(crate) fn free(&self, is_over: impl Fn(RunId) -> bool) {
+        let slots = self.slots.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.values().for_each(|slot| slot.free(&is_over));
     }
 }

@@ -37,7 +37,7 @@ impl Course {
         let (answer, taken) = self.answer(subject, &request).await?;
         match answer {
             Answer::Pass => match self.live.recorder.append_after(seq, vec![Body::Started]).await? {
-                Append::Done => self.taken = taken,
+                Append::Done => self.taken = taken.map(Taken::begun),
                 Append::Stale => {}
             },
             Answer::Wait { gate, why, until } => {
@@ -54,6 +54,32 @@ impl Course {
             }
         }
         Ok(Performed::Again)
+    }
+
+    /// The target of a run that had started and is taken up again, if another one got it
+    /// meanwhile; false: the state may be another one by now.
+    pub(super) async fn take_target(&mut self, seq: u64) -> bool {
+        let request = self.live.recorder.read(|run| run.request.clone());
+        let Some((request, slot)) = request.and_then(|request| self.slot(&request).map(|slot| (request, slot))) else {
+            return true;
+        };
+        while self.taken.is_none() {
+            let mut holder = slot.watch();
+            let ours = Holder {
+                run: self.live.id,
+                runbook: request.runbook.clone(),
+            };
+            self.taken = slot.take(ours).map(Taken::begun);
+            if self.taken.is_none() {
+                tokio::select! {
+                    // The sender lives as long as the engine.
+                    _ = holder.wait_for(Option::is_none) => {}
+                    () = self.drained() => return false,
+                    () = self.cancelled_since(seq) => return false,
+                }
+            }
+        }
+        true
     }
 
     /// What the gates say; with the target, if it is free.

@@ -74,6 +74,9 @@ impl Course {
                 )
             });
             if let Some(verdict) = finished {
+                if let Some(taken) = self.taken.take() {
+                    taken.give_back();
+                }
                 return Ok(End::Finished(verdict));
             }
             // Also when nothing is decided: a run without an end and without a next step is
@@ -124,7 +127,7 @@ impl Course {
     }
 
     async fn invoke(&mut self, invoke: Invoke, seq: u64) -> Result<Performed, JournalError> {
-        if !self.take_permit().await? {
+        if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }
         let invoked = Body::Invoked {
@@ -190,7 +193,7 @@ impl Course {
     }
 
     /// Ends when anything is said of the run after event `seq`: somebody wants it to stop.
-    async fn cancelled_since(&self, seq: u64) {
+    pub(super) async fn cancelled_since(&self, seq: u64) {
         let (now, cancelled) = self.live.recorder.read(|run| (run.seq, run.cancel.is_some()));
         if now != seq {
             return;
