@@ -106,6 +106,12 @@ pub trait Journal: Send + Sync {
     ) -> Result<(), JournalError>;
     /// All events of a run, in order; none: there is no such run.
     async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError>;
+    /// The same of a run that nobody appends to now, for who goes on with it. If events of it that
+    /// were to be written with a group were lost, nothing could be appended any more; who has
+    /// read what is there may append to that.
+    async fn take_on(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError> {
+        self.events(run).await
+    }
     /// At most `limit` of the events of a run that come after number `seq`, in order.
     async fn events_after(&self, run: RunId, seq: u64, limit: usize) -> Result<Vec<Event>, JournalError> {
         let all = self.events(run).await?.unwrap_or_default();

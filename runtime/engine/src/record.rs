@@ -154,6 +154,10 @@ impl Recorder {
         let events = {
             let mut state = self.state();
             state.flushing = false;
+            if state.broken.is_some() {
+                // After a gap nothing may follow.
+                return;
+            }
             std::mem::take(&mut state.unwritten)
         };
         if let Err(error) = self.journal_all(events, Durability::Group).await {

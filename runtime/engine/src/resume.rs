@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use evenkeel_model::home::Home;
-use evenkeel_model::name::RoundId;
+use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Mode, Request, Summary, Verdict};
 use evenkeel_model::runbook::Runbook;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::drive::round::{Crew, Round};
 use crate::engine::Engine;
 use crate::live::{Holder, Live, Taken};
 use crate::port::{JournalError, RunFilter};
+use crate::rounds::Progress;
 use crate::run::Run;
 
 /// Runs that are read at a time.
@@ -25,15 +26,23 @@ impl Engine {
     /// A run keeps the text that it started with. If the home has another one by now (or none),
     /// there is no checked form of the old one to go on with: the run ends as `failed`, or as
     /// `unknown` if it is in doubt, and says so.
+    ///
+    /// A run that can't be read is left as it is, and the others go on without it.
+    ///
+    /// # Errors
+    /// It can't be read which runs there are; nothing was taken on.
     pub async fn resume(self: &Arc<Self>) -> Result<usize, JournalError> {
         let _no_other = self.opening.write().await;
         let unfinished = self.ports.journal.unfinished().await?;
+        let left: BTreeSet<RunId> = unfinished.iter().map(|run| run.run).collect();
+        self.slots
+            .free(|run| !left.contains(&run) && self.registry.get(run).is_none());
         let ids: BTreeSet<RoundId> = unfinished.iter().map(|run| run.round).collect();
         let home = self.home();
         let mut rounds = Vec::new();
         for id in ids {
             if !self.registry.has_round(id) {
-                rounds.extend(self.gather(id, &home).await?);
+                rounds.extend(self.gather(id, &home).await);
             }
         }
         let resumed = rounds.len();
@@ -46,25 +55,60 @@ impl Engine {
         Ok(resumed)
     }
 
-    async fn gather(self: &Arc<Self>, id: RoundId, home: &Arc<Home>) -> Result<Option<Round>, JournalError> {
-        let mut finished: Vec<_> = Vec::new();
-        let mut crew = Vec::new();
-        for summary in self.runs_of(id).await? {
-            if let Some(verdict) = ended(&summary) {
-                finished.push((summary.run, verdict));
-            } else if let Some(events) = self.ports.journal.events(summary.run).await? {
-                let live = self.take_on(summary.run, id, Run::fold(&events));
-                let taken = self.retake(&live);
-                crew.push(Crew { live, taken });
+    /// None: there is nothing of it that can be gone on with.
+    async fn gather(self: &Arc<Self>, id: RoundId, home: &Arc<Home>) -> Option<Round> {
+        let runs = match self.runs_of(id).await {
+            Ok(runs) => runs,
+            Err(cause) => {
+                error!(round = id.0, %cause, "a round can't be read; its runs are left as they are for now");
+                return None;
             }
+        };
+        let (mut others, mut crew) = (Vec::new(), Vec::new());
+        for summary in runs {
+            let progress = match ended(&summary) {
+                Some(verdict) => Progress::Finished(verdict),
+                None => match self.reread(summary.run).await {
+                    Some(fold) => {
+                        crew.push(self.crew(summary.run, id, fold));
+                        continue;
+                    }
+                    None => Progress::Left,
+                },
+            };
+            others.push((summary.run, progress));
         }
         let request = crew
-            .iter()
-            .find_map(|crew| crew.live.recorder.read(|run| run.request.clone()));
-        Ok(request.map(|request| {
-            let runbook = same_text(home, &request);
-            Round::resumed(id, runbook, Arc::clone(home), crew, &finished)
-        }))
+            .first()
+            .and_then(|crew| crew.live.recorder.read(|run| run.request.clone()))?;
+        let runbook = same_text(home, &request);
+        Some(Round::resumed(id, runbook, Arc::clone(home), crew, &others))
+    }
+
+    fn crew(&self, run: RunId, round: RoundId, fold: Run) -> Crew {
+        let live = self.take_on(run, round, fold);
+        let taken = self.retake(&live);
+        Crew { live, taken }
+    }
+
+    /// What the disk says of a run; none: nothing that could be gone on with.
+    async fn reread(&self, run: RunId) -> Option<Run> {
+        match self.ports.journal.take_on(run).await {
+            Ok(events) => {
+                let fold = Run::fold(events.iter().flatten());
+                if fold.request.is_none() {
+                    error!(
+                        run = run.0,
+                        "the run does not begin with a request; it is left as it is"
+                    );
+                }
+                fold.request.is_some().then_some(fold)
+            }
+            Err(cause) => {
+                error!(run = run.0, %cause, "the run can't be read; it is left as it is for now");
+                None
+            }
+        }
     }
 
     /// Oldest first.
@@ -96,9 +140,9 @@ impl Engine {
         })?;
         let taken = self.slots.of(&target).take(Holder { run: live.id, runbook });
         if taken.is_none() {
-            warn!(run = live.id.0, %target, "another run is at work on the same target");
+            warn!(run = live.id.0, %target, "another run is at work on the same target; this one waits for it");
         }
-        taken
+        taken.map(Taken::begun)
     }
 }
 

@@ -37,22 +37,23 @@ impl Round {
         Self::resumed(id, runbook, home, crew, &[])
     }
 
-    /// A round some of whose runs have finished already.
+    /// A round with `others`, which this process does not drive: they have finished, or can't be
+    /// read. Of which batch one is that can't be read, nobody knows: it keeps the first open.
     pub(crate) fn resumed(
         id: RoundId,
         runbook: Result<Arc<Runbook>, String>,
         home: Arc<Home>,
         crew: Vec<Crew>,
-        finished: &[(RunId, Verdict)],
+        others: &[(RunId, Progress)],
     ) -> Self {
-        let done = finished.iter().map(|(run, verdict)| Member {
+        let others = others.iter().map(|(run, progress)| Member {
             run: *run,
             customer: None,
             batch: 0,
-            progress: Progress::Finished(*verdict),
+            progress: *progress,
             cancelled: false,
         });
-        let members = done.chain(crew.iter().map(|crew| member(&crew.live))).collect();
+        let members = others.chain(crew.iter().map(|crew| member(&crew.live))).collect();
         Self {
             id,
             runbook,

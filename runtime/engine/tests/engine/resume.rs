@@ -336,3 +336,96 @@ async fn a_run_that_was_left_because_of_the_journal_is_taken_up_again() {
     let applies = world.script.called().into_iter().filter(|call| call == "fix/apply a");
     assert_eq!(applies.count(), 1);
 }
+
+/// A world in which run 1 had started on `steel-1` and run 2 on `steel-2` when the process died.
+async fn two_were_at_work(then: Script) -> World {
+    let book = || home(vec![selecting(repair(), "customer", "steel")]);
+    let world = World::new(book(), Script::default().on("look", Phase::Check, |_, _| hang()));
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("both look", || (world.script.called().len() == 2).then_some(()))
+        .await;
+    world.crash(book(), then)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_cannot_be_read_keeps_no_other_from_going_on() {
+    let world = two_were_at_work(System::new(Severity::Critical).script()).await;
+    world.journal.damage(1);
+    world.serve();
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.journal.summary(RunId(1)).unwrap().verdict, None);
+
+    world.journal.mend();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resume_that_failed_is_made_again_in_whole() {
+    let world = two_were_at_work(System::new(Severity::Critical).script()).await;
+    world.journal.damage(1);
+    world.journal.damage(2);
+    assert_eq!(world.engine.resume().await.unwrap(), 0);
+    assert!(
+        world.engine.under_way().is_empty(),
+        "nothing waits for a driver that there isn't"
+    );
+    world.journal.mend();
+    assert_eq!(world.engine.resume().await.unwrap(), 1);
+    world.until_finished(1).await;
+    world.until_finished(2).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_was_left_keeps_its_target_until_it_is_taken_up_again() {
+    let system = System::new(Severity::Critical);
+    let world = World::new(home(vec![repair()]), system.script());
+    world.serve();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.journal.fail_after(5);
+    let left = world.ask(person("repair")).await.unwrap().runs[0];
+    assert_eq!(world.engine.wait(left).await.unwrap().verdict, None);
+    world.journal.fail_after(1_000);
+    world.ask(person("repair")).await.unwrap();
+    world.until_finished(2).await;
+    let (first, second) = (
+        world.journal.summary(RunId(1)).unwrap(),
+        world.journal.summary(RunId(2)).unwrap(),
+    );
+    assert_eq!(first.verdict, Some(Verdict::Changed));
+    assert!(second.started_at.unwrap() >= first.finished_at.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_taken_up_again_waits_for_the_target_that_another_one_got() {
+    let busy = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let script = Script::default().on("look", Phase::Check, move |_, _| {
+        let busy = busy.clone();
+        async move {
+            use std::sync::atomic::Ordering::SeqCst;
+            assert_eq!(busy.fetch_add(1, SeqCst), 0, "two are at work on one target");
+            tokio::time::sleep(Duration::from_secs(300)).await;
+            busy.fetch_sub(1, SeqCst);
+            found(Severity::Ok)
+        }
+    });
+    let book = || home(vec![runbook("repair", vec![step("look")])]);
+    let world = World::new(book(), Script::default().on("look", Phase::Check, |_, _| hang()));
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it looks", || (!world.script.called().is_empty()).then_some(()))
+        .await;
+    let world = world.crash(book(), script);
+    world.journal.damage(1);
+    world.serve();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("the other looks", || (!world.script.called().is_empty()).then_some(()))
+        .await;
+    world.journal.mend();
+    let (first, second) = (world.until_finished(1).await, world.until_finished(2).await);
+    assert_eq!(first.verdict, Some(Verdict::Healthy), "{}", first.why);
+    assert!(first.finished_at.unwrap() > second.finished_at.unwrap());
+}

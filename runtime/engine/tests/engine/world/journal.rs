@@ -1,6 +1,6 @@
 //! A journal in memory that keeps the port's promises.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -24,6 +24,8 @@ struct Disk {
     runs: BTreeMap<RunId, Vec<Event>>,
     texts: BTreeMap<String, String>,
     ticks: BTreeMap<(RunbookName, String), DateTime<Utc>>,
+    /// Runs whose events can't be read.
+    unreadable: BTreeSet<RunId>,
     /// Appends that are still accepted; none: no end.
     appends_left: Option<usize>,
 }
@@ -40,6 +42,14 @@ impl Memory {
 
     pub fn fail_after(&self, appends: usize) {
         self.disk.lock().unwrap().appends_left = Some(appends);
+    }
+
+    pub fn damage(&self, run: u64) {
+        self.disk.lock().unwrap().unreadable.insert(RunId(run));
+    }
+
+    pub fn mend(&self) {
+        self.disk.lock().unwrap().unreadable.clear();
     }
 
     pub fn all(&self, run: RunId) -> Vec<Event> {
@@ -159,7 +169,14 @@ impl Journal for Memory {
 
     async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError> {
         self.alive()?;
-        Ok(self.disk.lock().unwrap().runs.get(&run).cloned())
+        let disk = self.disk.lock().unwrap();
+        if disk.unreadable.contains(&run) {
+            return Err(JournalError {
+                action: "read",
+                cause: "an event is no JSON".into(),
+            });
+        }
+        Ok(disk.runs.get(&run).cloned())
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError> {
