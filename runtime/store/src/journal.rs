@@ -87,6 +87,13 @@ impl Journal for Store {
         Ok((!events.is_empty()).then_some(events))
     }
 
+    async fn take_on(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError> {
+        // What was handed over before is settled when this has been read.
+        let events = self.events(run).await?;
+        lock(&self.writer.shared.lost).remove(&run);
+        Ok(events)
+    }
+
     async fn events_after(&self, run: RunId, seq: u64, limit: usize) -> Result<Vec<Event>, JournalError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let query = move |connection: &Connection| {

@@ -64,6 +64,23 @@ async fn a_lost_event_stops_its_run_and_no_other() {
 }
 
 #[tokio::test]
+async fn a_run_that_is_taken_on_anew_goes_on_after_what_was_lost() {
+    let home = Home::new();
+    let store = small(&home);
+    let run = open_run(&store, "1").await;
+    let big = vec![line(&"x".repeat(SMALL as usize))];
+    store.append(run, at(1), big, Durability::Group).await.unwrap();
+    let events = store.take_on(run).await.unwrap().unwrap();
+    assert_eq!(events.len(), 1, "what was lost is not there");
+    store
+        .append(run, at(2), vec![line("after")], Durability::Disk)
+        .await
+        .unwrap();
+    let events = store.events(run).await.unwrap().unwrap();
+    assert!(events.iter().map(|event| event.seq).eq(1..=2));
+}
+
+#[tokio::test]
 async fn one_bad_write_does_not_fail_those_beside_it() {
     let home = Home::new();
     let store = small(&home);
