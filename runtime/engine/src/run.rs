@@ -25,8 +25,8 @@ pub struct Run {
     pub steps: BTreeMap<StepId, Step>,
     /// The latest attempt at each export of each step, but for the looks of `[healed]`.
     pub attempts: BTreeMap<Place, Attempt>,
-    /// What `[healed]` asked, oldest first.
-    pub looks: Vec<Attempt>,
+    /// What `[healed]` asked.
+    pub looks: Looks,
     pub verified: Option<Verified>,
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
@@ -34,6 +34,29 @@ pub struct Run {
     /// A cancel kept a step from running.
     pub cut_short: bool,
     pub finished: Option<Finished>,
+}
+
+/// The looks of `[healed]`. There may be many: only the last is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    pub count: u32,
+    /// Of those before the last.
+    interrupted: u32,
+    pub last: Option<Attempt>,
+}
+
+impl Looks {
+    fn begin(&mut self, attempt: Attempt) {
+        self.interrupted = self.interrupted();
+        self.count = self.count.saturating_add(1);
+        self.last = Some(attempt);
+    }
+
+    /// Those that did not come to their end.
+    pub fn interrupted(&self) -> u32 {
+        let last = self.last.as_ref().is_some_and(|attempt| attempt.ended.is_none());
+        self.interrupted.saturating_add(u32::from(last))
+    }
 }
 
 /// What the gates said last.
@@ -266,7 +289,7 @@ impl Run {
         };
         // A step that has its result is called again by `[healed]` alone.
         if key.phase == Phase::Check && self.result(&key.step).is_some() {
-            self.looks.push(attempt);
+            self.looks.begin(attempt);
         } else {
             self.attempts.insert(Place::of(key), attempt);
         }
@@ -300,7 +323,7 @@ impl Run {
     }
 
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
-        let look = self.looks.last_mut().filter(|attempt| attempt.key == *key);
+        let look = self.looks.last.as_mut().filter(|attempt| attempt.key == *key);
         match look {
             Some(attempt) => Some(attempt),
             None => self

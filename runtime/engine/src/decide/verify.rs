@@ -9,11 +9,13 @@ use super::stage::ATTEMPTS;
 use super::step::{told, when_due, worst};
 use super::{Command, Subject, prepare};
 use crate::port::Work;
-use crate::run::{Attempt, Run};
+use crate::run::Run;
 use crate::words;
 
-/// Between two looks it waits 1, 2, 4, 8 and then 10 seconds.
+/// Between two looks it waits 1, 2, 4, 8 seconds and so on, up to this or the [`SHARE`]th part of
+/// `within`, whichever is longer: so that a long one doesn't fill the journal with looks.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(10);
+const SHARE: i32 = 20;
 
 /// The next look, or the answer. The last look is taken when `within` is over, not before, so
 /// that a slow recovery has all the time it was given; after a restart there is at least one,
@@ -22,7 +24,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
     let Some(step) = subject.runbook.steps.iter().find(|step| step.id == healed.rerun) else {
         return answer(false, format!("there is no step `{}` to run again", healed.rerun));
     };
-    let Some(last) = run.looks.last() else {
+    let Some(last) = &run.looks.last else {
         let before = run
             .attempt(&step.id, Phase::Check, None)
             .map_or(0, |attempt| attempt.key.attempt);
@@ -30,7 +32,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
     };
     let number = last.key.attempt + 1;
     let Some(ended) = &last.ended else {
-        if interrupted(&run.looks) >= ATTEMPTS as usize {
+        if run.looks.interrupted() >= ATTEMPTS {
             return answer(false, format!("`{}` was interrupted again and again", step.id));
         }
         return look(run, subject, step, number, now, now);
@@ -39,7 +41,8 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
     if let Ok(told) = seen {
         return answer(true, format!("`{}`: {told}", step.id));
     }
-    let deadline = began(run).unwrap_or(ended.at) + TimeDelta::from_std(healed.within).unwrap_or(TimeDelta::MAX / 4);
+    let within = TimeDelta::from_std(healed.within).unwrap_or(TimeDelta::MAX / 4);
+    let deadline = began(run).unwrap_or(ended.at) + within;
     if ended.at >= deadline {
         let why = seen.unwrap_or_else(|told| told);
         return answer(
@@ -47,7 +50,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
             format!("`{}` after {}: {why}", step.id, words::duration(healed.within)),
         );
     }
-    let at = (ended.at + pause(run.looks.len())).min(deadline);
+    let at = (ended.at + pause(run.looks.count, within)).min(deadline);
     look(run, subject, step, number, at, now)
 }
 
@@ -85,13 +88,9 @@ fn began(run: &Run) -> Option<DateTime<Utc>> {
     run.steps.values().filter_map(|step| step.finished_at).max()
 }
 
-fn interrupted(looks: &[Attempt]) -> usize {
-    looks.iter().filter(|look| look.ended.is_none()).count()
-}
-
-fn pause(looks: usize) -> TimeDelta {
-    let doubled = TimeDelta::seconds(1 << (looks.saturating_sub(1)).min(4));
-    doubled.min(LONGEST_PAUSE)
+fn pause(looks: u32, within: TimeDelta) -> TimeDelta {
+    let doubled = TimeDelta::seconds(1 << looks.saturating_sub(1).min(30));
+    doubled.min(LONGEST_PAUSE.max(within / SHARE))
 }
 
 fn answer(healed: bool, why: String) -> Command {

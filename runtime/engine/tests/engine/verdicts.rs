@@ -656,6 +656,24 @@ async fn log_lines_and_progress_stand_where_they_were_written() {
     assert_eq!(told, wanted);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_long_within_is_not_looked_at_every_ten_seconds() {
+    let mut book = healed(repair(), Otherwise::Escalate);
+    if let Some(healed) = &mut book.healed {
+        healed.within = std::time::Duration::from_secs(24 * 3_600);
+    }
+    let script = System::new(Severity::Critical)
+        .script()
+        .always("look", Phase::Check, found(Severity::Critical));
+    let world = world(book, script);
+    let began = world.now();
+    assert_eq!(world.verdict("repair").await.0, Verdict::NotRepaired);
+    assert_eq!((world.now() - began).num_hours(), 24, "it has all its time");
+    let looks = world.script.called().into_iter().filter(|call| call == "look/check");
+    let looks = looks.count();
+    assert!((20..60).contains(&looks), "{looks}");
+}
+
 // ---- answers that leave it open ----------------------------------------------------------
 
 fn post() -> Call {
