@@ -132,14 +132,17 @@ impl Engine {
         let Some(live) = self.registry.get(run) else {
             return match self.ports.journal.run(run).await? {
                 Some(summary) if summary.finished_at.is_some() => Err(CancelError::Finished(run)),
-                _ => Err(CancelError::Unknown(run)),
+                Some(_) => Err(CancelError::NotUnderWay(run)),
+                None => Err(CancelError::Unknown(run)),
             };
         };
-        if live.recorder.read(|run| run.finished.is_some()) {
+        let why = why.to_owned();
+        let asked = live.recorder.append(vec![Body::CancelRequested { why }]).await;
+        // Its end may have come first.
+        if asked.is_err() && live.recorder.read(|run| run.finished.is_some()) {
             return Err(CancelError::Finished(run));
         }
-        let why = why.to_owned();
-        live.recorder.append(vec![Body::CancelRequested { why }]).await?;
+        asked?;
         live.cancelled.send_replace(true);
         Ok(())
     }

@@ -71,6 +71,9 @@ pub enum CancelError {
     Unknown(RunId),
     #[error("run {0} has finished")]
     Finished(RunId),
+    /// It was left, and nobody drives it until it is taken up again.
+    #[error("run {0} waits to be resumed; ask again in a minute")]
+    NotUnderWay(RunId),
     #[error(transparent)]
     Journal(#[from] JournalError),
 }

@@ -202,6 +202,33 @@ async fn a_cancel_ends_a_run_and_says_why() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_cancel_of_a_run_that_waits_to_be_resumed_says_so() {
+    let world = world();
+    world.journal.fail_after(1);
+    let run = world.ask(person("watch")).await.unwrap().runs[0];
+    assert_eq!(world.engine.wait(run).await.unwrap().verdict, None);
+    let error = world.engine.cancel(run, "enough").await.unwrap_err();
+    assert!(matches!(error, CancelError::NotUnderWay(_)));
+    assert_eq!(error.to_string(), "run 1 waits to be resumed; ask again in a minute");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_that_comes_after_the_end_says_that_it_has_finished() {
+    let world = world();
+    let (engine, mut feed) = (world.engine.clone(), world.engine.follow());
+    let told = tokio::spawn(async move {
+        while let Ok((run, event)) = feed.recv().await {
+            if matches!(event.body, Body::Finished { .. }) {
+                return engine.cancel(run, "late").await;
+            }
+        }
+        Ok(())
+    });
+    world.run("watch").await;
+    assert!(matches!(told.await.unwrap(), Err(CancelError::Finished(_))));
+}
+
+#[tokio::test(start_paused = true)]
 async fn who_follows_sees_every_event_in_order() {
     let world = world();
     let mut feed = world.engine.follow();
