@@ -1,4 +1,5 @@
 //! The sandbox from outside, with a real component that does what its parameters say.
+#![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 mod bounds;
 mod effects;
