@@ -1,6 +1,7 @@
 //! `http`: requests to an origin that the operator named.
 
 mod address;
+mod headers;
 mod target;
 
 use std::net::{IpAddr, SocketAddr};
@@ -24,23 +25,6 @@ use target::Target;
 
 /// Left to the plugin of its time when an origin takes too long.
 const MARGIN: Duration = Duration::from_millis(500);
-/// Headers of a request.
-const HEADERS: usize = 64;
-/// All names and values of them.
-const HEADERS_BYTES: usize = 32 << 10;
-/// Headers that say where a request goes or where it ends: the host writes them.
-const STRIPPED: [&str; 10] = [
-    "host",
-    "connection",
-    "content-length",
-    "expect",
-    "keep-alive",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "forwarded",
-];
 
 impl http::Host for State {
     async fn send(&mut self, wanted: http::Request) -> wasmtime::Result<Result<http::Response, http::HttpError>> {
@@ -76,7 +60,7 @@ impl State {
             origin: name,
             method,
             path,
-            headers,
+            headers: wanted_headers,
             ..
         } = wanted;
         let resource = granted(&self.invocation.access, Capability::Http, method, name)?;
@@ -85,7 +69,10 @@ impl State {
         };
         target::method(method)?;
         target::path(path)?;
-        checked_headers(headers)?;
+        headers::check(wanted_headers)?;
+        if !target::read_only(origin, method, path) {
+            headers::check_effect(wanted_headers)?;
+        }
         Ok(origin.clone())
     }
 
@@ -108,7 +95,7 @@ impl State {
             authority: target.authority,
             method: wanted.method,
             path,
-            headers: wanted.headers.into_iter().filter(|(name, _)| !stripped(name)).collect(),
+            headers: headers::sent(wanted.headers),
             body: wanted.body,
             timeout: patience.saturating_sub(began.elapsed()),
             limit: self.invocation.limits.answer_bytes,
@@ -169,34 +156,6 @@ fn call(wanted: &http::Request, read_only: bool) -> Call {
     }
 }
 
-fn checked_headers(headers: &[(String, String)]) -> Result<(), String> {
-    let bytes: usize = headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if headers.len() > HEADERS || bytes > HEADERS_BYTES {
-        return Err(format!(
-            "a request has at most {HEADERS} headers of {} KiB together",
-            HEADERS_BYTES >> 10
-        ));
-    }
-    headers.iter().try_for_each(|(name, value)| {
-        let name_is_plain = !name.is_empty() && name.bytes().all(target::is_token);
-        let value_is_plain = value
-            .bytes()
-            .all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f));
-        if name_is_plain && value_is_plain {
-            return Ok(());
-        }
-        Err(format!(
-            "the header `{}` holds characters that no header may hold",
-            name.escape_debug()
-        ))
-    })
-}
-
-fn stripped(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    STRIPPED.contains(&name.as_str()) || name.starts_with("proxy-") || name.starts_with("x-forwarded-")
-}
-
 impl From<Response> for http::Response {
     fn from(response: Response) -> Self {
         Self {
@@ -230,38 +189,6 @@ impl From<HttpError> for http::HttpError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn headers(list: &[(&str, &str)]) -> Vec<(String, String)> {
-        list.iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
-    }
-
-    #[test]
-    fn headers_that_say_where_it_goes_are_the_hosts() {
-        for name in [
-            "Host",
-            "HOST",
-            "Connection",
-            "Proxy-Authorization",
-            "X-Forwarded-For",
-            "Transfer-Encoding",
-            "TE",
-        ] {
-            assert!(stripped(name), "{name}");
-        }
-        assert!(!stripped("Authorization") && !stripped("Accept"));
-    }
-
-    #[test]
-    fn headers_that_carry_line_breaks_are_refused() {
-        assert_eq!(checked_headers(&headers(&[("accept", "*/*"), ("x-a", "é")])), Ok(()));
-        assert!(checked_headers(&headers(&[("a", "b\r\nHost: evil")])).is_err());
-        assert!(checked_headers(&headers(&[("a: b\r\nc", "d")])).is_err());
-        assert!(checked_headers(&headers(&[("", "d")])).is_err());
-        assert!(checked_headers(&headers(&[("a", "b"); 65])).is_err());
-        assert!(checked_headers(&headers(&[("a", &"b".repeat(40_000))])).is_err());
-    }
 
     #[test]
     fn a_request_is_an_effect_unless_it_only_reads() {
