@@ -8,6 +8,17 @@ use sha2::{Digest as _, Sha256};
 
 mod glob;
 
+pub use glob::LONGEST_PATTERN;
+use glob::{Exhausted, Pattern, Steps};
+
+/// Patterns that one list of effects may hold.
+pub const PATTERNS: usize = 64;
+/// Steps of matching patterns that one call may take: about a tenth of a second, and enough for
+/// 10,000 paths and a few patterns.
+const STEPS_OF_A_CALL: u64 = 1 << 23;
+/// The same of all calls of an invocation.
+const STEPS: u64 = 1 << 28;
+
 /// One thing that a call is about to change.
 #[derive(Clone, Debug)]
 pub struct Use<'c> {
@@ -18,15 +29,34 @@ pub struct Use<'c> {
     pub content: &'c [u8],
 }
 
-/// The declared effects, each with what is left of it.
-#[derive(Debug, Default)]
+/// The declared effects, with what is left of each.
+#[derive(Debug)]
 pub struct Allowance {
-    effects: Vec<Effect>,
     left: Vec<u32>,
     /// Effects whose subject is meant as it is written.
-    literal: HashMap<(String, String, String), Vec<usize>>,
+    literal: HashMap<Named, Contents>,
     /// Effects whose subject is a pattern.
-    patterns: Vec<usize>,
+    patterns: Vec<Patterned>,
+    steps: Steps,
+}
+
+/// Capability, operation and subject.
+type Named = (String, String, String);
+
+/// Where in `left` effects of one name are. Those of the same content are one.
+#[derive(Debug, Default)]
+struct Contents {
+    any: Option<usize>,
+    pinned: HashMap<String, usize>,
+}
+
+#[derive(Debug)]
+struct Patterned {
+    capability: String,
+    operation: String,
+    pattern: Pattern,
+    content: Option<String>,
+    at: usize,
 }
 
 /// Why a use is not covered.
@@ -38,6 +68,8 @@ pub enum Refused {
     Content(String),
     /// One names it, but not so many times.
     Spent(String),
+    /// Whether one does would take too long to find out.
+    Costly(String),
 }
 
 impl fmt::Display for Refused {
@@ -46,6 +78,7 @@ impl fmt::Display for Refused {
             Self::Undeclared(call) => write!(f, "{call} is not"),
             Self::Content(call) => write!(f, "{call} with this content is not"),
             Self::Spent(call) => write!(f, "{call} once more is not"),
+            Self::Costly(call) => write!(f, "{call} takes too many comparisons with patterns to be found"),
         }
     }
 }
@@ -53,81 +86,164 @@ impl fmt::Display for Refused {
 impl Allowance {
     pub fn new(effects: &[Effect]) -> Self {
         let mut allowance = Self {
-            left: effects.iter().map(|effect| effect.at_most).collect(),
-            effects: effects.to_vec(),
-            ..Self::default()
+            left: Vec::new(),
+            literal: HashMap::new(),
+            patterns: Vec::new(),
+            steps: Steps(STEPS),
         };
-        for (at, effect) in effects.iter().enumerate() {
-            if effect.subject.starts_with(glob::PREFIX) {
-                allowance.patterns.push(at);
+        for effect in effects {
+            let content = effect.content.as_ref().map(|content| content.to_ascii_lowercase());
+            if is_pattern(effect) {
+                allowance.declare_pattern(effect, content);
             } else {
-                let key = (
-                    effect.capability.clone(),
-                    effect.operation.clone(),
-                    effect.subject.clone(),
-                );
-                allowance.literal.entry(key).or_default().push(at);
+                allowance.declare_literal(effect, content);
             }
         }
         allowance
     }
 
-    /// Takes all of it, or nothing if one use is not covered. Literal effects are taken first.
-    pub fn take(&mut self, uses: &[Use<'_>]) -> Result<(), Refused> {
-        let mut taken = Vec::with_capacity(uses.len());
-        for wanted in uses {
-            match self.find(wanted) {
-                Ok(at) => {
-                    self.left[at] -= 1;
-                    taken.push(at);
-                }
-                Err(refused) => {
-                    taken.iter().for_each(|at| self.left[*at] += 1);
-                    return Err(refused);
-                }
-            }
-        }
-        Ok(())
+    fn declare_pattern(&mut self, effect: &Effect, content: Option<String>) {
+        // One that is too long covers nothing.
+        self.patterns
+            .extend(Pattern::of(&effect.subject).map(|pattern| Patterned {
+                capability: effect.capability.clone(),
+                operation: effect.operation.clone(),
+                pattern,
+                content,
+                at: self.left.len(),
+            }));
+        self.left.push(effect.at_most);
     }
 
-    fn find(&self, wanted: &Use<'_>) -> Result<usize, Refused> {
-        let call = || format!("`{}.{}` of `{}`", wanted.capability, wanted.operation, wanted.subject);
-        let named = self.named(wanted);
-        if named.is_empty() {
-            return Err(Refused::Undeclared(call()));
-        }
-        let mut content = None;
-        let fitting = |at: &usize| match &self.effects[*at].content {
-            None => true,
-            Some(wished) => {
-                let has = content.get_or_insert_with(|| hex(&Sha256::digest(wanted.content)));
-                wished.eq_ignore_ascii_case(has)
-            }
-        };
-        let fitting: Vec<usize> = named.into_iter().filter(fitting).collect();
-        if fitting.is_empty() {
-            return Err(Refused::Content(call()));
-        }
-        fitting
-            .into_iter()
-            .find(|at| self.left[*at] > 0)
-            .ok_or_else(|| Refused::Spent(call()))
-    }
-
-    fn named(&self, wanted: &Use<'_>) -> Vec<usize> {
-        let key = (
-            wanted.capability.to_owned(),
-            wanted.operation.to_owned(),
-            wanted.subject.clone(),
+    fn declare_literal(&mut self, effect: &Effect, content: Option<String>) {
+        let name = (
+            effect.capability.clone(),
+            effect.operation.clone(),
+            effect.subject.clone(),
         );
-        let literal = self.literal.get(&key).into_iter().flatten().copied();
-        let patterns = self.patterns.iter().copied().filter(|at| {
-            let effect = &self.effects[*at];
-            effect.capability == wanted.capability
-                && effect.operation == wanted.operation
-                && glob::matches(&effect.subject, &wanted.subject)
+        let contents = self.literal.entry(name).or_default();
+        let next = self.left.len();
+        let at = match content {
+            Some(content) => *contents.pinned.entry(content).or_insert(next),
+            None => *contents.any.get_or_insert(next),
+        };
+        if at == next {
+            self.left.push(0);
+        }
+        self.left[at] = self.left[at].saturating_add(effect.at_most);
+    }
+
+    /// Takes all of it, or nothing if one use is not covered. Literal effects are taken first,
+    /// and of those the ones that pin the content.
+    pub fn take(&mut self, uses: &[Use<'_>]) -> Result<(), Refused> {
+        let given = self.steps.0.min(STEPS_OF_A_CALL);
+        let mut steps = Steps(given);
+        let mut taken = Vec::with_capacity(uses.len());
+        let refused = uses.iter().find_map(|wanted| match self.find(wanted, &mut steps) {
+            Ok(at) => {
+                self.left[at] -= 1;
+                taken.push(at);
+                None
+            }
+            Err(refused) => Some(refused),
         });
-        literal.chain(patterns).collect()
+        self.steps.0 -= given - steps.0;
+        let Some(refused) = refused else { return Ok(()) };
+        taken.iter().for_each(|at| self.left[*at] += 1);
+        Err(refused)
+    }
+
+    fn find(&self, wanted: &Use<'_>, steps: &mut Steps) -> Result<usize, Refused> {
+        let mut search = Search {
+            wanted,
+            left: &self.left,
+            content: None,
+            closest: Closest::Nothing,
+        };
+        let found = match search.literal(&self.literal) {
+            Some(at) => Ok(Some(at)),
+            None => search.pattern(&self.patterns, steps),
+        };
+        let call = || format!("`{}.{}` of `{}`", wanted.capability, wanted.operation, wanted.subject);
+        match found {
+            Ok(Some(at)) => Ok(at),
+            Ok(None) => Err(match search.closest {
+                Closest::Nothing => Refused::Undeclared(call()),
+                Closest::Name => Refused::Content(call()),
+                Closest::Content => Refused::Spent(call()),
+            }),
+            Err(Exhausted) => Err(Refused::Costly(call())),
+        }
+    }
+}
+
+/// Whether the subject is a pattern, rather than meant as it is written.
+pub fn is_pattern(effect: &Effect) -> bool {
+    effect.subject.starts_with(glob::PREFIX)
+}
+
+/// For the first effect that covers a use.
+struct Search<'a, 'c> {
+    wanted: &'a Use<'c>,
+    left: &'a [u32],
+    /// The hash of what the call carries, once it was asked for.
+    content: Option<String>,
+    closest: Closest,
+}
+
+/// What the effects have in common with a use that they don't cover.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Closest {
+    Nothing,
+    Name,
+    /// And the name; but there is none left.
+    Content,
+}
+
+impl Search<'_, '_> {
+    fn literal(&mut self, effects: &HashMap<Named, Contents>) -> Option<usize> {
+        let name = (
+            self.wanted.capability.to_owned(),
+            self.wanted.operation.to_owned(),
+            self.wanted.subject.clone(),
+        );
+        let contents = effects.get(&name)?;
+        self.closest = Closest::Name;
+        let pinned = if contents.pinned.is_empty() {
+            None
+        } else {
+            contents.pinned.get(self.content()).copied()
+        };
+        pinned.into_iter().chain(contents.any).find(|at| self.has_left(*at))
+    }
+
+    fn pattern(&mut self, effects: &[Patterned], steps: &mut Steps) -> Result<Option<usize>, Exhausted> {
+        for effect in effects {
+            let is_named = effect.capability == self.wanted.capability
+                && effect.operation == self.wanted.operation
+                && effect.pattern.matches(&self.wanted.subject, steps)?;
+            if !is_named {
+                continue;
+            }
+            self.closest = self.closest.max(Closest::Name);
+            let fits = effect.content.as_ref().is_none_or(|content| content == self.content());
+            if fits && self.has_left(effect.at) {
+                return Ok(Some(effect.at));
+            }
+        }
+        Ok(None)
+    }
+
+    fn has_left(&mut self, at: usize) -> bool {
+        if self.left[at] == 0 {
+            self.closest = Closest::Content;
+        }
+        self.left[at] > 0
+    }
+
+    fn content(&mut self) -> &str {
+        self.content
+            .get_or_insert_with(|| hex(&Sha256::digest(self.wanted.content)))
     }
 }
 
@@ -236,6 +352,71 @@ mod tests {
         );
         assert!(allowance.take(&[remove("cache:c.tmp", b"")]).is_err());
         assert!(allowance.take(&[remove("cache:sub/a.tmp", b"")]).is_err());
+    }
+
+    #[test]
+    fn open_content_is_left_for_what_nothing_pins() {
+        let mut allowance = Allowance::new(&[
+            effect("cache:a", None, 1),
+            effect("cache:a", Some(b"new"), 1),
+            effect("cache:a", Some(b"new"), 1),
+        ]);
+        let pinned = [remove("cache:a", b"new"), remove("cache:a", b"new")];
+        assert_eq!(allowance.take(&pinned), Ok(()), "the same twice is one with both");
+        assert_eq!(allowance.take(&[remove("cache:a", b"other")]), Ok(()));
+        let refused = allowance.take(&[remove("cache:a", b"new")]);
+        assert!(matches!(refused, Err(Refused::Spent(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn a_call_that_is_too_costly_to_compare_is_refused_and_takes_nothing() {
+        let nasty = format!("glob:cache:{}a", "*?".repeat(500));
+        let mut allowance = Allowance::new(&[effect("cache:a", None, 1), effect(&nasty, None, 10_000)]);
+        let long = format!("cache:{}", "a".repeat(4_000));
+        let mut uses = vec![remove("cache:a", b"")];
+        uses.resize(10_000, remove(&long, b""));
+        let refused = allowance.take(&uses).unwrap_err();
+        assert!(matches!(refused, Refused::Costly(_)), "another reason");
+        assert!(
+            refused
+                .to_string()
+                .ends_with("takes too many comparisons with patterns to be found")
+        );
+        assert_eq!(allowance.steps.0, STEPS - STEPS_OF_A_CALL);
+        assert_eq!(allowance.left, [1, 10_000]);
+
+        allowance.steps = Steps(STEPS_OF_A_CALL);
+        assert!(allowance.take(&uses).is_err());
+        let refused = allowance.take(&uses[1..2]);
+        assert!(
+            matches!(refused, Err(Refused::Costly(_))),
+            "all calls together have a budget too"
+        );
+        assert_eq!(
+            allowance.take(&[remove("cache:a", b"")]),
+            Ok(()),
+            "literals cost nothing"
+        );
+    }
+
+    #[test]
+    fn as_many_effects_and_paths_as_there_may_be_are_compared_at_once() {
+        let effects: Vec<Effect> = (0..100_000).map(|_| effect("cache:a", Some(b"x"), 0)).collect();
+        let mut allowance = Allowance::new(&effects);
+        assert_eq!(allowance.left.len(), 1, "none is looked through for each path");
+        let subjects: Vec<String> = (0..10_000)
+            .map(|n| format!("cache:some/directory/file-{n}.tmp"))
+            .collect();
+        let mut honest = Allowance::new(&[
+            effect("glob:cache:**/*.log", None, 1),
+            effect("glob:cache:**/*.tmp", None, 10_000),
+        ]);
+        let uses: Vec<Use<'_>> = subjects.iter().map(|subject| remove(subject, b"")).collect();
+        assert_eq!(honest.take(&uses), Ok(()));
+        assert!(matches!(
+            allowance.take(&[remove("cache:a", b"x")]),
+            Err(Refused::Spent(_))
+        ));
     }
 
     proptest! {

@@ -25,6 +25,7 @@ use wasmtime::component::{HasSelf, Linker};
 use crate::bindings::evenkeel::{cap, plugin as contract};
 use crate::state::State;
 
+pub use exec::Compiled;
 pub use journal::{CapabilityError, Json};
 
 /// Everything that a plugin may import, whatever it is granted: that is decided at the call.

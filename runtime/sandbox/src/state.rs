@@ -12,6 +12,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::allowance::Allowance;
+use crate::capability::Compiled;
 use crate::engine::TICK;
 use crate::halt::Halt;
 use crate::limiter::Limiter;
@@ -31,6 +32,8 @@ pub struct State {
     pub signals: Arc<Signals>,
     /// What may be changed: nothing in a check or a plan.
     pub allowance: Option<Allowance>,
+    /// Patterns of arguments that were needed so far.
+    pub compiled: Compiled,
     /// Capability calls so far; the number of the next.
     pub made: u32,
     /// Calls of `run` and `log` so far.
@@ -58,6 +61,7 @@ impl State {
                 Work::Apply(action) => Some(Allowance::new(&action.effects)),
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects)),
             },
+            compiled: Compiled::default(),
             made: 0,
             asked: 0,
             journaled: 0,
@@ -169,9 +173,13 @@ impl Signals {
         self.effect_over.notify_one();
     }
 
+    pub fn is_in_effect(&self) -> bool {
+        self.in_effect.load(Ordering::Relaxed)
+    }
+
     /// Returns when no effect is under way: one that was begun is not torn.
     pub async fn no_effect(&self) {
-        while self.in_effect.load(Ordering::Relaxed) {
+        while self.is_in_effect() {
             self.effect_over.notified().await;
         }
     }

@@ -1,5 +1,6 @@
 //! `exec`: commands that the operator listed.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use evenkeel_engine::port::reach::{Command, ExecError, Output};
@@ -16,8 +17,12 @@ use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::exec;
 use crate::state::State;
 
+/// Of one command.
+const ARGS: usize = 256;
 /// Of all arguments together, in bytes. Linux takes 128 KiB for one.
 const ARGS_BYTES: usize = 64 << 10;
+/// What Linux takes for an argument besides its bytes: the NUL at its end, and a pointer to it.
+const ARG_BYTES: usize = 9;
 /// Kept of stdout, and of stderr.
 const KEPT: usize = 1 << 20;
 /// Left to the plugin of its time when a command takes too long: the two seconds in which its
@@ -52,12 +57,12 @@ impl exec::Host for State {
 
 impl State {
     /// The operator's definition, if it may be run with these arguments.
-    fn profile(&self, name: &str, args: &[String]) -> Result<Profile, String> {
+    fn profile(&mut self, name: &str, args: &[String]) -> Result<Profile, String> {
         let resource = granted(&self.invocation.access, Capability::Exec, "run", name)?;
         let Resource::Profile(profile) = resource else {
             return Err(format!("`{name}` is no profile"));
         };
-        allowed(name, &profile.args, args)?;
+        allowed(name, &profile.args, args, &mut self.compiled)?;
         Ok(profile.clone())
     }
 
@@ -93,14 +98,25 @@ fn subject(profile: &str, args: &[String]) -> String {
     format!("{profile} {}", json!(args))
 }
 
+/// The operator's patterns, each compiled once an invocation.
+#[derive(Debug, Default)]
+pub struct Compiled(HashMap<String, Regex>);
+
+impl Compiled {
+    /// The pattern as one that must match the whole of an argument.
+    fn whole(&mut self, profile: &str, pattern: &str) -> Result<&Regex, String> {
+        if !self.0.contains_key(pattern) {
+            let whole = Regex::new(&format!(r"\A(?:{pattern})\z"))
+                .map_err(|_| format!("`{pattern}`, an argument pattern of `{profile}`, is not a regular expression"))?;
+            self.0.insert(pattern.to_owned(), whole);
+        }
+        Ok(&self.0[pattern])
+    }
+}
+
 /// Each argument matches the pattern in its place; `...` behind the last pattern repeats it.
-fn allowed(profile: &str, patterns: &[String], args: &[String]) -> Result<(), String> {
-    if args.iter().map(String::len).sum::<usize>() > ARGS_BYTES {
-        return Err(format!("the arguments have more than {} KiB", ARGS_BYTES >> 10));
-    }
-    if args.iter().any(|arg| arg.contains(['\0', '\n', '\r'])) {
-        return Err("an argument holds a line break or a NUL".into());
-    }
+fn allowed(profile: &str, patterns: &[String], args: &[String], compiled: &mut Compiled) -> Result<(), String> {
+    plain(args)?;
     let (patterns, repeated) = match patterns.split_last() {
         Some((last, patterns)) if last == "..." => (patterns, true),
         _ => (patterns, false),
@@ -120,13 +136,25 @@ fn allowed(profile: &str, patterns: &[String], args: &[String]) -> Result<(), St
     let pattern_of = |at: usize| patterns.get(at).or(patterns.last()).map_or("", String::as_str);
     args.iter()
         .enumerate()
-        .try_for_each(|(at, arg)| matches(profile, pattern_of(at), at, arg))
+        .try_for_each(|(at, arg)| matches(profile, pattern_of(at), at, arg, compiled))
 }
 
-fn matches(profile: &str, pattern: &str, at: usize, arg: &str) -> Result<(), String> {
-    let whole = Regex::new(&format!(r"\A(?:{pattern})\z"))
-        .map_err(|_| format!("`{pattern}`, an argument pattern of `{profile}`, is not a regular expression"))?;
-    if whole.is_match(arg) {
+/// Whether any profile could take them.
+fn plain(args: &[String]) -> Result<(), String> {
+    if args.len() > ARGS {
+        return Err(format!("there are {} arguments, and {ARGS} are allowed", args.len()));
+    }
+    if args.iter().map(|arg| arg.len() + ARG_BYTES).sum::<usize>() > ARGS_BYTES {
+        return Err(format!("the arguments have more than {} KiB", ARGS_BYTES >> 10));
+    }
+    if args.iter().any(|arg| arg.contains(['\0', '\n', '\r'])) {
+        return Err("an argument holds a line break or a NUL".into());
+    }
+    Ok(())
+}
+
+fn matches(profile: &str, pattern: &str, at: usize, arg: &str, compiled: &mut Compiled) -> Result<(), String> {
+    if compiled.whole(profile, pattern)?.is_match(arg) {
         return Ok(());
     }
     let arg: String = arg.chars().take(100).flat_map(char::escape_debug).collect();
@@ -168,8 +196,12 @@ mod tests {
         list.iter().map(|item| (*item).to_owned()).collect()
     }
 
+    fn allowed(patterns: &[&str], args: &[String]) -> Result<(), String> {
+        super::allowed("p", &strings(patterns), args, &mut Compiled::default())
+    }
+
     fn ok(patterns: &[&str], args: &[&str]) -> bool {
-        allowed("p", &strings(patterns), &strings(args)).is_ok()
+        allowed(patterns, &strings(args)).is_ok()
     }
 
     #[test]
@@ -194,10 +226,37 @@ mod tests {
 
     #[test]
     fn arguments_that_end_lines_or_are_huge_are_refused() {
-        let words = |arg: &str| allowed("p", &strings(&["(?s).*"]), &strings(&[arg])).unwrap_err();
+        let words = |arg: &str| allowed(&["(?s).*"], &strings(&[arg])).unwrap_err();
         assert_eq!(words("a\nb"), "an argument holds a line break or a NUL");
         assert_eq!(words("a\0b"), "an argument holds a line break or a NUL");
         assert_eq!(words(&"a".repeat(1 << 20)), "the arguments have more than 64 KiB");
+    }
+
+    #[test]
+    fn many_arguments_are_refused_however_short_they_are() {
+        let many = |args: usize| allowed(&["x*", "..."], &vec![String::new(); args]);
+        assert_eq!(many(256), Ok(()));
+        assert_eq!(
+            many(300_000).unwrap_err(),
+            "there are 300000 arguments, and 256 are allowed"
+        );
+        let full = vec!["x".repeat(255); 256];
+        assert_eq!(
+            allowed(&["x*", "..."], &full).unwrap_err(),
+            "the arguments have more than 64 KiB",
+            "with what each takes besides"
+        );
+    }
+
+    #[test]
+    fn a_pattern_is_compiled_once_however_many_arguments_it_is_for() {
+        let mut compiled = Compiled::default();
+        let patterns = strings(&["get", "[0-9]+", "..."]);
+        let args = strings(&["get", "1", "2", "3"]);
+        for _ in 0..2 {
+            assert_eq!(super::allowed("p", &patterns, &args, &mut compiled), Ok(()));
+        }
+        assert_eq!(compiled.0.len(), 2);
     }
 
     #[test]
@@ -213,7 +272,7 @@ mod tests {
         #[test]
         fn only_what_the_patterns_say_is_run(args in proptest::collection::vec("[ab]{0,2}", 0..4)) {
             let expected = args.len() == 2 && args[0] == "a" && args[1].chars().all(|c| c == 'b') && !args[1].is_empty();
-            prop_assert_eq!(allowed("p", &strings(&["a", "b+"]), &args).is_ok(), expected);
+            prop_assert_eq!(allowed(&["a", "b+"], &args).is_ok(), expected);
         }
     }
 }
