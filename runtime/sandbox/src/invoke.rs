@@ -21,6 +21,8 @@ use crate::state::{HANDLES, Signals, State};
 const CROSSING: usize = 8 << 20;
 /// A cancelled plugin may clean up for so long.
 const GRACE: Duration = Duration::from_secs(5);
+/// An effect that was given up at the deadline may take so long to come to its end.
+const SETTLE: Duration = Duration::from_secs(2);
 /// Between tries to find room in the pool for an instance with many memories.
 const ROOM: Duration = Duration::from_millis(5);
 
@@ -29,6 +31,11 @@ pub async fn run(loaded: &Loaded, state: State) -> Outcome {
     let mut store = store(loaded, state);
     let watch = Watch::over(&store);
     let called = watch.until_it_ends(call(loaded, &mut store)).await;
+    if store.data().signals.is_in_effect() {
+        // What is told and done next must not meet a thread that still changes something.
+        let reach = Arc::clone(&store.data().reach);
+        reach.settled(SETTLE).await;
+    }
     let state = store.data();
     state.log.close();
     match called {

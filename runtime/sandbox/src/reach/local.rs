@@ -1,5 +1,6 @@
 //! The machine that evenkeel runs on.
 
+mod disk;
 mod exec;
 mod files;
 mod http;
@@ -8,6 +9,7 @@ mod tree;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use evenkeel_engine::port::reach::{
@@ -17,10 +19,13 @@ use evenkeel_engine::port::reach::{
 use evenkeel_model::name::AssetId;
 use evenkeel_model::role::{Origin, Root};
 
+use disk::{Asked, Disk};
+
 /// Acts on this machine, whichever local asset it is about.
 pub struct Local {
     /// Relative paths in roles are relative to it.
     home: PathBuf,
+    disk: Disk,
     tls: tls::Configs,
 }
 
@@ -28,52 +33,51 @@ impl Local {
     pub fn new(home: impl Into<PathBuf>) -> Self {
         Self {
             home: home.into(),
+            disk: Disk::default(),
             tls: tls::Configs::default(),
         }
     }
 
-    /// File systems block; they do it on threads of their own.
     async fn on_disk<T: Send + 'static>(
         &self,
         root: &Root,
-        work: impl FnOnce(&Path) -> Result<T, FilesError> + Send + 'static,
+        work: impl FnOnce(&Path, &Asked) -> Result<T, FilesError> + Send + 'static,
     ) -> Result<T, FilesError> {
         let path = self.home.join(&root.path);
-        let work = tokio::task::spawn_blocking(move || work(&path));
-        work.await
-            .unwrap_or_else(|error| Err(FilesError::Io(error.to_string())))
+        self.disk.work(move |asked| work(&path, asked)).await
     }
 }
 
 #[async_trait]
 impl Reach for Local {
     async fn space(&self, _: &AssetId, root: &Root) -> Result<Capacity, FilesError> {
-        self.on_disk(root, files::space).await
+        self.on_disk(root, |root, _| files::space(root)).await
     }
 
     async fn walk(&self, _: &AssetId, root: &Root, walk: Walk) -> Result<Page, FilesError> {
-        self.on_disk(root, move |root| tree::walk(root, &walk)).await
+        self.on_disk(root, move |root, _| tree::walk(root, &walk)).await
     }
 
     async fn read(&self, _: &AssetId, root: &Root, path: &str, offset: u64, limit: u32) -> Result<Vec<u8>, FilesError> {
         let path = path.to_owned();
-        self.on_disk(root, move |root| files::read(root, &path, offset, limit))
+        self.on_disk(root, move |root, _| files::read(root, &path, offset, limit))
             .await
     }
 
     async fn write(&self, _: &AssetId, root: &Root, path: &str, content: Vec<u8>) -> Result<(), FilesError> {
         let path = path.to_owned();
-        self.on_disk(root, move |root| files::write(root, &path, &content))
+        self.on_disk(root, move |root, asked| files::write(root, &path, &content, asked))
             .await
     }
 
     async fn identify(&self, _: &AssetId, root: &Root, paths: &[String]) -> Result<Vec<Option<Identity>>, FilesError> {
         let paths = paths.to_vec();
-        self.on_disk(root, move |root| files::identify(root, &paths)).await
+        self.on_disk(root, move |root, _| files::identify(root, &paths)).await
     }
 
     async fn remove(&self, _: &AssetId, root: &Root, what: Vec<(String, Identity)>) -> Result<Removed, FilesError> {
-        self.on_disk(root, move |root| files::remove(root, &what)).await
+        self.on_disk(root, move |root, asked| files::remove(root, &what, asked))
+            .await
     }
 
     async fn run(&self, _: &AssetId, mut command: Command) -> Result<Output, ExecError> {
@@ -88,5 +92,9 @@ impl Reach for Local {
     async fn send(&self, _: &AssetId, origin: &Origin, request: Request) -> Result<Response, HttpError> {
         let ca = origin.ca.as_ref().map(|file| self.home.join(file));
         http::send(&self.tls, ca, request).await
+    }
+
+    async fn settled(&self, patience: Duration) {
+        self.disk.settled(patience).await;
     }
 }

@@ -17,6 +17,8 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::sys::statvfs::fstatvfs;
 use nix::unistd::{Gid, Uid, fchown};
 
+use super::disk::Asked;
+
 /// Of the file system, as a user without privileges sees it.
 pub fn space(root: &Path) -> Result<Capacity, FilesError> {
     let dir = open_root(root)?;
@@ -93,15 +95,18 @@ fn special(metadata: &Metadata) -> &'static str {
 }
 
 /// A new file takes the name of the old one, with its mode and owner, once it is on disk.
-pub fn write(root: &Path, path: &str, content: &[u8]) -> Result<(), FilesError> {
+pub fn write(root: &Path, path: &str, content: &[u8], asked: &Asked) -> Result<(), FilesError> {
     let (parent, name) = parent(&open_root(root)?, path)?;
     let old = replaceable(&parent, name, path)?;
     let temporary = format!(".evenkeel-{:016x}", rand::random::<u64>());
-    let written = replace(&parent, name, &temporary, old.as_ref(), content);
+    let written = prepare(&parent, &temporary, old.as_ref(), content)
+        .map_err(|error| fault(path, &error))
+        .and_then(|()| asked.still())
+        .and_then(|()| take_over(&parent, &temporary, name).map_err(|error| fault(path, &error)));
     if written.is_err() {
         let _ = parent.remove_file(&temporary);
     }
-    written.map_err(|error| fault(path, &error))
+    written
 }
 
 fn replaceable(parent: &Dir, name: &str, path: &str) -> Result<Option<Metadata>, FilesError> {
@@ -117,7 +122,7 @@ fn replaceable(parent: &Dir, name: &str, path: &str) -> Result<Option<Metadata>,
     }
 }
 
-fn replace(parent: &Dir, name: &str, temporary: &str, old: Option<&Metadata>, content: &[u8]) -> io::Result<()> {
+fn prepare(parent: &Dir, temporary: &str, old: Option<&Metadata>, content: &[u8]) -> io::Result<()> {
     let flags = OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_WRONLY | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     // Until it has the mode of the old one, nobody else reads it; a new one gets the usual mode.
     let mode = if old.is_some() { 0o600 } else { 0o666 };
@@ -128,7 +133,10 @@ fn replace(parent: &Dir, name: &str, temporary: &str, old: Option<&Metadata>, co
         fchown(&file, Some(uid), Some(gid))?;
         fchmod(&file, Mode::from_bits_truncate(old.mode() & 0o777))?;
     }
-    file.sync_all()?;
+    file.sync_all()
+}
+
+fn take_over(parent: &Dir, temporary: &str, name: &str) -> io::Result<()> {
     parent.rename(temporary, parent, name)?;
     // The file is replaced by now, so a file system that can't sync a directory makes no error.
     let _ = enter(parent, ".").and_then(|directory| directory.into_std_file().sync_all());
@@ -145,11 +153,12 @@ pub fn identify(root: &Path, paths: &[String]) -> Result<Vec<Option<Identity>>, 
 }
 
 /// Those that are still what they were. One that was replaced, or is gone, is passed over.
-pub fn remove(root: &Path, what: &[(String, Identity)]) -> Result<Removed, FilesError> {
+pub fn remove(root: &Path, what: &[(String, Identity)], asked: &Asked) -> Result<Removed, FilesError> {
     let dir = open_root(root)?;
     let mut removed = Removed::default();
     for (path, wanted) in what {
-        let freed = remove_one(&dir, path, wanted).map_err(|error| after(removed, error))?;
+        let freed = asked.still().and_then(|()| remove_one(&dir, path, wanted));
+        let freed = freed.map_err(|error| after(removed, error))?;
         if let Some(bytes) = freed {
             removed.files += 1;
             removed.bytes += bytes;
@@ -262,5 +271,42 @@ pub fn fault(path: &str, error: &io::Error) -> FilesError {
         io::ErrorKind::NotADirectory => FilesError::Missing,
         _ if error.raw_os_error() == Some(nix::libc::ELOOP) => FilesError::Denied(format!("`{path}` is a link")),
         _ => FilesError::Io(format!("`{path}`: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(root: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(root)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn nothing_is_changed_for_a_caller_that_left() {
+        let root = tempfile::tempdir().unwrap();
+        let root = root.path();
+        std::fs::write(root.join("a"), "old").unwrap();
+        std::fs::write(root.join("b"), "old").unwrap();
+        let paths = ["a".to_owned(), "b".to_owned()];
+        let found = identify(root, &paths).unwrap().into_iter().map(Option::unwrap);
+        let what: Vec<(String, Identity)> = paths.into_iter().zip(found).collect();
+
+        let asked = Asked::default();
+        asked.abandon();
+        assert!(write(root, "a", b"new", &asked).is_err());
+        assert!(remove(root, &what, &asked).is_err());
+        assert_eq!(names(root), ["a", "b"], "no temporary file is left either");
+        assert_eq!(std::fs::read(root.join("a")).unwrap(), b"old");
+
+        let asked = Asked::default();
+        assert_eq!(remove(root, &what, &asked).unwrap().files, 2);
+        write(root, "a", b"new", &asked).unwrap();
+        assert_eq!(names(root), ["a"]);
     }
 }
