@@ -14,6 +14,10 @@ use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
 /// Longer lines are cut.
 const LINE: usize = 4 << 10;
+/// Fields of a line; of more, their number is told.
+const FIELDS: usize = 32;
+/// What a line, and each of its fields, takes besides its text, in bytes.
+const OVERHEAD: usize = 64;
 /// Of stderr, to find the words of a panic in.
 const TAIL: usize = 8 << 10;
 
@@ -50,14 +54,15 @@ impl Log {
         }
     }
 
-    pub fn write(&self, level: Level, message: &str, fields: Vec<(String, String)>) {
-        let message = cut(message);
-        let size = message.len()
-            + fields
-                .iter()
-                .map(|(name, value)| name.len() + value.len())
-                .sum::<usize>();
-        if self.inner().take(size) {
+    pub fn write(&self, level: Level, message: &str, mut fields: Vec<(String, String)>) {
+        let mut message = cut(message);
+        if fields.len() > FIELDS {
+            let more = fields.len() - FIELDS;
+            message.push_str(&format!(" ({more} fields more)"));
+            fields.truncate(FIELDS);
+        }
+        let texts = fields.iter().map(|(name, value)| OVERHEAD + name.len() + value.len());
+        if self.inner().take(OVERHEAD + message.len() + texts.sum::<usize>()) {
             self.calls.log(level, message, fields);
         }
     }
@@ -239,5 +244,63 @@ impl AsyncWrite for Printed {
     }
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use evenkeel_engine::port::JournalError;
+    use evenkeel_model::call::{Answer, Call};
+
+    use super::*;
+
+    /// Message and number of fields of each line, and lines that were dropped.
+    #[derive(Default)]
+    struct Kept(Mutex<(Vec<(String, usize)>, u64)>);
+
+    #[async_trait::async_trait]
+    impl Calls for Kept {
+        async fn intend(&self, _: u32, _: &Call) -> Result<(), JournalError> {
+            Ok(())
+        }
+        async fn answered(&self, _: u32, _: Option<&Call>, _: &Answer, _: Duration) -> Result<(), JournalError> {
+            Ok(())
+        }
+        fn log(&self, _: Level, message: String, fields: Vec<(String, String)>) {
+            self.0.lock().unwrap().0.push((message, fields.len()));
+        }
+        fn logs_dropped(&self, lines: u64) {
+            self.0.lock().unwrap().1 += lines;
+        }
+        fn progress(&self, _: u16, _: String) {}
+    }
+
+    fn fields(many: usize) -> Vec<(String, String)> {
+        vec![(String::new(), String::new()); many]
+    }
+
+    #[test]
+    fn fields_are_cut_and_the_cut_is_told() {
+        let kept = Arc::new(Kept::default());
+        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, 10, 10_000);
+        log.write(Level::Info, "few", fields(32));
+        log.write(Level::Info, "many", fields(100_000));
+        let kept = kept.0.lock().unwrap();
+        assert_eq!(kept.0, [("few".into(), 32), ("many (99968 fields more)".into(), 32)]);
+    }
+
+    #[test]
+    fn empty_lines_and_fields_use_up_the_bytes_too() {
+        let kept = Arc::new(Kept::default());
+        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, 1_000, 64 * 33);
+        log.write(Level::Info, "", fields(31));
+        log.write(Level::Info, "", fields(1));
+        log.write(Level::Info, "", Vec::new());
+        log.write(Level::Info, "", Vec::new());
+        log.close();
+        let kept = kept.0.lock().unwrap();
+        assert_eq!((kept.0.len(), kept.1), (2, 2), "32 of 64 bytes, then one more");
     }
 }
