@@ -79,7 +79,8 @@ impl<'h> Files<'h> {
             .map_err(self.about(path))
     }
 
-    /// Removes files and empty directories. An effect; a file that was replaced since it was planned is left alone.
+    /// Removes files and empty directories. An effect. What is replaced while the call is under way is left alone; what
+    /// was replaced since the plan is not known to the host: keep what was seen in the action's body, and look again.
     pub fn remove(&self, paths: &[String]) -> Result<Removed, CallError<FilesError>> {
         let about = match paths {
             [path] => self.subject(path),
