@@ -39,7 +39,7 @@ impl Halt {
 
     pub fn memory(bytes: usize) -> Self {
         let message = format!(
-            "it asked for more than {} of memory: the limit is `[sandbox] memory_bytes` in evenkeel.toml",
+            "it asked for more than {} of memory: the limit is `[sandbox] memory` in evenkeel.toml",
             size(bytes)
         );
         Self::new(Stop::Memory, message)

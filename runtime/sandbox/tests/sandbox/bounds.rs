@@ -56,7 +56,7 @@ async fn memory_is_bounded() {
     assert_eq!(stop, Stop::Memory);
     assert_eq!(
         message,
-        "it asked for more than 32 MiB of memory: the limit is `[sandbox] memory_bytes` in evenkeel.toml"
+        "it asked for more than 32 MiB of memory: the limit is `[sandbox] memory` in evenkeel.toml"
     );
 }
 
