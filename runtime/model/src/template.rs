@@ -21,6 +21,11 @@ pub use self::variables::{Kind, Path, variables};
 /// Bytes of what one string may become.
 pub const MAX_OUTPUT: usize = 64 << 10;
 
+/// What `steps.ID` holds; whoever fills `steps` gives each of them.
+pub const STEP_FIELDS: [&str; 7] = [
+    "status", "severity", "changed", "summary", "findings", "output", "actions",
+];
+
 /// Instructions and data of one template, in minijinja's unit.
 const FUEL: u64 = 100_000;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::authored::{At, Reader, inside};
 use crate::problem::{Problem, closest, quoted};
-use crate::template::{Kind, Path, variables};
+use crate::template::{Kind, Path, STEP_FIELDS, variables};
 
 /// What templates of a runbook see.
 const RUNBOOK: [&str; 5] = ["alert", "target", "customer", "input", "steps"];
@@ -32,7 +32,6 @@ const ASSET: &[&str] = &[
     "reach",
 ];
 const CUSTOMER: &[&str] = &["id", "name", "tier", "vars"];
-const STEP: &[&str] = &["status", "severity", "changed", "summary", "findings", "output"];
 
 /// Why a variable can't be there.
 pub(crate) struct Refusal {
@@ -118,7 +117,8 @@ impl Variables<'_> {
         let earlier = &self.steps[..self.at];
         if earlier.contains(&id) {
             let field = rest.first()?;
-            return unknown_field(&format!("steps.{id}"), field, STEP).map(|refusal| Refusal { name: 2, ..refusal });
+            return unknown_field(&format!("steps.{id}"), field, &STEP_FIELDS)
+                .map(|refusal| Refusal { name: 2, ..refusal });
         }
         let (code, message, label) = match self.steps.iter().position(|step| *step == id) {
             Some(n) if n == self.at => ("later-step", format!("step `{id}` asks for its own result"), None),
