@@ -1,0 +1,133 @@
+//! Invocations of a run, as far as they came.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::call::{Answer, Call};
+use evenkeel_model::grant::Capability;
+use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
+use evenkeel_model::name::StepId;
+use serde_json::Value;
+
+/// One export of one step; of one action, in `apply` and `rollback`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub step: StepId,
+    phase: u8,
+    pub action: Option<String>,
+}
+
+impl Place {
+    pub fn new(step: &StepId, phase: Phase, action: Option<&str>) -> Self {
+        Self {
+            step: step.clone(),
+            phase: order(phase),
+            action: action.map(str::to_owned),
+        }
+    }
+    pub(super) fn of(key: &Key) -> Self {
+        Self::new(&key.step, key.phase, key.action.as_deref())
+    }
+}
+
+/// Phases in the order in which a step goes through them.
+fn order(phase: Phase) -> u8 {
+    match phase {
+        Phase::Check => 0,
+        Phase::Plan => 1,
+        Phase::Apply => 2,
+        Phase::Rollback => 3,
+        Phase::Collect => 4,
+        Phase::Send => 5,
+    }
+}
+
+/// An invocation, as far as it came.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    pub key: Key,
+    pub params: Value,
+    pub begun_at: DateTime<Utc>,
+    /// None, where something is decided: it was interrupted, for `decide` isn't asked while an
+    /// invocation is under way.
+    pub ended: Option<Ended>,
+    /// The effects that it was about to make, by the number of the call.
+    pub intents: BTreeMap<u32, Intent>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Ended {
+    pub at: DateTime<Utc>,
+    pub outcome: Outcome,
+}
+
+#[derive(Clone, Debug)]
+pub struct Intent {
+    pub call: Call,
+    pub reply: Reply,
+}
+
+/// What is known of an effect that was begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// Nothing: there is no answer to it.
+    Missing,
+    /// An answer that leaves open whether it was made, in its words.
+    Open(String),
+    Clear,
+}
+
+impl Reply {
+    /// A request that was sent and a command that was started may have done their work although
+    /// the host gave up on them. What failed before that has done nothing.
+    pub(super) fn of(call: &Call, answer: &Answer) -> Self {
+        let Answer::Err { error, message } = answer else {
+            return Self::Clear;
+        };
+        let open = match call.capability {
+            Capability::Exec => error == "timed-out" || error == "output-limit",
+            Capability::Http => error == "timed-out" || error.get("other").is_some(),
+            _ => false,
+        };
+        if open { Self::Open(message.clone()) } else { Self::Clear }
+    }
+}
+
+/// The looks of `[healed]`. There may be many: only the last is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    pub count: u32,
+    /// Of those before the last.
+    interrupted: u32,
+    pub last: Option<Attempt>,
+}
+
+impl Looks {
+    pub(super) fn begin(&mut self, attempt: Attempt) {
+        self.interrupted = self.interrupted();
+        self.count = self.count.saturating_add(1);
+        self.last = Some(attempt);
+    }
+
+    /// Those that did not come to their end.
+    pub fn interrupted(&self) -> u32 {
+        let last = self.last.as_ref().is_some_and(|attempt| attempt.ended.is_none());
+        self.interrupted.saturating_add(u32::from(last))
+    }
+}
+
+impl Attempt {
+    pub(super) fn changed(&self) -> bool {
+        match self.output() {
+            Some(Output::Applied(applied)) => applied.changed,
+            _ => !self.intents.is_empty(),
+        }
+    }
+
+    pub fn output(&self) -> Option<&Output> {
+        match &self.ended.as_ref()?.outcome {
+            Outcome::Done(output) => Some(output),
+            _ => None,
+        }
+    }
+}
