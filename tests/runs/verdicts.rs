@@ -138,7 +138,7 @@ fn a_run_that_a_person_stops_is_cancelled() -> anyhow::Result<()> {
 #[test]
 fn several_runs_end_with_the_worst_code() -> anyhow::Result<()> {
     let home = broken(&[Repair::new("repair", "fix").select("role=\"app\"")])?;
-    let ended = home.run(&["run", "repair"])?;
+    let ended = home.run(&["run", "repair", "--all-targets"])?;
     // The first target is changed, and then the second one is found well.
     assert_eq!(ended.code, 0, "{ended:#?}");
     assert_eq!(home.verdicts()?, ["changed", "healthy"]);
@@ -148,7 +148,7 @@ fn several_runs_end_with_the_worst_code() -> anyhow::Result<()> {
         "runbooks/repair.toml",
         &Repair::new("repair", "fail").select("role=\"app\"").text(),
     )?;
-    let ended = home.run(&["run", "repair"])?;
+    let ended = home.run(&["run", "repair", "--all-targets"])?;
     assert_eq!(ended.code, 12, "{ended:#?}");
     Ok(())
 }

@@ -73,9 +73,13 @@ pub struct Lock {
 pub struct Run {
     /// The runbook's name.
     pub runbook: String,
-    /// The asset to run it on; needed when its `[targets]` select several and no alert names one.
+    /// The asset to run it on. Without it, the one that the alert names, or the only one that its
+    /// `[targets]` select; if they select several, nothing is run.
     #[arg(long, value_name = "ASSET")]
     pub target: Option<String>,
+    /// Runs it on every asset that its `[targets]` select, in their batches.
+    #[arg(long, conflicts_with_all = ["target", "alert"])]
+    pub all_targets: bool,
     /// Plans only: no effect is made, whatever a plugin tries.
     #[arg(long)]
     pub dry_run: bool,

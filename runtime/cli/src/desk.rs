@@ -119,6 +119,7 @@ impl Desk {
                 let body = json!({
                     "runbook": request.runbook,
                     "target": request.target,
+                    "all": request.all,
                     "mode": request.mode,
                     "alert": request.alert,
                     "input": request.input,

@@ -31,6 +31,8 @@ const PAGE: usize = 1_000;
 pub struct Start {
     runbook: RunbookName,
     target: Option<AssetId>,
+    #[serde(default)]
+    all: bool,
     #[serde(default = "live")]
     mode: Mode,
     alert: Option<Alert>,
@@ -54,6 +56,7 @@ pub async fn start(
     let request = PersonRequest {
         runbook: start.runbook,
         target: start.target,
+        all: start.all,
         mode: start.mode,
         alert: start.alert,
         input: start.input,

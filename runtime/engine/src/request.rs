@@ -10,8 +10,10 @@ use crate::port::JournalError;
 #[derive(Clone, Debug)]
 pub struct PersonRequest {
     pub runbook: RunbookName,
-    /// None: the asset that `alert` names, or all that `[targets]` selects.
+    /// None: the asset that `alert` names, or what `[targets]` selects.
     pub target: Option<AssetId>,
+    /// With neither `target` nor `alert`: all that `[targets]` selects, however many they are.
+    pub all: bool,
     pub mode: Mode,
     /// What the runbook sees as `alert`. It is not expected to fire: a person said so.
     pub alert: Option<Alert>,
@@ -49,6 +51,14 @@ pub enum RequestError {
     },
     #[error("`{runbook}` finds no target: {why}")]
     NoTarget { runbook: RunbookName, why: String },
+    /// Nobody changes a whole fleet by leaving a word out.
+    #[error("`{runbook}` selects {count} targets: {listed}; name one with --target, or say --all-targets")]
+    SeveralTargets {
+        runbook: RunbookName,
+        count: usize,
+        /// The first ten of them.
+        listed: String,
+    },
     #[error("input `{name}`: {why}")]
     Input { name: String, why: String },
     #[error("the daemon is stopping; ask again when it is back")]

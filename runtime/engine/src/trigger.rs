@@ -1,7 +1,8 @@
 //! From what happened to the rounds that it starts: pure.
 //!
 //! `[targets]` bounds every trigger. A schedule takes all that it selects, an alert the one of
-//! them that it names within its own customer, a person the one they say. A runbook without
+//! them that it names within its own customer, a person the one they say, or all if they say
+//! that; what they leave out is one target at most. A runbook without
 //! `select` acts on the asset `local`, whoever starts it.
 
 use std::sync::Arc;
@@ -20,6 +21,9 @@ use serde_json::{Map, Value};
 use crate::port::{NewRound, NewRun};
 use crate::request::{PersonRequest, RequestError};
 use crate::words;
+
+/// Targets that an error names.
+const LISTED: usize = 10;
 
 /// A round that is to be opened, with the runbook that it is of.
 #[derive(Clone, Debug)]
@@ -228,8 +232,22 @@ fn persons_targets(request: &PersonRequest, runbook: &Arc<Runbook>, home: &Home)
         }
         (None, None) => match selected(runbook, home) {
             none if none.is_empty() => Err(no_target(nothing_selected(runbook))),
+            several if several.len() > 1 && !request.all => Err(RequestError::SeveralTargets {
+                runbook: runbook.name.clone(),
+                count: several.len(),
+                listed: listed(&several),
+            }),
             assets => Ok(runs_on(assets, runbook.targets.batch)),
         },
+    }
+}
+
+fn listed(assets: &[Arc<Asset>]) -> String {
+    let names = assets.iter().take(LISTED).map(|asset| format!("`{}`", asset.id));
+    let names = names.collect::<Vec<_>>().join(", ");
+    match assets.len().saturating_sub(LISTED) {
+        0 => names,
+        more => format!("{names} and {more} more"),
     }
 }
 

@@ -81,6 +81,7 @@ fn request(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> 
     Ok(PersonRequest {
         runbook: RunbookName::new(&args.runbook),
         target: args.target.as_deref().map(AssetId::from),
+        all: args.all_targets,
         mode: if args.dry_run { Mode::DryRun } else { Mode::Live },
         alert: args
             .alert

@@ -72,7 +72,32 @@ async fn the_targets_bound_a_person_too() {
         "`watch` does not take `steel-1`: without `[targets] select` it acts on `local` alone"
     );
     assert_eq!(world.run_as(on("app", "steel-2")).await.len(), 1);
-    assert_eq!(world.run("app").await.len(), 3, "without a target it takes all");
+    assert_eq!(world.run("app").await.len(), 3, "all, if they say so");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_who_names_no_target_is_not_taken_to_mean_all_of_them() {
+    let world = world();
+    let plain = |runbook: &str| PersonRequest {
+        all: false,
+        ..person(runbook)
+    };
+    assert_eq!(
+        refused(&world, plain("app")).await,
+        "`app` selects 3 targets: `paper-1`, `steel-1`, `steel-2`; name one with --target, or say --all-targets"
+    );
+    assert_eq!(world.journal.count(), 0);
+    assert_eq!(world.run_as(plain("watch")).await.len(), 1, "one is no question");
+
+    let book = selecting(watch(), "role", "app");
+    let twelve = (10..22).map(|n| crate::world::home::asset(&format!("app-{n}"), "steel", None));
+    let world = World::new(
+        crate::world::home::with_assets(vec![book], twelve.collect()),
+        Script::default(),
+    );
+    let why = refused(&world, plain("watch")).await;
+    assert!(why.contains("selects 12 targets: `app-10`, "), "{why}");
+    assert!(why.contains("`app-19` and 2 more; name one"), "{why}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -155,12 +155,14 @@ impl World {
     }
 }
 
+/// On all that the runbook selects.
 pub fn person(runbook: &str) -> PersonRequest {
     use std::sync::atomic::{AtomicU64, Ordering};
     static REQUESTS: AtomicU64 = AtomicU64::new(0);
     PersonRequest {
         runbook: runbook.into(),
         target: None,
+        all: true,
         mode: Mode::Live,
         alert: None,
         input: Default::default(),
