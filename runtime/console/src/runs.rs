@@ -191,7 +191,9 @@ impl From<CancelError> for Error {
         match error {
             CancelError::Journal(error) => error.into(),
             CancelError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, error.to_string()),
-            CancelError::Finished(_) | CancelError::NotUnderWay(_) => Self::new(StatusCode::CONFLICT, error.to_string()),
+            CancelError::Finished(_) | CancelError::NotUnderWay(_) => {
+                Self::new(StatusCode::CONFLICT, error.to_string())
+            }
         }
     }
 }
