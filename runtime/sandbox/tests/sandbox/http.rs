@@ -129,6 +129,34 @@ async fn what_leads_elsewhere_is_denied() {
 }
 
 #[tokio::test]
+async fn a_header_that_makes_it_another_request_is_denied_by_name() {
+    let address = serve(|head| ok(&head)).await;
+    let url = format!("http://{address}");
+    let with = |method: &str, header: &str| json!({ "http": { "method": method, "path": "/jobs", "headers": [[header, "DELETE"]] } });
+    let steps = json!([with("GET", "X-HTTP-Method-Override"), with("GET", "X_Original_URL")]);
+    let scene = getter(&url, steps);
+    let told = scene.told().await;
+    assert!(
+        denied(&told[0]).contains("the header `X-HTTP-Method-Override` can make"),
+        "{}",
+        told[0]
+    );
+    assert!(denied(&told[1]).contains("the header `X_Original_URL`"), "{}", told[1]);
+
+    let approved = effect("http", "send", "POST app:/jobs");
+    let steps = json!([with("POST", "X-Redmine-Switch-User"), with("POST", "X-Request-Id")]);
+    let scene = Scene::apply(vec![approved], steps).origin(&["POST"], "app", origin(&url));
+    let told = scene.told().await;
+    assert!(denied(&told[0]).contains("no approval covers it"), "{}", told[0]);
+    assert_eq!(told[1]["ok"]["status"], json!(200), "{}", told[1]);
+    assert_eq!(
+        scene.journal.intents().len(),
+        1,
+        "what was denied was neither begun nor used up"
+    );
+}
+
+#[tokio::test]
 async fn a_name_that_leads_inside_needs_the_operators_word() {
     let address = serve(|head| ok(&head)).await;
     let url = format!("http://localhost:{}", address.port());
