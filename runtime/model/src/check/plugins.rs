@@ -93,6 +93,7 @@ pub(crate) struct Plugins<'i> {
     lock: Option<Lock>,
     /// Names and versions of the lock that something uses.
     used: RefCell<BTreeSet<(String, String)>>,
+    /// Something that the lock could pin is used.
     any_uses: Cell<bool>,
     /// By the digest of the file.
     schemas: RefCell<Schemas>,
@@ -125,7 +126,6 @@ impl<'i> Plugins<'i> {
     /// None: something was said, or is said at the end.
     pub fn find(&self, reader: &Reader<'_>, step: &Step) -> Option<Found<'i>> {
         let uses = step.uses.as_ref()?;
-        self.any_uses.set(true);
         let highest = match highest(uses.get_ref(), self.installed) {
             Ok(highest) => highest,
             Err(miss) => {
@@ -133,6 +133,7 @@ impl<'i> Plugins<'i> {
                 return None;
             }
         };
+        self.any_uses.set(true);
         let installed = match &self.lock {
             Some(lock) => self.locked(reader, lock, uses).unwrap_or(highest),
             None => highest,
