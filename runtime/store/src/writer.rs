@@ -58,7 +58,7 @@ pub(crate) struct Shared {
     failure: Mutex<Option<String>>,
     pub counts: Mutex<Counts>,
     /// Runs that an acknowledged event was lost of. A journal with a hole is worse than one that
-    /// ends early: nothing more is appended to them until they are resumed by another process.
+    /// ends early: nothing more is appended to them until they are taken on anew.
     pub lost: Mutex<BTreeMap<RunId, String>>,
 }
 
