@@ -32,7 +32,10 @@ pub fn run(short: bool) -> Result<()> {
     }
     say(&ours_took.line("evenkeel: alert POST to first plugin call"));
     say(&peer_took.line("webhook receiver: alert POST to `sh -c`"));
-    say(&format!("evenkeel is {:.2} times as fast, journal on disk first", ratio(&ours_took, &peer_took)));
+    say(&format!(
+        "evenkeel is {:.2} times as fast, journal on disk first",
+        ratio(&ours_took, &peer_took)
+    ));
     Ok(())
 }
 

@@ -7,19 +7,31 @@ use anyhow::{Context as _, Result, ensure};
 
 /// The checkout.
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("benches/ lies in the checkout")
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("benches/ lies in the checkout")
 }
 
 /// The release build of `evenkeel`.
 pub fn evenkeel() -> Result<PathBuf> {
-    done(command("cargo").args(["build", "--release", "-p", "evenkeel"]).current_dir(root()))?;
+    done(
+        command("cargo")
+            .args(["build", "--release", "-p", "evenkeel"])
+            .current_dir(root()),
+    )?;
     let own = std::env::current_exe()?;
     Ok(own.parent().context("a program lies in a directory")?.join("evenkeel"))
 }
 
 /// Builds the plugin in `source` (relative to the checkout) into `out`.
 pub fn plugin(evenkeel: &Path, source: &str, out: &Path) -> Result<()> {
-    done(command(evenkeel).args(["plugin", "build"]).arg(root().join(source)).arg("--out").arg(out))
+    done(
+        command(evenkeel)
+            .args(["plugin", "build"])
+            .arg(root().join(source))
+            .arg("--out")
+            .arg(out),
+    )
 }
 
 pub fn done(command: &mut Command) -> Result<()> {

@@ -16,12 +16,18 @@ impl Figures {
         let mut sorted = self.0.clone();
         sorted.sort_unstable();
         let last = sorted.len().saturating_sub(1);
-        sorted.get((last as f64 * share).round() as usize).copied().unwrap_or_default()
+        sorted
+            .get((last as f64 * share).round() as usize)
+            .copied()
+            .unwrap_or_default()
     }
 
     pub fn line(&self, name: &str) -> String {
         let [p50, p90, p99] = [0.5, 0.9, 0.99].map(|share| self.quantile(share));
-        format!("{name:<44} n {:>6}  p50 {p50:>10.1?}  p90 {p90:>10.1?}  p99 {p99:>10.1?}", self.0.len())
+        format!(
+            "{name:<44} n {:>6}  p50 {p50:>10.1?}  p90 {p90:>10.1?}  p99 {p99:>10.1?}",
+            self.0.len()
+        )
     }
 }
 

@@ -13,7 +13,13 @@ fn main() -> Result<()> {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let words: Vec<_> = args.iter().map(String::as_str).collect();
     let short = words.contains(&"--short");
-    match words.iter().copied().filter(|word| *word != "--short").collect::<Vec<_>>().as_slice() {
+    match words
+        .iter()
+        .copied()
+        .filter(|word| *word != "--short")
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         [] => {
             step::run(short)?;
             alert::run(short)

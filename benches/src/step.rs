@@ -35,7 +35,10 @@ pub fn run(short: bool) -> Result<()> {
         }
         say(&ours_took.line("evenkeel: one no-op step, journal off"));
         say(&bare_took.line("bare wasmtime: one no-op call"));
-        say(&format!("evenkeel has {:.2} of the bare loop's rate", ratio(&ours_took, &bare_took)));
+        say(&format!(
+            "evenkeel has {:.2} of the bare loop's rate",
+            ratio(&ours_took, &bare_took)
+        ));
         Ok(())
     })
 }

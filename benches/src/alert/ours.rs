@@ -40,7 +40,12 @@ impl Ours {
             .stderr(Stdio::null())
             .env("EVENKEEL_LOG", "error")
             .spawn()?;
-        let ours = Self { daemon, address, called: answer(called), _home: home };
+        let ours = Self {
+            daemon,
+            address,
+            called: answer(called),
+            _home: home,
+        };
         wait_until("the daemon serves", || request(address, "GET /healthz", "").is_ok())?;
         Ok(ours)
     }

@@ -34,7 +34,12 @@ impl Peer {
         BufReader::new(receiver.stdout.take().context("it is piped")?).read_line(&mut line)?;
         // Opened for writing as well, so that it never ends between two shells.
         let fired = File::options().read(true).write(true).open(&fifo)?;
-        Ok(Self { receiver, address: line.trim().parse()?, fired: BufReader::new(fired), _dir: dir })
+        Ok(Self {
+            receiver,
+            address: line.trim().parse()?,
+            fired: BufReader::new(fired),
+            _dir: dir,
+        })
     }
 
     pub fn once(&mut self, n: usize) -> Result<Duration> {

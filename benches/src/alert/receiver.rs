@@ -16,7 +16,11 @@ pub fn serve(fifo: &str) -> Result<()> {
     for stream in listener.incoming() {
         let body = take(stream?)?;
         let mut shell = command("sh");
-        shell.args(["-c", "echo fired > \"$FIFO\""]).env("FIFO", fifo).env("ALERTS", body).stdin(Stdio::null());
+        shell
+            .args(["-c", "echo fired > \"$FIFO\""])
+            .env("FIFO", fifo)
+            .env("ALERTS", body)
+            .stdin(Stdio::null());
         let mut child = shell.spawn()?;
         std::thread::spawn(move || child.wait());
     }

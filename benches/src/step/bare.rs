@@ -32,7 +32,10 @@ struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
     }
 }
 
@@ -47,11 +50,18 @@ impl Bare {
     }
 
     pub async fn once(&self) -> Result<()> {
-        let state = State { wasi: WasiCtx::builder().build(), table: ResourceTable::new() };
+        let state = State {
+            wasi: WasiCtx::builder().build(),
+            table: ResourceTable::new(),
+        };
         let mut store = Store::new(&self.engine, state);
         store.set_epoch_deadline(1_000_000);
         let instance = self.pre.instantiate_async(&mut store).await?;
-        match instance.evenkeel_plugin_check().call_run(&mut store, &"{}".to_owned()).await? {
+        match instance
+            .evenkeel_plugin_check()
+            .call_run(&mut store, &"{}".to_owned())
+            .await?
+        {
             Ok(_) => Ok(()),
             Err(error) => bail!("the no-op check failed: {}", error.message),
         }

@@ -34,7 +34,12 @@ impl Ours {
         let cancel = watch::Sender::new(false);
         let invocation = Invocation {
             run: RunId(1),
-            key: Key { step: "noop".into(), phase: Phase::Check, action: None, attempt: 1 },
+            key: Key {
+                step: "noop".into(),
+                phase: Phase::Check,
+                action: None,
+                attempt: 1,
+            },
             plugin: Pinned {
                 name: plugin.manifest.name,
                 version: plugin.manifest.version,
@@ -50,7 +55,11 @@ impl Ours {
             limits,
             cancelled: cancel.subscribe(),
         };
-        Ok(Self { sandbox, invocation, _cancel: cancel })
+        Ok(Self {
+            sandbox,
+            invocation,
+            _cancel: cancel,
+        })
     }
 
     pub async fn once(&self) -> Result<()> {
