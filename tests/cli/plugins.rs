@@ -129,8 +129,9 @@ fn a_directory_that_is_no_plugin_s_is_refused_with_the_reason() -> anyhow::Resul
     Ok(())
 }
 
+/// Its name is no shipped plugin's, whose files are in the same target directory.
 const PLUGIN_TOML: &str = r#"
-name = "disk-usage"
+name = "own-disk-usage"
 version = "1.2.0"
 summary = "Looks"
 
@@ -159,7 +160,7 @@ fn crate_with(home: &Home, version: &str, crate_type: &str) -> anyhow::Result<()
     home.write(
         "Cargo.toml",
         &format!(
-            "[package]\nname = \"disk-usage\"\nversion = \"{version}\"\nedition = \"2024\"\n\n\
+            "[package]\nname = \"own-disk-usage\"\nversion = \"{version}\"\nedition = \"2024\"\n\n\
              [lib]\ncrate-type = [{crate_type}]\npath = \"{}\"\n\n\
              [dependencies]\nevenkeel-sdk = {{ path = \"{}\" }}\n\n[workspace]\n",
             root.join("plugins/disk-usage/src/lib.rs").display(),
@@ -195,12 +196,12 @@ fn a_plugin_has_one_version() -> anyhow::Result<()> {
         words.contains("plugin.toml says version 1.2.0, Cargo.toml says 1.1.0"),
         "{words}"
     );
-    assert!(!home.path().join("disk-usage-1.2.0.wasm").exists());
+    assert!(!home.path().join("own-disk-usage-1.2.0.wasm").exists());
 
     crate_with(&home, "1.2.0", "\"cdylib\"")?;
     let said = build(&home)?;
     assert!(said.status.success(), "{said:?}");
-    assert!(home.path().join("disk-usage-1.2.0.wasm").exists());
+    assert!(home.path().join("own-disk-usage-1.2.0.wasm").exists());
     Ok(())
 }
 

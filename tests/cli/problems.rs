@@ -62,6 +62,9 @@ fn problems_are_data_for_programs() -> anyhow::Result<()> {
     let report: serde_json::Value = serde_json::from_str(&said.stdout)?;
     assert_eq!(report["clean"], false);
     for problem in report["problems"].as_array().into_iter().flatten() {
+        if problem["level"] == "warning" {
+            continue;
+        }
         assert_eq!(problem["file"], "runbooks/clean.toml", "{problem:#}");
         let (line, column) = (problem["line"].as_u64(), problem["column"].as_u64());
         assert!(line > Some(0) && column > Some(0), "{problem:#}");

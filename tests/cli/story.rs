@@ -66,17 +66,13 @@ fn the_alert_of_a_file_is_what_the_runbook_sees() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_run_that_is_not_there_is_said_and_where_to_look() -> anyhow::Result<()> {
+fn a_run_that_is_not_there_is_said() -> anyhow::Result<()> {
     let home = super::home()?;
     for served in [false, true] {
         let _daemon = if served { Some(home.serve()?) } else { None };
         let said = home.run(&["runs", "show", "99"])?;
         assert_eq!((said.code, said.stdout.as_str()), (1, ""), "{said:#?}");
         assert!(said.stderr.contains("there is no run 99"), "{said:#?}");
-        assert!(
-            said.stderr.contains("evenkeel runs list"),
-            "served: {served}: {said:#?}"
-        );
     }
     assert_eq!(home.run(&["runs", "show", "first"])?.code, 2);
     Ok(())

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_model::name::RunId;
 
 const AFTER_HELP: &str = "\
-Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired;
+Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired; \
 12 failed; 13 rejected; 14 cancelled; 15 unknown. A command over several runs exits with the worst.";
 
 /// Runs runbooks of sandboxed WebAssembly plugins, by schedule and by alert.

@@ -1,11 +1,13 @@
 //! `evenkeel check`.
 
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use chrono::{DateTime, Utc};
 use evenkeel_model::home::Home;
+use evenkeel_model::problem::Problem;
 use evenkeel_model::runbook::On;
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ const TICKS: usize = 5;
 #[derive(Serialize)]
 struct Report<'a> {
     clean: bool,
-    problems: &'a [evenkeel_model::problem::Problem],
+    problems: &'a [Problem],
     schedules: Vec<Schedule>,
 }
 
@@ -34,7 +36,13 @@ struct Schedule {
 pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
     let files = Files::read(&home::locate(dir)?)?;
     match files.check() {
-        Ok(checked) => clean(&checked.home, listing, now),
+        Ok(checked) => {
+            if !listing.json && !checked.warnings.is_empty() {
+                let colour = std::io::stderr().is_terminal();
+                render::note(&render::problem::render(&checked.warnings, &files.texts(), colour));
+            }
+            clean(&checked.home, &checked.warnings, listing, now)
+        }
         Err(unclean) if listing.json => {
             render::json(&Report {
                 clean: false,
@@ -47,12 +55,12 @@ pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCo
     }
 }
 
-fn clean(home: &Home, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
+fn clean(home: &Home, warnings: &[Problem], listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
     let schedules = schedules(home, now);
     if listing.json {
         render::json(&Report {
             clean: true,
-            problems: &[],
+            problems: warnings,
             schedules,
         })?;
         return Ok(ExitCode::SUCCESS);

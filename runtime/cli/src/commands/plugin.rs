@@ -177,15 +177,26 @@ fn kinds(manifest: &Manifest) -> String {
     kinds.join(", ")
 }
 
+/// What it asks for, and of that what it can do without.
 fn requests(manifest: &Manifest) -> String {
-    let text = |(capability, verbs): (&_, &Vec<String>)| format!("{capability} {}", safe::text(&verbs.join("|")));
-    let must = manifest.capabilities.iter().map(text);
-    let may = manifest
-        .optional
-        .iter()
-        .map(text)
-        .map(|request| format!("{request} (optional)"));
-    let all: Vec<_> = must.chain(may).collect();
+    let mut all = Vec::new();
+    for (capability, verbs) in &manifest.capabilities {
+        let required: Vec<_> = manifest.required(*capability).collect();
+        let (must, may): (Vec<&str>, Vec<&str>) = verbs
+            .iter()
+            .map(String::as_str)
+            .partition(|verb| required.contains(verb));
+        if !must.is_empty() || may.is_empty() {
+            all.push(
+                format!("{capability} {}", safe::text(&must.join("|")))
+                    .trim_end()
+                    .to_owned(),
+            );
+        }
+        if !may.is_empty() {
+            all.push(format!("{capability} {} (optional)", safe::text(&may.join("|"))));
+        }
+    }
     if all.is_empty() {
         "nothing".to_owned()
     } else {

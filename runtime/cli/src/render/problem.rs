@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
-use evenkeel_model::problem::Problem;
+use evenkeel_model::problem::{self, Problem};
 
 /// All problems, with the lines they are about; `texts` by file name.
 pub fn render(problems: &[Problem], texts: &BTreeMap<String, String>, colour: bool) -> String {
@@ -13,7 +13,11 @@ pub fn render(problems: &[Problem], texts: &BTreeMap<String, String>, colour: bo
 }
 
 fn one(problem: &Problem, texts: &BTreeMap<String, String>, renderer: &Renderer) -> String {
-    let group = Level::ERROR.primary_title(problem.message.as_str()).id(problem.code);
+    let level = match problem.level {
+        problem::Level::Error => Level::ERROR,
+        problem::Level::Warning => Level::WARNING,
+    };
+    let group = level.primary_title(problem.message.as_str()).id(problem.code);
     let text = texts.get(&problem.file).map_or("", String::as_str);
     let mut parts = match &problem.span {
         Some(span) if span.end <= text.len() => {
