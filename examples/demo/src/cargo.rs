@@ -8,7 +8,7 @@ use std::{
     process::Stdio,
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use serde_json::Value;
 use tokio::process::Command;
 
@@ -87,12 +87,14 @@ fn command(program: &std::ffi::OsStr) -> Command {
     command
 }
 
+/// The operating system's own words for a missing program don't say which one, nor what for.
 fn is_missing(error: anyhow::Error, program: &str) -> anyhow::Error {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     if kind == Some(io::ErrorKind::NotFound) {
-        return error.context(format!(
-            "`{program}` is not on the PATH; the demo builds evenkeel and its plugins with it: see https://rustup.rs"
-        ));
+        return anyhow!(
+            "there is no `{program}` on the PATH, and the demo builds evenkeel and its plugins with it; \
+             https://rustup.rs installs it"
+        );
     }
     error.context(format!("`{program}` can't be started"))
 }
@@ -137,6 +139,6 @@ mod tests {
     fn a_missing_cargo_is_said_in_words() {
         let missing = anyhow::Error::from(io::Error::from(io::ErrorKind::NotFound));
         let said = format!("{:#}", is_missing(missing, "cargo"));
-        assert!(said.starts_with("`cargo` is not on the PATH"), "{said}");
+        assert!(said.starts_with("there is no `cargo` on the PATH"), "{said}");
     }
 }

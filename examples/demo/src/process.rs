@@ -22,11 +22,12 @@ const SHOWN: usize = 20;
 /// A running program with its output in a file, in a process group of its own, so that Ctrl-C
 /// reaches the demo alone and the demo ends its programs in order.
 ///
-/// Dropping it ends the whole group at once.
+/// Dropping it ends the whole group at once. So does the death of the demo, even by SIGKILL.
 pub struct Process {
     name: &'static str,
     child: Child,
     group: Pid,
+    watchdog: Child,
     log: PathBuf,
 }
 
@@ -37,6 +38,7 @@ impl Process {
         let output = File::create(&log).with_context(|| format!("can't write {}", log.display()))?;
         let child = command
             .process_group(0)
+            .kill_on_drop(true)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
             .stderr(output)
@@ -47,6 +49,7 @@ impl Process {
             name,
             child,
             group,
+            watchdog: watchdog(group).context("the watchdog can't be started")?,
             log,
         })
     }
@@ -110,6 +113,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // The watchdog first: it must not outlive the group, whose number may be used again.
+        // An error means that it has ended already.
+        let _ = self.watchdog.start_kill();
         end(&self.child, self.group);
     }
 }
@@ -135,6 +141,19 @@ pub async fn run(mut command: Command) -> anyhow::Result<(ExitStatus, Vec<u8>)> 
     let mut said = Vec::new();
     tokio::io::AsyncReadExt::read_to_end(&mut stdout, &mut said).await?;
     Ok((child.0.wait().await?, said))
+}
+
+/// Ends the group when the pipe from the demo closes, which it does however the demo dies.
+fn watchdog(group: Pid) -> std::io::Result<Child> {
+    Command::new("sh")
+        .args(["-c", "read -r _; kill -s KILL -- \"-$1\"", "watchdog"])
+        .arg(group.to_string())
+        .process_group(0)
+        .kill_on_drop(true)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
 }
 
 fn group(child: &Child) -> anyhow::Result<Pid> {
@@ -175,6 +194,19 @@ mod tests {
             Ok(())
         });
         gone.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_watchdog_ends_the_group_when_its_pipe_closes() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut process = shell("sleep 600", directory.path());
+
+        drop(process.watchdog.stdin.take());
+
+        tokio::time::timeout(BOUND, process.child.wait())
+            .await
+            .unwrap()
+            .unwrap();
     }
 
     #[tokio::test]

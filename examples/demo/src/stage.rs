@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail, ensure};
+use clap::Args;
 use tempfile::TempDir;
 use tokio::process::Command;
 
@@ -33,9 +34,26 @@ const NOT_COPIED: [&str; 4] = ["board", "data", "plugins", "evenkeel.lock"];
 const BOARD_READY: Duration = Duration::from_secs(30);
 
 /// Ports of 127.0.0.1; 0 is any that is free.
+#[derive(Args)]
 pub struct Ports {
-    pub evenkeel: u16,
-    pub board: u16,
+    /// The port that evenkeel takes alerts on; a free one if not given.
+    #[arg(
+        id = "port",
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    evenkeel: u16,
+    /// The port of the task board; a free one if not given.
+    #[arg(
+        id = "board-port",
+        long,
+        value_name = "PORT",
+        default_value_t = 0,
+        hide_default_value = true
+    )]
+    board: u16,
 }
 
 /// Dropping it ends the programs at once, and then removes the directory.
@@ -55,11 +73,17 @@ pub async fn build() -> anyhow::Result<PathBuf> {
     cargo::evenkeel().await
 }
 
+impl Ports {
+    /// A port that is asked for and taken is better said before anything is built.
+    pub fn ensure_free(&self) -> anyhow::Result<()> {
+        ensure_free(self.evenkeel, "--port")?;
+        ensure_free(self.board, "--board-port")
+    }
+}
+
 impl Stage {
     /// Copies the home into a fresh directory, installs its plugins, and starts all.
     pub async fn set(evenkeel: &Path, ports: &Ports) -> anyhow::Result<Self> {
-        ensure_free(ports.evenkeel, "--port")?;
-        ensure_free(ports.board, "--board-port")?;
         let directory = fresh_directory()?;
         let home = directory.path().join("home");
         copy(&cargo::root().join("examples/demo/home"), &home)?;
@@ -123,7 +147,6 @@ fn fresh_directory() -> anyhow::Result<TempDir> {
     Ok(tempfile::Builder::new().prefix("run-").tempdir_in(all)?)
 }
 
-/// A port that is asked for and taken is better said before anything is started.
 fn ensure_free(port: u16, option: &str) -> anyhow::Result<()> {
     match TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
         Ok(_) => Ok(()),

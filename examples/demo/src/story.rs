@@ -36,12 +36,8 @@ pub struct Options {
     /// Leaves everything running at the end, and says how to play with it; Ctrl-C ends it.
     #[arg(long)]
     keep: bool,
-    /// The port that evenkeel takes alerts on; a free one if not given.
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
-    port: u16,
-    /// The port of the task board; a free one if not given.
-    #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true)]
-    board_port: u16,
+    #[command(flatten)]
+    ports: Ports,
 }
 
 /// Plays it once. 0: all was observed.
@@ -67,13 +63,10 @@ pub async fn play(options: &Options) -> anyhow::Result<ExitCode> {
 }
 
 async fn until_it_is_told(options: &Options) -> anyhow::Result<(Stage, Ended)> {
+    options.ports.ensure_free()?;
     let evenkeel = stage::build().await?;
-    let ports = Ports {
-        evenkeel: options.port,
-        board: options.board_port,
-    };
     for beginning in 1.. {
-        let stage = Stage::set(&evenkeel, &ports).await?;
+        let stage = Stage::set(&evenkeel, &options.ports).await?;
         let started = Instant::now();
         let mut acts = Acts::on(&stage);
         let told = acts.play().await;
