@@ -1,5 +1,10 @@
 //! The command line as its users meet it: what it says, to whom, and with which code it ends.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start programs and look at the clock, as their users do"
+)]
+
 mod fixtures;
 mod help;
 mod homes;

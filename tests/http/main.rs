@@ -1,5 +1,10 @@
 //! What is wrong is refused over HTTP with a reason, and what is right beside it is not lost.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start programs and look at the clock, as their users do"
+)]
+
 mod endpoints;
 mod input;
 mod tokens;

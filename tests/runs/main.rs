@@ -1,6 +1,11 @@
 //! Runs from their cause to their verdict, against the real world of one machine: files, commands,
 //! processes and HTTP servers.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests start programs and look at the clock, as their users do"
+)]
+
 mod alerts;
 mod cache;
 mod commands;
