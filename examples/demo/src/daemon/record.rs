@@ -73,6 +73,11 @@ impl Recorded {
         }
     }
 
+    /// Whether the step's `when` did not hold.
+    pub fn has_skipped(&self, step: &str) -> bool {
+        self.all("skipped").any(|(_, skipped)| skipped["step"] == step)
+    }
+
     /// Why the gate of that name did not let the run start, if so.
     pub fn stopped_by(&self, gate: &str) -> Option<&str> {
         let stops = self.all("refused").chain(self.all("waiting"));
@@ -136,6 +141,13 @@ mod tests {
         assert!(recorded(&[plan(), effect.clone()]).planned_first());
         assert!(!recorded(&[effect, plan()]).planned_first());
         assert!(!recorded(&[plan()]).planned_first());
+    }
+
+    #[test]
+    fn a_skipped_step_is_told_from_one_that_did_nothing() {
+        let recorded = recorded(&[json!({ "skipped": { "step": "clean", "why": "`when` is false" } })]);
+        assert!(recorded.has_skipped("clean"));
+        assert!(!recorded.has_skipped("probe"));
     }
 
     #[test]
