@@ -185,14 +185,7 @@ fn a_resolve_during_an_action_lets_it_finish_and_stops_there() -> anyhow::Result
 
 #[test]
 fn a_resolve_before_anything_was_applied_cancels_the_run() -> anyhow::Result<()> {
-    let text = Repair::new("repair", "fix")
-        .and(ON_ALERT)
-        .text()
-        .replace("profile = \"look\"", "profile = \"slow-look\"");
-    let text = text.replace("run look", "run slow-look");
-    let home = broken(&[])?;
-    home.write("runbooks/repair.toml", &text)?;
-    home.done(&["lock"])?;
+    let home = broken(&[Repair::new("repair", "fix").look("slow-look").and(ON_ALERT)])?;
     let daemon = home.serve()?;
     let alert = alert();
     daemon.push(&[alert.firing()])?;
@@ -213,14 +206,7 @@ fn a_resolve_before_anything_was_applied_cancels_the_run() -> anyhow::Result<()>
 #[test]
 fn a_run_goes_on_after_the_resolve_if_the_runbook_says_so() -> anyhow::Result<()> {
     let on = "[[on]]\nalert = \"Broken\"\non_resolve = \"continue\"\n";
-    let text = Repair::new("repair", "fix")
-        .and(on)
-        .text()
-        .replace("profile = \"look\"", "profile = \"slow-look\"");
-    let text = text.replace("run look", "run slow-look");
-    let home = broken(&[])?;
-    home.write("runbooks/repair.toml", &text)?;
-    home.done(&["lock"])?;
+    let home = broken(&[Repair::new("repair", "fix").look("slow-look").and(on)])?;
     let daemon = home.serve()?;
     let alert = alert();
     daemon.push(&[alert.firing()])?;

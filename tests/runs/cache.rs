@@ -134,7 +134,7 @@ fn a_cache_that_is_not_there_is_failed_and_said() -> anyhow::Result<()> {
     let home = home()?;
     let said = home.run(&["run", "clean"])?;
     assert_eq!(said.code, 12, "{said:#?}");
-    assert!(said.stdout.contains("there is no such"), "{}", said.stdout);
+    assert!(said.stdout.contains("No such file or directory"), "{}", said.stdout);
     Ok(())
 }
 

@@ -40,13 +40,7 @@ fn a_command_that_was_under_way_is_unknown_and_never_run_again() -> anyhow::Resu
 
 #[test]
 fn a_look_that_was_under_way_is_taken_again_and_the_run_goes_on() -> anyhow::Result<()> {
-    let text = Repair::new("repair", "fix")
-        .and(ON_ALERT_HEALED)
-        .text()
-        .replace("profile = \"look\"", "profile = \"slow-look\"");
-    let home = broken(&[])?;
-    home.write("runbooks/repair.toml", &text.replace("run look", "run slow-look"))?;
-    home.done(&["lock"])?;
+    let home = broken(&[Repair::new("repair", "fix").look("slow-look").and(ON_ALERT_HEALED)])?;
     let daemon = home.serve()?;
     daemon.push(&[Alert::new("Broken").label("asset", "one").firing()])?;
     wait_for_fixes(&home, 1);

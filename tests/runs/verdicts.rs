@@ -109,39 +109,61 @@ fn an_action_that_asks_for_a_person_is_rejected_with_those_words() -> anyhow::Re
 
 #[test]
 fn a_run_that_a_person_stops_is_cancelled() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "slow")])?;
+    let home = broken(&[Repair::new("repair", "fix").look("slow-look")])?;
     let daemon = home.serve()?;
-    let follower = home
-        .command()?
-        .args(["run", "repair"])
-        .stdout(std::process::Stdio::piped())
-        .spawn()?;
+    let follower = follow(&home, "repair")?;
     wait_for_fixes(&home, 1);
 
     let said = home.done(&["runs", "cancel", "1"])?;
     assert!(said.stdout.contains("run 1 is asked to stop"), "{said:#?}");
-    go(&home)?;
 
     let followed = follower.wait_with_output()?;
     let told = String::from_utf8_lossy(&followed.stdout).into_owned();
-    // An action under way is never left half done: what was changed is said, and the code tells.
     assert_eq!(followed.status.code(), Some(14), "{told}");
     assert!(told.contains("cancelled by"), "{told}");
-    assert!(!is_broken(&home), "the action was finished first");
-    assert_eq!(home.runs()?[0]["changed"], true);
+    assert_eq!(fixes(&home), ["looked"]);
     let again = home.run(&["runs", "cancel", "1"])?;
     assert!(again.stderr.contains("run 1 has finished"), "{again:#?}");
     drop(daemon);
     Ok(())
 }
 
+/// What was changed is still looked at, and the verdict says how it is.
+#[test]
+fn an_action_under_way_is_finished_before_a_run_stops() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "slow").and(HEALED)])?;
+    let daemon = home.serve()?;
+    let follower = follow(&home, "repair")?;
+    wait_for_fixes(&home, 1);
+    home.done(&["runs", "cancel", "1"])?;
+    go(&home)?;
+
+    let followed = follower.wait_with_output()?;
+    let told = String::from_utf8_lossy(&followed.stdout).into_owned();
+    assert_eq!(followed.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("cancelled by") && told.contains("verdict      repaired"),
+        "{told}"
+    );
+    assert!(!is_broken(&home));
+    drop(daemon);
+    Ok(())
+}
+
+fn follow(home: &Home, runbook: &str) -> anyhow::Result<std::process::Child> {
+    let mut command = home.command()?;
+    Ok(command
+        .args(["run", runbook])
+        .stdout(std::process::Stdio::piped())
+        .spawn()?)
+}
+
 #[test]
 fn several_runs_end_with_the_worst_code() -> anyhow::Result<()> {
     let home = broken(&[Repair::new("repair", "fix").select("role=\"app\"")])?;
     let ended = home.run(&["run", "repair", "--all-targets"])?;
-    // The first target is changed, and then the second one is found well.
     assert_eq!(ended.code, 0, "{ended:#?}");
-    assert_eq!(home.verdicts()?, ["changed", "healthy"]);
+    assert_eq!(home.runs()?.len(), 2);
 
     break_again(&home)?;
     home.write(
@@ -153,21 +175,23 @@ fn several_runs_end_with_the_worst_code() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Nobody knows whether a command that was given up on did its work.
 #[test]
-fn a_limit_that_stops_a_plugin_is_failed_and_named() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "hang")])?;
-    let text = Repair::new("repair", "hang")
-        .text()
-        .replace("timeout = \"5m\"", "timeout = \"500ms\"");
-    home.write("runbooks/repair.toml", &text)?;
-    let (verdict, code) = verdict(&home, &["repair"])?;
-    // Whether the command did its work is not known.
-    assert!(["failed", "unknown"].contains(&verdict.as_str()), "{verdict}");
-    assert!([12, 15].contains(&code), "{code}");
+fn a_command_that_takes_too_long_is_unknown_and_escalates() -> anyhow::Result<()> {
+    let text = Repair::new("repair", "hang").text();
+    let home = broken(&[])?;
+    home.write(
+        "runbooks/repair.toml",
+        &text.replace("timeout = \"5m\"", "timeout = \"2s\""),
+    )?;
+    home.done(&["lock"])?;
+    assert_eq!(verdict(&home, &["repair"])?, ("unknown".to_owned(), 15));
+    assert_eq!(fixes(&home), ["begun"]);
     let story = home.story(1)?;
     assert!(
-        story.contains("500ms") || story.contains("deadline") || story.contains("timed out"),
+        story.contains("`hang` took too long; whether it did its work is not known"),
         "{story}"
     );
+    assert!(story.contains("escalated"), "{story}");
     Ok(())
 }

@@ -64,6 +64,9 @@ labels = { env = "prod" }
 /// A runbook that looks, and repairs with a command if that found something.
 pub struct Repair {
     name: &'static str,
+    /// Of the check.
+    look: &'static str,
+    /// Of the remedy.
     profile: &'static str,
     /// `select` of its `[targets]`.
     select: &'static str,
@@ -79,12 +82,19 @@ impl Repair {
     pub fn new(name: &'static str, profile: &'static str) -> Self {
         Self {
             name,
+            look: "look",
             profile,
             select: r#"asset="one""#,
             cooldown: "0s",
             step: "",
             rest: "",
         }
+    }
+
+    /// Another profile to look with.
+    pub fn look(mut self, look: &'static str) -> Self {
+        self.look = look;
+        self
     }
 
     pub fn select(mut self, select: &'static str) -> Self {
@@ -112,6 +122,7 @@ impl Repair {
     pub fn text(&self) -> String {
         let Self {
             name,
+            look,
             profile,
             select,
             cooldown,
@@ -137,8 +148,9 @@ cooldown = "{cooldown}"
 [[step]]
 id = "look"
 uses = "command/check@1"
-with = {{ profile = "look", code = "app-broken" }}
-grant = {{ exec = ["run look"] }}
+with = {{ profile = "{look}", code = "app-broken" }}
+grant = {{ exec = ["run {look}"] }}
+timeout = "5m"
 
 [[step]]
 id = "repair"

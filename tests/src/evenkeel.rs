@@ -162,7 +162,7 @@ impl Home {
     /// # Errors
     /// When they can't be listed.
     pub fn runs(&self) -> anyhow::Result<Vec<Value>> {
-        let listed = self.json(&["runs", "list"])?;
+        let listed = self.json(&["runs", "list", "--limit", "1000"])?;
         let mut runs = listed.as_array().context("`runs list --json` is no array")?.clone();
         runs.reverse();
         Ok(runs)
