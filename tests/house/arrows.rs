@@ -33,6 +33,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("evenkeel-engine", &["evenkeel-model"]),
     ("evenkeel-alerting", &["evenkeel-model"]),
     ("evenkeel-sdk", &["evenkeel-sdk-macros"]),
+    // The plugin that the benchmarks call; it does nothing.
+    ("noop", &["evenkeel-sdk"]),
     // It measures rooms beside their peers, so it sees into each of them.
     (
         "evenkeel-benches",
