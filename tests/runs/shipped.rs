@@ -154,12 +154,34 @@ fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Re
     Ok(())
 }
 
-/// The others' remedies are real elsewhere: tests/runs for the cache, and the demonstration.
+/// On the example home with its application up: the queue is stuck, and the rest is well. Their
+/// remedies at work are in tests/runs and in the demonstration.
 #[test]
-fn the_shipped_repair_script_repairs() -> anyhow::Result<()> {
-    let shipped = Shipped::new()?;
-    let said = shipped.home.done(&["run", "run-repair-script"])?;
-    assert!(said.stdout.contains("verdict      repaired"), "{}", said.stdout);
+fn every_shipped_runbook_runs() -> anyhow::Result<()> {
+    let Shipped { home, _board } = Shipped::new()?;
+    let runs: [(&[&str], &str); 7] = [
+        (&["run-check-script"], "unhealthy"),
+        (&["run-repair-script"], "repaired"),
+        (&["run-check-script"], "healthy"),
+        (
+            &["free-disk-space", "--set", "warn=100", "--set", "critical=100"],
+            "healthy",
+        ),
+        (&["clean-slow-cache"], "healthy"),
+        (&["restart-unhealthy-app"], "healthy"),
+        // There is no site whose certificate could be looked at.
+        (&["watch-certificates"], "unhealthy"),
+    ];
+    for (arguments, verdict) in runs {
+        let said = home.run(&[&["run"], arguments].concat())?;
+        assert!(
+            said.stdout.contains(&format!("verdict      {verdict} ")),
+            "{arguments:?}: {said:#?}"
+        );
+    }
+    let all: std::collections::BTreeSet<_> = runbooks()?.iter().map(|runbook| name(runbook)).collect();
+    let run: std::collections::BTreeSet<_> = runs.iter().map(|(arguments, _)| arguments[0].to_owned()).collect();
+    assert_eq!(all, run);
     Ok(())
 }
 

@@ -14,7 +14,10 @@ const DIFFERS: &[(&str, &str)] = &[
     ("127.0.0.1:PORT", r"127\.0\.0\.1:\d+"),
     ("elapsed_ms MS", r"elapsed_ms \d+"),
     ("process PID", r"process \d+"),
-    ("PERCENT % full: SPACE", r"\d+\.\d % full: \d+(\.\d)? [KMGT]?i?B of \d+(\.\d)? [KMGT]?i?B"),
+    (
+        "PERCENT % full: SPACE",
+        r"\d+\.\d % full: \d+(\.\d)? [KMGT]?i?B of \d+(\.\d)? [KMGT]?i?B",
+    ),
 ];
 
 /// The text with `HOME` for the home's path and words in capitals for times, spans and hashes.

@@ -66,11 +66,11 @@ fn clean(home: &Home, warnings: &[Problem], listing: &Listing, now: DateTime<Utc
         return Ok(ExitCode::SUCCESS);
     }
     render::line(&format!(
-        "clean: {} runbooks, {} assets, {} roles, {} plugins",
-        home.runbooks.len(),
-        home.assets.len(),
-        home.roles.len(),
-        home.plugins.len()
+        "clean: {}, {}, {}, {}",
+        count(home.runbooks.len(), "runbook"),
+        count(home.assets.len(), "asset"),
+        count(home.roles.len(), "role"),
+        count(home.plugins.len(), "plugin")
     ))?;
     for schedule in schedules {
         render::line(&format!(
@@ -82,6 +82,12 @@ fn clean(home: &Home, warnings: &[Problem], listing: &Listing, now: DateTime<Utc
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `1 role`, `3 roles`.
+fn count(n: usize, noun: &str) -> String {
+    let plural = if n == 1 { "" } else { "s" };
+    format!("{n} {noun}{plural}")
 }
 
 fn schedules(home: &Home, now: DateTime<Utc>) -> Vec<Schedule> {

@@ -28,6 +28,8 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     log::start(args.log_format);
+    // Before anything is begun: until it is listened for, a signal ends the process.
+    let signals = Signals::listen()?;
     let dir = home::locate(dir)?;
     let data = home::data(&dir);
     let house = Arc::new(House::open(&dir).await?);
@@ -40,10 +42,25 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let unix = UnixListener::from_std(socket::listen(&data).context("can't make the daemon's socket")?)?;
     daemon.bound(tcp.local_addr()?);
     info!(home = %dir.display(), address = %tcp.local_addr()?, pid = std::process::id(), "serving");
-    live(&house, daemon, tcp, unix, args.drain).await?;
+    live(&house, daemon, tcp, unix, args.drain, signals).await?;
     socket::remove(&data);
     info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the daemon is told from outside.
+struct Signals {
+    stop: Stop,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        Ok(Self {
+            stop: Stop::listen()?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Alerts start repairs: nobody may push them from elsewhere without a token.
@@ -63,7 +80,12 @@ async fn live(
     tcp: TcpListener,
     unix: UnixListener,
     drain: Duration,
+    signals: Signals,
 ) -> Result<()> {
+    let Signals {
+        stop: mut asked,
+        hangup,
+    } = signals;
     let (stop, stopping) = watch::channel(false);
     let (close, closing) = watch::channel(false);
     let console = Arc::new(Console {
@@ -81,8 +103,7 @@ async fn live(
     let (engine, at_work) = (house.engine.clone(), stopping.clone());
     work.spawn(async move { engine.serve(at_work).await });
     work.spawn(listen_for_silence(house.clone(), stopping.clone()));
-    work.spawn(watch_home(daemon.clone(), stopping));
-    let mut asked = Stop::listen()?;
+    work.spawn(watch_home(daemon.clone(), stopping, hangup));
     tokio::select! {
         () = asked.wait() => {}
         _ = servers.join_next() => bail!("a listener of the daemon ended by itself"),
@@ -117,11 +138,7 @@ async fn listen_for_silence(house: Arc<House>, mut stopping: watch::Receiver<boo
 }
 
 /// Takes over a changed home once its files have been still for a moment, and on SIGHUP at once.
-async fn watch_home(daemon: Arc<Daemon>, mut stopping: watch::Receiver<bool>) {
-    let mut hangup = match signal(SignalKind::hangup()) {
-        Ok(hangup) => hangup,
-        Err(cause) => return error!(%cause, "SIGHUP can't be listened for"),
-    };
+async fn watch_home(daemon: Arc<Daemon>, mut stopping: watch::Receiver<bool>, mut hangup: Signal) {
     let mut served = daemon.stamp_at_start();
     let mut seen = served.clone();
     loop {
