@@ -122,7 +122,7 @@ fn how_to_play(stage: &Stage) {
         "evenkeel runs show 1".to_owned(),
         "evenkeel run keep-the-board-quick --dry-run".to_owned(),
         format!(
-            "for n in $(seq 50); do curl -s {} >/dev/null; done    # visitors",
+            "for n in $(seq 100); do curl -s {}/tasks/1 >/dev/null; done    # visitors",
             stage.board_url
         ),
         "$EDITOR $EVENKEEL_HOME/runbooks/keep-the-board-quick.toml    # taken over once it checks clean".to_owned(),

@@ -48,7 +48,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Lets that many new visitors look at the board.
+    /// Lets that many new visitors follow a link to a task.
     pub async fn visit(&self, visitors: usize) -> anyhow::Result<()> {
         let mut under_way = JoinSet::new();
         for _ in 0..visitors {
@@ -56,7 +56,7 @@ impl Traffic {
                 first(&mut under_way).await?;
             }
             let visitor = self.clone();
-            under_way.spawn(async move { visitor.get("/").await });
+            under_way.spawn(async move { visitor.get("/tasks/1").await });
         }
         while !under_way.is_empty() {
             first(&mut under_way).await?;

@@ -5,6 +5,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /` | the board as a page; a visitor without a session gets one |
+//! | `GET /tasks/{id}` | one task as a page; a visitor without a session gets one |
 //! | `POST /tasks`, `POST /tasks/{id}/close` | what the forms of the page send |
 //! | `GET`, `POST /api/tasks`; `POST /api/tasks/{id}/close` | the same in JSON |
 //! | `GET /health` | 200 as long as the process lives |

@@ -24,6 +24,7 @@ pub(super) fn router(board: Arc<Board>) -> Router {
     Router::new()
         .route("/", get(show))
         .route("/tasks", post(create_by_form))
+        .route("/tasks/{id}", get(show_task))
         .route("/tasks/{id}/close", post(close_by_form))
         .route("/api/tasks", get(list).post(create))
         .route("/api/tasks/{id}/close", post(close))
@@ -54,11 +55,30 @@ async fn show(State(board): State<Arc<Board>>, headers: HeaderMap) -> Result<Res
         let tasks = board.tasks.list();
         let session = board.sessions.visit(cookie.as_deref(), now, &tasks)?;
         let visitors = board.sessions.visitors(now)?;
-        let cookie = format!("session={session}; HttpOnly; SameSite=Lax; Path=/");
-        let page = Html(page::render(&tasks, visitors));
-        Ok(([(header::SET_COOKIE, cookie)], page).into_response())
+        Ok(in_session(&session, page::render(&tasks, visitors)))
     })
     .await
+}
+
+/// Whoever follows a link to a task gets a session too; only nobody counts the visitors here.
+async fn show_task(
+    State(board): State<Arc<Board>>,
+    Path(id): Path<u64>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let cookie = session_cookie(&headers).map(str::to_owned);
+    on_disk(move || {
+        let tasks = board.tasks.list();
+        let task = tasks.iter().find(|task| task.id == id).ok_or_else(|| no_task(id))?;
+        let session = board.sessions.visit(cookie.as_deref(), super::now(), &tasks)?;
+        Ok(in_session(&session, page::render_task(task)))
+    })
+    .await
+}
+
+fn in_session(session: &str, page: String) -> Response {
+    let cookie = format!("session={session}; HttpOnly; SameSite=Lax; Path=/");
+    ([(header::SET_COOKIE, cookie)], Html(page)).into_response()
 }
 
 async fn list(State(board): State<Arc<Board>>) -> Result<Json<Listing>, Failure> {
@@ -80,10 +100,13 @@ async fn create(
 }
 
 async fn close(State(board): State<Arc<Board>>, Path(id): Path<u64>) -> Result<Json<Task>, Failure> {
-    on_disk(move || Ok(board.tasks.close(id)?)).await?.map_or_else(
-        || Err(Failure(StatusCode::NOT_FOUND, format!("there is no task {id}"))),
-        |task| Ok(Json(task)),
-    )
+    on_disk(move || Ok(board.tasks.close(id)?))
+        .await?
+        .map_or_else(|| Err(no_task(id)), |task| Ok(Json(task)))
+}
+
+fn no_task(id: u64) -> Failure {
+    Failure(StatusCode::NOT_FOUND, format!("there is no task {id}"))
 }
 
 async fn create_by_form(board: State<Arc<Board>>, Form(new): Form<NewTask>) -> Result<Redirect, Failure> {

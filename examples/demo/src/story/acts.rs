@@ -18,7 +18,7 @@ use crate::{
 /// How full the board is before the visitors come, so that each session is worth reading.
 const TASKS: usize = 400;
 
-/// Visitors before the first look; later as many more as a quarter of all before them, so that a fast
+/// Visitors before the first look; later half as many more as came before them, so that a fast
 /// machine, where it takes many, does not look all the time.
 const VISITORS: usize = 16;
 
@@ -152,7 +152,7 @@ impl<'a> Acts<'a> {
         let started = Instant::now();
         let mut sessions = self.stage.sessions()?.len();
         loop {
-            self.stage.traffic.visit(VISITORS + sessions / 4).await?;
+            self.stage.traffic.visit(VISITORS + sessions / 2).await?;
             sessions = self.stage.sessions()?.len();
             let window = self.stage.traffic.look().await?;
             let mean = window.mean_ms();
@@ -230,7 +230,7 @@ impl<'a> Acts<'a> {
         });
         let quick = quick.await?;
         say(&format!(
-            "A request took {:.0} ms before, and takes {:.0} ms now.",
+            "A request took {:.0} ms before, and takes {:.1} ms now.",
             slow.mean_ms(),
             quick.mean_ms()
         ));
