@@ -10,7 +10,7 @@ use evenkeel_alerting::{v2, webhook};
 use evenkeel_engine::PersonRequest;
 use evenkeel_model::alert::{Alert, Labels};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
-use evenkeel_model::run::{Event, Mode, Summary};
+use evenkeel_model::run::{Body, Event, Mode, State, Summary};
 use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -63,10 +63,30 @@ async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
             }
         }
         all.extend(events);
+        if let Some(summary) = ended(&summary, all.last()) {
+            return Ok(Told { summary, events: all });
+        }
         if summary.finished_at.is_some() && !more {
             return Ok(Told { summary, events: all });
         }
     }
+}
+
+/// The summary of a run whose end has been told. The one that came with it may have been read
+/// before, and a daemon that stops doesn't wait for another question.
+fn ended(summary: &Summary, last: Option<&Event>) -> Option<Summary> {
+    let Event { at, body, .. } = last?;
+    let Body::Finished { verdict, why, changed } = body else {
+        return None;
+    };
+    Some(Summary {
+        state: State::Finished,
+        verdict: Some(*verdict),
+        changed: *changed,
+        why: why.clone(),
+        finished_at: Some(*at),
+        ..summary.clone()
+    })
 }
 
 fn request(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> {
