@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
-use evenkeel_sandbox::{Local, Sandbox};
+use evenkeel_sandbox::Sandbox;
 use evenkeel_store::{Options, Store};
 
 use crate::clock::SystemClock;
@@ -39,7 +39,7 @@ impl House {
             dir,
             Some(&data),
             &home.settings.sandbox,
-            Arc::new(Local::new(dir)),
+            evenkeel_sandbox::Ports::local(dir),
         )?);
         install(&sandbox, &home).await?;
         let clock = Arc::new(SystemClock);

@@ -1,6 +1,9 @@
 //! What the engine needs of the world; adapters implement it.
 
+pub mod memory;
+pub mod metrics;
 pub mod reach;
+pub mod vault;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +17,7 @@ use evenkeel_model::asset::Asset;
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::SandboxLimits;
-use evenkeel_model::invocation::{Key, Outcome};
+use evenkeel_model::invocation::{Key, Notice, Outcome};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, Summary, Verdict};
@@ -39,6 +42,9 @@ pub trait Plugins: Send + Sync {
 #[derive(Clone)]
 pub struct Invocation {
     pub run: RunId,
+    pub runbook: RunbookName,
+    /// In a dry run nothing that the plugin remembers is kept.
+    pub mode: Mode,
     pub key: Key,
     pub plugin: Pinned,
     pub work: Work,
@@ -63,6 +69,8 @@ pub enum Work {
     Plan,
     Apply(Action),
     Rollback(Action, Option<Applied>),
+    Collect,
+    Send(Notice),
 }
 
 /// Where an invocation's calls are recorded. Implemented by the engine over the [`Journal`].

@@ -11,7 +11,7 @@ use crate::role::{Resource, Role};
 use crate::runbook::Step;
 use crate::template;
 
-pub(crate) use resource::{origin_fault, path_fault};
+pub(crate) use resource::{database_fault, origin_fault, path_fault};
 
 /// Why a step can't have what it grants. A home that checks clean gives none of these for the
 /// targets that its runbooks select; a target that a person names may.
@@ -136,7 +136,11 @@ impl Role {
             Capability::Files => self.roots.get(name).cloned().map(Resource::Root),
             Capability::Exec => self.exec.get(name).cloned().map(Resource::Profile),
             Capability::Http => self.origins.get(name).cloned().map(Resource::Origin),
-            _ => None,
+            Capability::Sql => self.databases.get(name).cloned().map(Resource::Database),
+            Capability::Process => self.processes.get(name).cloned().map(Resource::Processes),
+            Capability::Metrics => self.sources.get(name).cloned().map(Resource::Source),
+            Capability::Secrets => self.secrets.get(name).cloned().map(Resource::Secret),
+            Capability::State => None,
         }
     }
 }
@@ -144,11 +148,16 @@ impl Role {
 impl Resource {
     /// The ceiling: what may be done with it at all.
     pub fn allowed(&self) -> Vec<&str> {
-        match self {
-            Self::Root(root) => root.allow.iter().map(String::as_str).collect(),
-            Self::Profile(_) => vec!["run"],
-            Self::Origin(origin) => origin.allow.iter().map(String::as_str).collect(),
-        }
+        let allow = match self {
+            Self::Profile(_) => return vec!["run"],
+            Self::Root(root) => &root.allow,
+            Self::Origin(origin) => &origin.allow,
+            Self::Database(database) => &database.allow,
+            Self::Processes(processes) => &processes.allow,
+            Self::Source(source) => &source.allow,
+            Self::Secret(secret) => &secret.allow,
+        };
+        allow.iter().map(String::as_str).collect()
     }
 
     pub fn allows(&self, verb: &str) -> bool {

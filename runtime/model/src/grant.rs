@@ -34,19 +34,22 @@ impl Capability {
         Self::State,
     ];
 
-    /// What can be done with it; empty: any method of HTTP, or nothing that is granted yet.
+    /// What can be done with it; empty: any method of HTTP, or nothing that is granted.
     pub fn verbs(self) -> &'static [&'static str] {
         match self {
             Self::Files => &["read", "write", "remove"],
             Self::Exec => &["run"],
-            _ => &[],
+            Self::Process => &["see", "HUP", "INT", "QUIT", "TERM", "KILL", "USR1", "USR2"],
+            Self::Sql => &["query", "execute"],
+            Self::Secrets => &["use", "reveal"],
+            Self::Metrics => &["query"],
+            Self::Http | Self::State => &[],
         }
     }
 
-    /// Whether a role can hold what it works on; the others arrive with later versions, and
-    /// `state` needs no grant.
+    /// `state` needs no grant: every plugin has its own memory.
     pub fn is_granted(self) -> bool {
-        matches!(self, Self::Exec | Self::Files | Self::Http)
+        self != Self::State
     }
 
     pub fn as_str(self) -> &'static str {

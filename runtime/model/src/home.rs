@@ -68,6 +68,8 @@ pub struct SandboxLimits {
     pub journal_bytes: usize,
     pub findings: usize,
     pub actions: usize,
+    /// Of a monitor.
+    pub samples: usize,
 }
 
 impl Default for SandboxLimits {
@@ -83,6 +85,7 @@ impl Default for SandboxLimits {
             journal_bytes: 16 << 20,
             findings: 1_000,
             actions: 1_000,
+            samples: 10_000,
         }
     }
 }

@@ -85,6 +85,20 @@ pub struct Sample {
     pub at: Option<DateTime<Utc>>,
 }
 
+/// What a notifier delivers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Notice {
+    /// The same when it is sent again after a crash.
+    pub id: String,
+    pub severity: Severity,
+    pub title: String,
+    pub text: String,
+    pub labels: Labels,
+    pub link: Option<String>,
+    /// Richer forms, for those that can show them.
+    pub details: Option<Value>,
+}
+
 /// All that the host ever branches on in a plugin's error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -1,5 +1,8 @@
 //! Roles: what is on an asset, each thing with what is allowed at all.
 
+mod database;
+mod secret;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,12 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::action::Risk;
 use crate::name::RoleName;
 
+pub use database::{Database, Engine, Place};
+pub use secret::{Secret, SecretFrom};
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Role {
     pub name: Option<RoleName>,
     pub roots: BTreeMap<String, Root>,
     pub exec: BTreeMap<String, Profile>,
     pub origins: BTreeMap<String, Origin>,
+    pub databases: BTreeMap<String, Database>,
+    pub processes: BTreeMap<String, Processes>,
+    pub sources: BTreeMap<String, Source>,
+    pub secrets: BTreeMap<String, Secret>,
 }
 
 /// A directory. `path` may hold `{{ asset.… }}` and `{{ customer.… }}`; in an [`crate::grant::Access`]
@@ -67,12 +77,46 @@ pub struct Origin {
     pub timeout: Duration,
 }
 
+/// Which processes a plugin may see and signal. `user` and `name` may hold the same templates as a
+/// root's path; whatever is set must be so.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Processes {
+    /// The name as the kernel has it: up to 15 bytes of the program's file name (`comm` in proc(5)).
+    pub name: Option<String>,
+    /// A regular expression that the whole command line must match, arguments parted by spaces.
+    pub command: Option<String>,
+    /// The user that it runs as, by name or number.
+    pub user: Option<String>,
+    /// `see`, and signals as POSIX names them without `SIG`.
+    pub allow: Vec<String>,
+    pub risk: Risk,
+}
+
+/// What answers PromQL: a Prometheus HTTP API. `url` may hold the same templates as a root's path.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// Scheme, host, port and an optional base path, below which `/api/v1/query` is.
+    pub url: String,
+    pub allow: Vec<String>,
+    /// As for an [`Origin`].
+    pub private: bool,
+    pub ca: Option<PathBuf>,
+    /// What `Authorization: Bearer` holds. The plugin never sees it.
+    pub token: Option<Secret>,
+    /// The longest that one call may take.
+    pub timeout: Duration,
+}
+
 /// One thing of a role, rendered for one asset.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Resource {
     Root(Root),
     Profile(Profile),
     Origin(Origin),
+    Database(Database),
+    Processes(Processes),
+    Source(Source),
+    Secret(Secret),
 }
 
 impl Resource {
@@ -82,6 +126,10 @@ impl Resource {
             Self::Root(root) => root.risk,
             Self::Profile(profile) => profile.risk,
             Self::Origin(origin) => origin.risk,
+            Self::Database(database) => database.risk,
+            Self::Processes(processes) => processes.risk,
+            // Neither changes anything by itself.
+            Self::Source(_) | Self::Secret(_) => Risk::Low,
         }
     }
 }

@@ -101,6 +101,9 @@ impl State {
         let (action, effects) = match &self.invocation.work {
             Work::Check => return Err(changes(call, "a check")),
             Work::Plan => return Err(changes(call, "a plan")),
+            Work::Collect => return Err(changes(call, "a monitor")),
+            // What it is granted is what it is for.
+            Work::Send(_) => return Ok(()),
             Work::Apply(action) => (action, "effects"),
             Work::Rollback(action, _) => (action, "undo_effects"),
         };

@@ -15,7 +15,12 @@ mod exec;
 mod files;
 mod http;
 mod journal;
+mod metrics;
 mod plugin;
+mod process;
+mod secrets;
+mod sql;
+mod state;
 
 use evenkeel_model::grant::{Access, Capability};
 use evenkeel_model::name::AssetId;

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evenkeel_engine::port::reach::Reach;
 use evenkeel_engine::port::{Calls, Invocation, JournalError, Work};
 use evenkeel_model::alert::Labels;
 use evenkeel_model::asset::{self, Asset};
@@ -13,8 +12,9 @@ use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Phase};
-use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
+use evenkeel_model::name::{AssetId, CustomerId, RunId, RunbookName, StepId};
 use evenkeel_model::plugin::{Digest, Kind, Pinned};
+use evenkeel_model::run::Mode;
 use semver::Version;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -22,17 +22,18 @@ use tokio::sync::watch;
 use crate::component::LoadError;
 use crate::invoke;
 use crate::loaded::Loaded;
+use crate::ports::Ports;
 use crate::state::State;
 
 /// For each kind.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// One instance a kind, with nothing granted.
-pub async fn ask(loaded: &Loaded, reach: &Arc<dyn Reach>) -> Result<BTreeMap<Kind, Value>, LoadError> {
+pub async fn ask(loaded: &Loaded, ports: &Ports) -> Result<BTreeMap<Kind, Value>, LoadError> {
     let mut schemas = BTreeMap::new();
     for kind in loaded.kinds() {
         let wrong = |why: String| LoadError::Describe(format!("asked for the parameters of its `{kind}`, {why}"));
-        let state = State::new(nothing(kind), Arc::new(Unheard), Arc::clone(reach));
+        let state = State::new(nothing(kind), Arc::new(Unheard), ports.clone());
         let answer = invoke::params_schema(loaded, kind, state)
             .await
             .map_err(|halt| wrong(halt.message))?;
@@ -63,6 +64,8 @@ pub fn nothing(kind: Kind) -> Invocation {
     };
     Invocation {
         run: RunId(0),
+        runbook: RunbookName::from("describe"),
+        mode: Mode::DryRun,
         key: Key {
             step: StepId::new("describe"),
             phase: Phase::Check,

@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use evenkeel_engine::port::Work;
 use evenkeel_model::invocation::{Outcome, Stop};
-use evenkeel_model::plugin::{Kind, Pinned};
+use evenkeel_model::plugin::Kind;
 use tokio::sync::watch;
 use wasmtime::component::{Instance, ResourceTableError};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap};
 use wasmtime_wasi::I32Exit;
 
+use crate::bindings::exports::evenkeel::plugin::remedy;
 use crate::engine::WASM_STACK;
 use crate::halt::{Halt, size};
 use crate::lift::{self, Answer};
@@ -33,7 +34,7 @@ pub async fn run(loaded: &Loaded, state: State) -> Outcome {
     let called = watch.until_it_ends(call(loaded, &mut store)).await;
     if store.data().signals.is_in_effect() {
         // What is told and done next must not meet a thread that still changes something.
-        let reach = Arc::clone(&store.data().reach);
+        let reach = Arc::clone(&store.data().ports.reach);
         reach.settled(SETTLE).await;
     }
     let state = store.data();
@@ -112,44 +113,77 @@ async fn call(loaded: &Loaded, store: &mut Store<State>) -> wasmtime::Result<Ans
     let params = store.data().invocation.params.to_string();
     let work = store.data().invocation.work.clone();
     let plugin = &store.data().invocation.plugin;
-    let missing = match &work {
-        Work::Check if loaded.check.is_none() => Some(no_kind(plugin, Kind::Check)),
-        Work::Plan | Work::Apply(_) | Work::Rollback(..) if loaded.remedy.is_none() => {
-            Some(no_kind(plugin, Kind::Remedy))
-        }
-        _ => None,
-    };
-    if let Some(halt) = missing {
-        return Err(halt.into());
+    let kind = kind(&work);
+    if !loaded.has(kind) {
+        let message = format!("`{plugin}` exports no `{kind}`");
+        return Err(Halt::new(Stop::Load, message).into());
     }
     let instance = instantiate(loaded, store).await?;
-    match (work, &loaded.check, &loaded.remedy) {
-        (Work::Check, Some(check), _) => {
+    match (work, loaded) {
+        (Work::Check, Loaded { check: Some(check), .. }) => {
             let check = check.load(&mut *store, &instance)?;
             Ok(Answer::Findings(check.call_run(store, &params).await?))
         }
-        (Work::Plan, _, Some(remedy)) => {
-            let remedy = remedy.load(&mut *store, &instance)?;
-            Ok(Answer::Plan(remedy.call_plan(store, &params).await?))
+        (
+            Work::Collect,
+            Loaded {
+                monitor: Some(monitor), ..
+            },
+        ) => {
+            let monitor = monitor.load(&mut *store, &instance)?;
+            Ok(Answer::Samples(monitor.call_collect(store, &params).await?))
         }
-        (Work::Apply(action), _, Some(remedy)) => {
-            let remedy = remedy.load(&mut *store, &instance)?;
-            let action = lift::lower_action(&action);
-            Ok(Answer::Applied(remedy.call_apply(store, &params, &action).await?))
+        (
+            Work::Send(notice),
+            Loaded {
+                notifier: Some(notifier),
+                ..
+            },
+        ) => {
+            let notifier = notifier.load(&mut *store, &instance)?;
+            let notice = lift::lower_notice(&notice);
+            Ok(Answer::Sent(notifier.call_send(store, &params, &notice).await?))
         }
-        (Work::Rollback(action, done), _, Some(remedy)) => {
+        (
+            work,
+            Loaded {
+                remedy: Some(remedy), ..
+            },
+        ) => {
             let remedy = remedy.load(&mut *store, &instance)?;
-            let (action, done) = (lift::lower_action(&action), done.as_ref().map(lift::lower_applied));
-            Ok(Answer::RolledBack(
-                remedy.call_rollback(store, &params, &action, done.as_ref()).await?,
-            ))
+            call_remedy(&remedy, work, &params, store).await
         }
-        (Work::Check, None, _) | (_, _, None) => Err(Halt::new(Stop::Load, "the kind is not exported").into()),
+        _ => Err(Halt::new(Stop::Load, "the kind is not exported").into()),
     }
 }
 
-fn no_kind(plugin: &Pinned, kind: Kind) -> Halt {
-    Halt::new(Stop::Load, format!("`{plugin}` exports no `{kind}`"))
+async fn call_remedy(
+    remedy: &remedy::Guest,
+    work: Work,
+    params: &String,
+    store: &mut Store<State>,
+) -> wasmtime::Result<Answer> {
+    match work {
+        Work::Apply(action) => {
+            let action = lift::lower_action(&action);
+            Ok(Answer::Applied(remedy.call_apply(store, params, &action).await?))
+        }
+        Work::Rollback(action, done) => {
+            let (action, done) = (lift::lower_action(&action), done.as_ref().map(lift::lower_applied));
+            let undone = remedy.call_rollback(store, params, &action, done.as_ref());
+            Ok(Answer::RolledBack(undone.await?))
+        }
+        _ => Ok(Answer::Plan(remedy.call_plan(store, params).await?)),
+    }
+}
+
+fn kind(work: &Work) -> Kind {
+    match work {
+        Work::Check => Kind::Check,
+        Work::Plan | Work::Apply(_) | Work::Rollback(..) => Kind::Remedy,
+        Work::Collect => Kind::Monitor,
+        Work::Send(_) => Kind::Notifier,
+    }
 }
 
 /// Instances that take more than their share of the pool may have to wait for others to end.

@@ -3,12 +3,12 @@
 //! [`Sandbox`] implements the engine's [`Plugins`](evenkeel_engine::port::Plugins):
 //!
 //! ```no_run
-//! # use std::{path::Path, sync::Arc};
+//! # use std::path::Path;
 //! # use evenkeel_model::home::SandboxLimits;
-//! # use evenkeel_sandbox::{Local, Sandbox, scan};
+//! # use evenkeel_sandbox::{Ports, Sandbox, scan};
 //! # fn start(home: &Path) -> Result<Sandbox, evenkeel_sandbox::StartError> {
 //! let limits = SandboxLimits::default();
-//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, Arc::new(Local::new(home)))?;
+//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, Ports::local(home))?;
 //! sandbox.install(&scan(home).installed);
 //! # Ok(sandbox)
 //! # }
@@ -32,19 +32,26 @@ mod code;
 mod component;
 mod describe;
 mod engine;
+mod forgetful;
 mod halt;
 mod invoke;
 mod lift;
 mod limiter;
 mod loaded;
 mod log;
+mod ports;
 mod reach;
 mod sandbox;
 mod state;
+mod vault;
 mod wasi;
 
 pub use catalog::{Scan, scan};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
 pub use engine::start as start_engine;
+pub use forgetful::Forgetful;
+pub use ports::Ports;
 pub use reach::local::Local;
+pub use reach::prometheus::Prometheus;
 pub use sandbox::{Sandbox, StartError};
+pub use vault::HomeVault;

@@ -1,13 +1,14 @@
 //! From the contract's types to the model's, and back: what a plugin answers is checked here.
 
+use chrono::DateTime;
 use evenkeel_model::action::{Action, Applied, Effect, Risk};
 use evenkeel_model::home::SandboxLimits;
-use evenkeel_model::invocation::{Class, Failure, Finding, Outcome, Output, Severity, Stop};
+use evenkeel_model::invocation::{Class, Failure, Finding, Notice, Outcome, Output, Sample, Severity, Stop};
 use serde_json::Value;
 
 use crate::allowance::{LONGEST_PATTERN, PATTERNS, is_pattern};
 use crate::bindings::evenkeel::plugin::types;
-use crate::bindings::exports::evenkeel::plugin::{check, remedy};
+use crate::bindings::exports::evenkeel::plugin::{check, monitor, notifier, remedy};
 use crate::halt::{Halt, size};
 
 /// Levels of arrays and objects in a document of a plugin. An event wraps it in a few more, and
@@ -20,6 +21,8 @@ pub enum Answer {
     Plan(Result<Vec<remedy::Action>, types::Error>),
     Applied(Result<remedy::Applied, types::Error>),
     RolledBack(Result<(), types::Error>),
+    Samples(Result<Vec<monitor::Sample>, types::Error>),
+    Sent(Result<Option<String>, types::Error>),
 }
 
 /// Why an answer is no use.
@@ -47,10 +50,14 @@ pub fn outcome(answer: Answer, limits: &SandboxLimits) -> Outcome {
         Answer::Plan(Ok(actions)) => plan(actions, limits, &mut size).map(Output::Plan),
         Answer::Applied(Ok(done)) => lift_applied(done, &mut size).map(Output::Applied),
         Answer::RolledBack(Ok(())) => Ok(Output::RolledBack),
+        Answer::Samples(Ok(samples)) => lift_samples(samples, limits, &mut size).map(Output::Samples),
+        Answer::Sent(Ok(receipt)) => lift_receipt(receipt, &mut size).map(Output::Sent),
         Answer::Findings(Err(error))
         | Answer::Plan(Err(error))
         | Answer::Applied(Err(error))
-        | Answer::RolledBack(Err(error)) => return failure(error, &mut size),
+        | Answer::RolledBack(Err(error))
+        | Answer::Samples(Err(error))
+        | Answer::Sent(Err(error)) => return failure(error, &mut size),
     };
     match lifted {
         Ok(output) => Outcome::Done(output),
@@ -187,6 +194,56 @@ fn lift_applied(done: remedy::Applied, size: &mut Size) -> Result<Applied, Wrong
         output: document(done.output, size, || "`output` of what was applied".into())?,
         undo: document(done.undo, size, || "`undo` of what was applied".into())?,
     })
+}
+
+fn lift_samples(samples: Vec<monitor::Sample>, limits: &SandboxLimits, size: &mut Size) -> Result<Vec<Sample>, Wrong> {
+    if samples.len() > limits.samples {
+        let what = format!(
+            "it answered {} samples, and {} are allowed",
+            samples.len(),
+            limits.samples
+        );
+        return Err(Halt::limit(what, "samples").into());
+    }
+    samples.into_iter().map(|sample| lift_sample(sample, size)).collect()
+}
+
+fn lift_sample(sample: monitor::Sample, size: &mut Size) -> Result<Sample, Wrong> {
+    size.take([&sample.name])?;
+    size.take(sample.labels.iter().flat_map(|(name, value)| [name, value]))?;
+    let at = sample.at_ms.map(|at| {
+        let at = i64::try_from(at).ok().and_then(DateTime::from_timestamp_millis);
+        at.ok_or_else(|| Wrong::Invalid(format!("the time of the sample `{}` is none", sample.name)))
+    });
+    Ok(Sample {
+        counter: matches!(sample.metric, monitor::MetricType::Counter),
+        value: sample.value,
+        labels: sample.labels.into_iter().collect(),
+        at: at.transpose()?,
+        name: sample.name,
+    })
+}
+
+fn lift_receipt(receipt: Option<String>, size: &mut Size) -> Result<Option<String>, Wrong> {
+    size.take(&receipt)?;
+    Ok(receipt)
+}
+
+pub fn lower_notice(notice: &Notice) -> notifier::Notice {
+    notifier::Notice {
+        id: notice.id.clone(),
+        severity: match notice.severity {
+            Severity::Ok => types::Severity::Ok,
+            Severity::Info => types::Severity::Info,
+            Severity::Warning => types::Severity::Warning,
+            Severity::Critical => types::Severity::Critical,
+        },
+        title: notice.title.clone(),
+        text: notice.text.clone(),
+        labels: notice.labels.clone().into_iter().collect(),
+        link: notice.link.clone(),
+        details: notice.details.as_ref().map(Value::to_string),
+    }
 }
 
 /// A plugin's own error. Details that are no document, or one that is nested too deep, are kept

@@ -35,13 +35,16 @@ impl Loaded {
     }
 
     pub fn kinds(&self) -> Vec<Kind> {
-        let has = |kind: &Kind| match kind {
+        Kind::ALL.into_iter().filter(|kind| self.has(*kind)).collect()
+    }
+
+    pub fn has(&self, kind: Kind) -> bool {
+        match kind {
             Kind::Check => self.check.is_some(),
             Kind::Remedy => self.remedy.is_some(),
             Kind::Monitor => self.monitor.is_some(),
             Kind::Notifier => self.notifier.is_some(),
-        };
-        Kind::ALL.into_iter().filter(has).collect()
+        }
     }
 }
 

@@ -2,3 +2,4 @@
 //! behind the same port.
 
 pub mod local;
+pub mod prometheus;

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use evenkeel_engine::port::reach::Reach;
 use evenkeel_engine::port::{Calls, Invocation, Plugins};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Outcome, Stop};
@@ -24,6 +23,7 @@ use crate::describe;
 use crate::halt::Halt;
 use crate::invoke;
 use crate::loaded::Loaded;
+use crate::ports::Ports;
 use crate::state::State;
 
 /// Why there is no sandbox.
@@ -40,7 +40,7 @@ pub struct Sandbox {
     engine: Engine,
     linker: Linker<State>,
     catalog: Catalog,
-    reach: Arc<dyn Reach>,
+    ports: Ports,
     /// In front of the pool of instances, so that too many at once wait instead of failing.
     slots: Semaphore,
 }
@@ -49,12 +49,7 @@ impl Sandbox {
     /// `home` is where components are read from, `data` where compiled code is kept; none: it is
     /// not kept. Of the limits, `concurrency` and `memory_bytes` are fixed here for good, the
     /// others come with each invocation.
-    pub fn new(
-        home: &Path,
-        data: Option<&Path>,
-        limits: &SandboxLimits,
-        reach: Arc<dyn Reach>,
-    ) -> Result<Self, StartError> {
+    pub fn new(home: &Path, data: Option<&Path>, limits: &SandboxLimits, ports: Ports) -> Result<Self, StartError> {
         let wrong = |error: wasmtime::Error| StartError::Engine(format!("{error:#}"));
         let engine = crate::engine::start(limits).map_err(wrong)?;
         let mut linker = Linker::new(&engine);
@@ -65,7 +60,7 @@ impl Sandbox {
             engine,
             linker,
             catalog,
-            reach,
+            ports,
             slots: Semaphore::new(limits.concurrency.max(1)),
         })
     }
@@ -94,7 +89,7 @@ impl Sandbox {
             .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))?;
         let loaded = Loaded::new(&self.linker, &component)?;
         let _slot = self.slots.acquire().await;
-        describe::ask(&loaded, &self.reach).await
+        describe::ask(&loaded, &self.ports).await
     }
 
     async fn loaded(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
@@ -126,6 +121,6 @@ impl Plugins for Sandbox {
             Err(error) => return Halt::new(Stop::Load, format!("`{}`: {error}", invocation.plugin)).into(),
         };
         let _slot = slot.ok();
-        invoke::run(&loaded, State::new(invocation, calls, Arc::clone(&self.reach))).await
+        invoke::run(&loaded, State::new(invocation, calls, self.ports.clone())).await
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use evenkeel_engine::port::reach::Reach;
 use evenkeel_engine::port::{Calls, Invocation, Work};
 use tokio::sync::Notify;
 use wasmtime::UpdateDeadline;
@@ -17,6 +16,7 @@ use crate::engine::TICK;
 use crate::halt::Halt;
 use crate::limiter::Limiter;
 use crate::log::Log;
+use crate::ports::Ports;
 use crate::wasi;
 
 /// Handles that an instance may hold at once, to resources of WASI.
@@ -26,11 +26,11 @@ pub const HANDLES: usize = 1_000;
 pub struct State {
     pub invocation: Invocation,
     pub calls: Arc<dyn Calls>,
-    pub reach: Arc<dyn Reach>,
+    pub ports: Ports,
     pub limiter: Limiter,
     pub log: Arc<Log>,
     pub signals: Arc<Signals>,
-    /// What may be changed: nothing in a check or a plan.
+    /// What an action may change. Nothing else has one.
     pub allowance: Option<Allowance>,
     /// Patterns of arguments that were needed so far.
     pub compiled: Compiled,
@@ -48,7 +48,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, reach: Arc<dyn Reach>) -> Self {
+    pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, ports: Ports) -> Self {
         let limits = &invocation.limits;
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
@@ -57,7 +57,7 @@ impl State {
             log: Arc::new(Log::new(Arc::clone(&calls), limits.log_lines, limits.log_bytes)),
             signals: Arc::default(),
             allowance: match &invocation.work {
-                Work::Check | Work::Plan => None,
+                Work::Check | Work::Plan | Work::Collect | Work::Send(_) => None,
                 Work::Apply(action) => Some(Allowance::new(&action.effects)),
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects)),
             },
@@ -72,7 +72,7 @@ impl State {
             table,
             invocation,
             calls,
-            reach,
+            ports,
         }
     }
 

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::plugin::{Installed, Kind, Manifest, Source};
-use evenkeel_sandbox::{Facts, Local, Sandbox, Scan, digest, embed, scan};
+use evenkeel_sandbox::{Facts, Ports, Sandbox, Scan, digest, embed, scan};
 use serde_json::Value;
 
 use super::cargo;
@@ -56,7 +55,7 @@ async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
 
 /// Runs nothing but the component's `describe`, with nothing granted.
 async fn describe(home: &Path, bytes: &[u8]) -> Result<BTreeMap<Kind, Value>> {
-    let sandbox = Sandbox::new(home, None, &SandboxLimits::default(), Arc::new(Local::new(home)))?;
+    let sandbox = Sandbox::new(home, None, &SandboxLimits::default(), Ports::local(home))?;
     sandbox.describe(bytes).await.context("the component is no plugin")
 }
 

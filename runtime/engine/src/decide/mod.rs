@@ -32,6 +32,7 @@ use evenkeel_model::asset::{Asset, Customer};
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::{Home, SandboxLimits};
 use evenkeel_model::invocation::Key;
+use evenkeel_model::name::RunbookName;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
 use evenkeel_model::runbook::Runbook;
@@ -86,6 +87,8 @@ pub enum Command {
 /// One call of one export, but for what only the driver knows.
 #[derive(Clone, Debug)]
 pub struct Invoke {
+    pub runbook: RunbookName,
+    pub mode: Mode,
     pub key: Key,
     pub plugin: Pinned,
     pub work: Work,

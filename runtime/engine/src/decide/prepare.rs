@@ -8,6 +8,7 @@ use evenkeel_model::asset::Asset;
 use evenkeel_model::grant::Access;
 use evenkeel_model::invocation::{Key, Phase};
 use evenkeel_model::plugin::Manifest;
+use evenkeel_model::run::Mode;
 use evenkeel_model::runbook::Step;
 use evenkeel_model::{params, template};
 use serde_json::Value;
@@ -60,6 +61,8 @@ fn invoke(
         params,
         input: context::inputs(&context::of(run, subject)),
         target: Arc::clone(target(subject)?),
+        runbook: subject.runbook.name.clone(),
+        mode: run.request.as_ref().map_or(Mode::Live, |request| request.mode),
         access: granted(subject, step)?,
         timeout: step.timeout,
         limits: subject.home.settings.sandbox.clone(),
@@ -74,6 +77,8 @@ fn place(work: &Work) -> (Phase, Option<&Action>) {
         Work::Plan => (Phase::Plan, None),
         Work::Apply(action) => (Phase::Apply, Some(action)),
         Work::Rollback(action, _) => (Phase::Rollback, Some(action)),
+        Work::Collect => (Phase::Collect, None),
+        Work::Send(_) => (Phase::Send, None),
     }
 }
 

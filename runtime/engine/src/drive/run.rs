@@ -165,6 +165,8 @@ impl Course {
         };
         Invocation {
             run: self.live.id,
+            runbook: invoke.runbook,
+            mode: invoke.mode,
             key: invoke.key,
             plugin: invoke.plugin,
             work: invoke.work,

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evenkeel_model::name::AssetId;
-use evenkeel_model::role::{Origin, Root};
+use evenkeel_model::role::{Database, Origin, Processes, Root};
+use evenkeel_model::secret::Value as Secret;
 
 /// Does what it is told, on one of the assets that it can act on.
 ///
@@ -45,6 +46,35 @@ pub trait Reach: Send + Sync {
     async fn resolve(&self, asset: &AssetId, host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError>;
     /// Sends to the first of `to` that can be connected, and to nothing else.
     async fn send(&self, asset: &AssetId, origin: &Origin, request: Request) -> Result<Response, HttpError>;
+
+    /// The processes that the profile selects, in order of their pids.
+    async fn processes(&self, asset: &AssetId, profile: &Processes) -> Result<Vec<Process>, ProcessError>;
+    /// Signals one of them, if it is still the process that was started then.
+    async fn signal(
+        &self,
+        asset: &AssetId,
+        profile: &Processes,
+        pid: u32,
+        started_ms: u64,
+        signal: Signal,
+    ) -> Result<(), ProcessError>;
+
+    /// Runs one statement that can change nothing.
+    async fn query(
+        &self,
+        asset: &AssetId,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<Rows, SqlError>;
+    /// Runs one statement, and answers how many rows it changed.
+    async fn execute(
+        &self,
+        asset: &AssetId,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<u64, SqlError>;
 
     /// Returns when nothing of what dropped futures began can change anything any more, or when
     /// the patience is over.
@@ -224,4 +254,105 @@ pub struct Certificate {
     pub subject: String,
     pub issuer: String,
     pub not_after_ms: u64,
+}
+
+// ---- process -----------------------------------------------------------------------------
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProcessError {
+    #[error("{0}")]
+    Denied(String),
+    #[error("there is no such process any more")]
+    Missing,
+    #[error("{0}")]
+    Io(String),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    pub pid: u32,
+    pub name: String,
+    /// Program and arguments, parted by spaces.
+    pub command: String,
+    pub user: String,
+    /// As the system names it: running, sleeping, disk-sleep, stopped, zombie.
+    pub state: String,
+    /// Since 1970.
+    pub started_ms: u64,
+    pub cpu_ms: u64,
+    pub resident_bytes: u64,
+    pub threads: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    Hangup,
+    Interrupt,
+    Quit,
+    Terminate,
+    Kill,
+    User1,
+    User2,
+}
+
+impl Signal {
+    /// As POSIX names it, without `SIG`: the verb of a grant, and the first word of a subject.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hangup => "HUP",
+            Self::Interrupt => "INT",
+            Self::Quit => "QUIT",
+            Self::Terminate => "TERM",
+            Self::Kill => "KILL",
+            Self::User1 => "USR1",
+            Self::User2 => "USR2",
+        }
+    }
+}
+
+// ---- sql ---------------------------------------------------------------------------------
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    #[error("{0}")]
+    Denied(String),
+    #[error("{0}")]
+    Invalid(String),
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("the statement took too long")]
+    TimedOut,
+    #[error("the answer is larger than the limit")]
+    TooLarge,
+}
+
+/// One statement with its parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Statement {
+    pub text: String,
+    pub params: Vec<SqlValue>,
+    pub timeout: Duration,
+    /// Rows that are answered at most.
+    pub rows: u32,
+    /// What the rows may take, in bytes.
+    pub bytes: usize,
+}
+
+/// Dates, times and decimals are text.
+#[derive(Clone, Debug, PartialEq)]
+pub enum SqlValue {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Real(f64),
+    Text(String),
+    Blob(Vec<u8>),
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rows {
+    pub columns: Vec<String>,
+    pub rows: Vec<Vec<SqlValue>>,
+    /// There were more than were answered.
+    pub truncated: bool,
 }

@@ -203,6 +203,7 @@ impl Simulation {
         assert!(invoke.key.attempt <= 3 || self.run.result(&invoke.key.step).is_some());
         match &invoke.work {
             Work::Check | Work::Plan => {}
+            Work::Collect | Work::Send(_) => unreachable!("a step runs a check or a remedy"),
             Work::Apply(action) => {
                 assert!(!self.run.dry(), "a dry run applies nothing");
                 assert!(self.run.cancel.is_none(), "a cancelled run begins nothing");

@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use http::Uri;
 use serde_json::Value;
 
-use crate::role::{Origin, Profile, Resource, Root};
+use crate::role::{Database, Origin, Place, Processes, Profile, Resource, Root, Secret, SecretFrom, Source};
 use crate::template;
 
 impl Resource {
@@ -19,27 +19,83 @@ impl Resource {
             Self::Profile(profile) => Self::Profile(rendered_profile(profile, context, dir)?),
             Self::Origin(origin) => Self::Origin(Origin {
                 url: url(&origin.url, context)?,
-                ca: origin.ca.as_deref().map(|ca| path(ca, context, dir)).transpose()?,
+                ca: optional_path(origin.ca.as_deref(), context, dir)?,
                 ..origin.clone()
             }),
+            Self::Database(database) => Self::Database(rendered_database(database, context, dir)?),
+            Self::Processes(processes) => Self::Processes(Processes {
+                name: optional_text(processes.name.as_ref(), context)?,
+                user: optional_text(processes.user.as_ref(), context)?,
+                ..processes.clone()
+            }),
+            Self::Source(source) => Self::Source(Source {
+                url: url(&source.url, context)?,
+                ca: optional_path(source.ca.as_deref(), context, dir)?,
+                token: optional_secret(source.token.as_ref(), context, dir)?,
+                ..source.clone()
+            }),
+            Self::Secret(secret) => Self::Secret(rendered_secret(secret, context, dir)?),
         })
     }
 }
 
-/// The patterns in `args` stay as they are: a value of an asset is no pattern.
-fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Profile, String> {
-    let render = |text: &String| filled(text, context);
-    let mut command = profile.command.iter().map(render).collect::<Result<Vec<_>, _>>()?;
-    if let Some(program) = command.first_mut() {
+fn rendered_database(database: &Database, context: &Value, dir: &Path) -> Result<Database, String> {
+    let mut url = filled(&database.url, context)?;
+    if let Place::File(file) = Place::parse(&url)? {
+        url = format!("sqlite:{}", utf8(dir.join(file))?);
+    }
+    Ok(Database {
+        url,
+        socket: optional_path(database.socket.as_deref(), context, dir)?,
+        password: optional_secret(database.password.as_ref(), context, dir)?,
+        ca: optional_path(database.ca.as_deref(), context, dir)?,
+        ..database.clone()
+    })
+}
+
+fn rendered_secret(secret: &Secret, context: &Value, dir: &Path) -> Result<Secret, String> {
+    let from = match &secret.from {
+        SecretFrom::File(file) => SecretFrom::File(path(file, context, dir)?),
+        SecretFrom::Env(name) => SecretFrom::Env(name.clone()),
+        SecretFrom::Command { line, timeout } => SecretFrom::Command {
+            line: rendered_line(line, context, dir)?,
+            timeout: *timeout,
+        },
+    };
+    Ok(Secret { from, ..secret.clone() })
+}
+
+fn optional_secret(secret: Option<&Secret>, context: &Value, dir: &Path) -> Result<Option<Secret>, String> {
+    secret.map(|secret| rendered_secret(secret, context, dir)).transpose()
+}
+
+fn optional_path(text: Option<&Path>, context: &Value, dir: &Path) -> Result<Option<PathBuf>, String> {
+    text.map(|text| path(text, context, dir)).transpose()
+}
+
+fn optional_text(text: Option<&String>, context: &Value) -> Result<Option<String>, String> {
+    text.map(|text| filled(text, context)).transpose()
+}
+
+/// A command and its arguments.
+fn rendered_line(line: &[String], context: &Value, dir: &Path) -> Result<Vec<String>, String> {
+    let filled = line.iter().map(|word| filled(word, context));
+    let mut line = filled.collect::<Result<Vec<_>, _>>()?;
+    if let Some(program) = line.first_mut() {
         *program = program_path(program, dir)?;
     }
+    Ok(line)
+}
+
+/// The patterns in `args` stay as they are: a value of an asset is no pattern.
+fn rendered_profile(profile: &Profile, context: &Value, dir: &Path) -> Result<Profile, String> {
     let env = profile.env.iter();
     Ok(Profile {
-        command,
+        command: rendered_line(&profile.command, context, dir)?,
         env: env
-            .map(|(name, value)| Ok((name.clone(), render(value)?)))
+            .map(|(name, value)| Ok((name.clone(), filled(value, context)?)))
             .collect::<Result<_, String>>()?,
-        cwd: profile.cwd.as_deref().map(|cwd| path(cwd, context, dir)).transpose()?,
+        cwd: optional_path(profile.cwd.as_deref(), context, dir)?,
         ..profile.clone()
     })
 }
@@ -53,7 +109,11 @@ fn program_path(program: &str, dir: &Path) -> Result<String, String> {
         return Ok(program.to_owned());
     }
     path_fault(program)?;
-    let path = dir.join(program).into_os_string();
+    utf8(dir.join(program))
+}
+
+fn utf8(path: PathBuf) -> Result<String, String> {
+    let path = path.into_os_string();
     path.into_string()
         .map_err(|_| "the home's path is not UTF-8".to_owned())
 }
@@ -73,6 +133,10 @@ fn url(text: &str, context: &Value) -> Result<String, String> {
     let rendered = filled(text, context)?;
     origin_fault(&rendered)?;
     Ok(rendered)
+}
+
+pub(crate) fn database_fault(url: &str) -> Result<(), String> {
+    Place::parse(url).map(drop)
 }
 
 /// No path of a role climbs: what an asset's values put into it can't lead it elsewhere.

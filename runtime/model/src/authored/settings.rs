@@ -136,6 +136,7 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
         journal_bytes: size("journal_bytes", default.journal_bytes),
         findings: count("findings", default.findings),
         actions: count("actions", default.actions),
+        samples: count("samples", default.samples),
     };
     table.finish();
     limits

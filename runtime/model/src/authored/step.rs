@@ -129,7 +129,8 @@ fn read_grants(grant: &Table<'_, '_>) -> Vec<At<Grant>> {
             continue;
         };
         if !capability.is_granted() {
-            refuse(grant, capability, key.span());
+            let problem = grant.problem("needless-grant", key.span(), "`state` needs no grant");
+            grant.say(problem.help("leave it out: every plugin has its own memory"));
             continue;
         }
         match Strings::read(value) {
@@ -138,19 +139,6 @@ fn read_grants(grant: &Table<'_, '_>) -> Vec<At<Grant>> {
         }
     }
     grants
-}
-
-fn refuse(table: &Table<'_, '_>, capability: Capability, key: Range<usize>) {
-    let problem = match capability {
-        Capability::State => table
-            .problem("needless-grant", key, "`state` needs no grant")
-            .help("leave it out: every plugin has its own memory"),
-        _ => table
-            .problem("not-yet", key, format!("`{capability}` arrives with a later version"))
-            .label("not in this version")
-            .help("leave it out"),
-    };
-    table.say(problem);
 }
 
 fn read_grant(table: &Table<'_, '_>, capability: Capability, line: &At<String>) -> Option<At<Grant>> {

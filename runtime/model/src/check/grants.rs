@@ -174,15 +174,6 @@ fn refuse_missing(reader: &Reader<'_>, step: &Step, found: Found<'_>, capability
     let uses = step.uses.as_ref().map_or(step.place.clone(), At::span);
     let place = step.grant.clone().unwrap_or(uses);
     let name = &manifest.name;
-    if !capability.is_granted() {
-        let message = format!("`{name}` needs `{capability}`, which arrives with a later version");
-        let problem = reader
-            .file
-            .problem("not-yet", place, message)
-            .label("not in this version");
-        reader.say(problem.help("use another plugin until then"));
-        return;
-    }
     let verbs = missing
         .iter()
         .map(|verb| format!("`{capability} {verb}`"))
@@ -232,6 +223,8 @@ fn table(capability: Capability) -> &'static str {
     match capability {
         Capability::Files => "roots",
         Capability::Http => "origins",
+        Capability::Sql => "databases",
+        Capability::Metrics => "sources",
         capability => capability.as_str(),
     }
 }

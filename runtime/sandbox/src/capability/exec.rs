@@ -49,7 +49,7 @@ impl exec::Host for State {
         self.intend(&mut ticket).await?;
         let at = asset(&profile, &self.invocation.target.id);
         let command = self.command(definition, args, stdin);
-        let answer = self.reach.clone().run(&at, command).await;
+        let answer = self.ports.reach.clone().run(&at, command).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(Into::into).map_err(Into::into))
     }

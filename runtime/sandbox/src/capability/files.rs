@@ -30,7 +30,7 @@ impl files::Host for State {
         let call = call("space", root.clone(), json!({ "root": root }));
         let granted = self.root("read", &root);
         let ((at, root), ticket) = admitted!(self.admit(call, &[], granted).await?, files::FilesError);
-        let answer = in_time(self.disk_patience(), self.reach.clone().space(&at, &root)).await;
+        let answer = in_time(self.disk_patience(), self.ports.reach.clone().space(&at, &root)).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(Into::into).map_err(Into::into))
     }
@@ -51,7 +51,7 @@ impl files::Host for State {
             after,
             limit: limit.min(PAGE),
         };
-        let answer = in_time(self.disk_patience(), self.reach.clone().walk(&at, &root, walk)).await;
+        let answer = in_time(self.disk_patience(), self.ports.reach.clone().walk(&at, &root, walk)).await;
         for what in answer.iter().flat_map(|page| &page.left_out) {
             self.log.write(evenkeel_model::call::Level::Warn, what, Vec::new());
         }
@@ -69,7 +69,7 @@ impl files::Host for State {
         let limit = limit.min(u32::try_from(self.invocation.limits.answer_bytes).unwrap_or(u32::MAX));
         let answer = in_time(
             self.disk_patience(),
-            self.reach.clone().read(&at, &root, &path, offset, limit),
+            self.ports.reach.clone().read(&at, &root, &path, offset, limit),
         )
         .await;
         let answer = self.finish(ticket, answer).await?;
@@ -90,7 +90,7 @@ impl files::Host for State {
         }];
         let ((at, root), mut ticket) = admitted!(self.admit(call, &uses, granted).await?, files::FilesError);
         self.intend(&mut ticket).await?;
-        let answer = self.reach.clone().write(&at, &root, &path, content).await;
+        let answer = self.ports.reach.clone().write(&at, &root, &path, content).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -109,7 +109,7 @@ impl files::Host for State {
             })
             .collect();
         let ((at, root), mut ticket) = admitted!(self.admit(call, &uses, granted).await?, files::FilesError);
-        let reach = self.reach.clone();
+        let reach = self.ports.reach.clone();
         let what = match in_time(self.disk_patience(), reach.identify(&at, &root, &paths)).await {
             Ok(found) => present(paths, found),
             Err(error) => {

@@ -44,7 +44,7 @@ impl http::Host for State {
         let answer = match self.prepare(&at, &origin, wanted).await {
             Ok(request) => {
                 self.intend(&mut ticket).await?;
-                self.reach.clone().send(&at, &origin, request).await
+                self.ports.reach.clone().send(&at, &origin, request).await
             }
             Err(error) => Err(error),
         };
@@ -83,7 +83,7 @@ impl State {
         let target = Target::of(&origin.url).map_err(HttpError::Other)?;
         let to = tokio::time::timeout(
             patience,
-            addresses(self.reach.clone(), at, origin, &wanted.origin, &target),
+            addresses(self.ports.reach.clone(), at, origin, &wanted.origin, &target),
         )
         .await
         .unwrap_or(Err(HttpError::TimedOut))?;

@@ -7,7 +7,7 @@ use wasmtime::component::Linker;
 
 use super::*;
 use crate::describe::{Unheard, nothing};
-use crate::reach::local::Local;
+use crate::ports::Ports;
 use crate::{capability, code};
 
 async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Result<(), Halt> {
@@ -24,10 +24,7 @@ async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Re
         .and_then(|code| code::take(&engine, &code))
         .map_err(|error| Halt::new(Stop::Load, error.to_string()))?;
     let loaded = Loaded::new(&linker, &component).unwrap();
-    let mut store = store(
-        &loaded,
-        State::new(invocation, Arc::new(Unheard), Arc::new(Local::new("."))),
-    );
+    let mut store = store(&loaded, State::new(invocation, Arc::new(Unheard), Ports::local(".")));
     let watch = Watch::over(&store);
     let done = watch
         .until_it_ends(async { instantiate(&loaded, &mut store).await.map(drop) })

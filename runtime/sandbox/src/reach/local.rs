@@ -4,6 +4,8 @@ mod disk;
 mod exec;
 mod files;
 mod http;
+mod process;
+mod sql;
 mod tls;
 mod tree;
 
@@ -13,11 +15,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evenkeel_engine::port::reach::{
-    Capacity, Command, ExecError, FilesError, HttpError, Identity, Output, Page, Reach, Removed, Request, Response,
-    Walk,
+    Capacity, Command, ExecError, FilesError, HttpError, Identity, Output, Page, Process, ProcessError, Reach, Removed,
+    Request, Response, Rows, Signal, SqlError, Statement, Walk,
 };
 use evenkeel_model::name::AssetId;
-use evenkeel_model::role::{Origin, Root};
+use evenkeel_model::role::{Database, Origin, Processes, Root};
+use evenkeel_model::secret::Value as Secret;
 
 use disk::{Asked, Disk};
 
@@ -92,6 +95,41 @@ impl Reach for Local {
     async fn send(&self, _: &AssetId, origin: &Origin, request: Request) -> Result<Response, HttpError> {
         let ca = origin.ca.as_ref().map(|file| self.home.join(file));
         http::send(&self.tls, ca, request).await
+    }
+
+    async fn processes(&self, _: &AssetId, profile: &Processes) -> Result<Vec<Process>, ProcessError> {
+        process::select(profile).await
+    }
+
+    async fn signal(
+        &self,
+        _: &AssetId,
+        profile: &Processes,
+        pid: u32,
+        started_ms: u64,
+        signal: Signal,
+    ) -> Result<(), ProcessError> {
+        process::signal(profile, pid, started_ms, signal).await
+    }
+
+    async fn query(
+        &self,
+        _: &AssetId,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<Rows, SqlError> {
+        sql::query(&self.home, database, password, statement).await
+    }
+
+    async fn execute(
+        &self,
+        _: &AssetId,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<u64, SqlError> {
+        sql::execute(&self.home, database, password, statement).await
     }
 
     async fn settled(&self, patience: Duration) {

@@ -9,7 +9,7 @@ use evenkeel_engine::port::{Calls, Plugins as _};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::plugin::{Digest, Installed};
-use evenkeel_sandbox::{LoadError, Local, Sandbox, digest, scan};
+use evenkeel_sandbox::{LoadError, Ports, Sandbox, digest, scan};
 use serde_json::json;
 
 use crate::stage::{Scene, guest, installed, scratch};
@@ -19,7 +19,7 @@ fn sandbox(home: &Path, data: Option<&Path>) -> Sandbox {
         concurrency: 2,
         ..SandboxLimits::default()
     };
-    Sandbox::new(home, data, &limits, Arc::new(Local::new(home))).unwrap()
+    Sandbox::new(home, data, &limits, Ports::local(home)).unwrap()
 }
 
 fn put(home: &Path, name: &str, bytes: &[u8]) -> Installed {

@@ -17,7 +17,8 @@ use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Origin, Profile, Resource, Root};
-use evenkeel_sandbox::{Local, Sandbox, digest, embed};
+use evenkeel_model::run::Mode;
+use evenkeel_sandbox::{Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -66,8 +67,7 @@ pub fn sandbox() -> &'static Sandbox {
             concurrency: 16,
             ..SandboxLimits::default()
         };
-        let reach = Arc::new(Local::new(home.path()));
-        let sandbox = Sandbox::new(home.path(), None, &limits, reach).expect("a sandbox");
+        let sandbox = Sandbox::new(home.path(), None, &limits, Ports::local(home.path())).expect("a sandbox");
         let scan = evenkeel_sandbox::scan(home.path());
         assert!(scan.refused.is_empty(), "{:?}", scan.refused);
         sandbox.install(&scan.installed);
@@ -207,10 +207,14 @@ impl Scene {
             Work::Plan => (Phase::Plan, Kind::Remedy),
             Work::Apply(_) => (Phase::Apply, Kind::Remedy),
             Work::Rollback(..) => (Phase::Rollback, Kind::Remedy),
+            Work::Collect => (Phase::Collect, Kind::Monitor),
+            Work::Send(_) => (Phase::Send, Kind::Notifier),
         };
         let (cancel, cancelled) = watch::channel(false);
         let invocation = Invocation {
             run: RunId(7),
+            runbook: "runbook".into(),
+            mode: Mode::Live,
             key: Key {
                 step: StepId::new("step"),
                 phase,

@@ -230,6 +230,6 @@ pub async fn hang() -> Outcome {
 pub fn action_of(invocation: &Invocation) -> &str {
     match &invocation.work {
         Work::Apply(action) | Work::Rollback(action, _) => &action.id,
-        Work::Check | Work::Plan => "",
+        Work::Check | Work::Plan | Work::Collect | Work::Send(_) => "",
     }
 }

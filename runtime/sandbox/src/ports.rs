@@ -1,0 +1,38 @@
+//! What the capabilities act through.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use evenkeel_engine::port::memory::Memory;
+use evenkeel_engine::port::metrics::Metrics;
+use evenkeel_engine::port::reach::Reach;
+use evenkeel_engine::port::vault::Vault;
+
+use crate::forgetful::Forgetful;
+use crate::reach::local::Local;
+use crate::reach::prometheus::Prometheus;
+use crate::vault::HomeVault;
+
+/// One of each; `cli` says which.
+#[derive(Clone)]
+pub struct Ports {
+    pub reach: Arc<dyn Reach>,
+    pub metrics: Arc<dyn Metrics>,
+    pub vault: Arc<dyn Vault>,
+    pub memory: Arc<dyn Memory>,
+}
+
+impl Ports {
+    /// This machine; a memory that ends with the process; secrets out of files and commands
+    /// alone, since who reads the environment has to say so.
+    pub fn local(home: impl Into<PathBuf>) -> Self {
+        let home = home.into();
+        let reach: Arc<dyn Reach> = Arc::new(Local::new(home.clone()));
+        Self {
+            metrics: Arc::new(Prometheus::over(Arc::clone(&reach))),
+            reach,
+            vault: Arc::new(HomeVault::new(home)),
+            memory: Arc::new(Forgetful::default()),
+        }
+    }
+}
