@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
-use evenkeel_sandbox::Sandbox;
+use evenkeel_sandbox::{HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
 
 use crate::clock::SystemClock;
@@ -39,7 +39,7 @@ impl House {
             dir,
             Some(&data),
             &home.settings.sandbox,
-            evenkeel_sandbox::Ports::local(dir),
+            sandbox_ports(dir),
         )?);
         install(&sandbox, &home).await?;
         let clock = Arc::new(SystemClock);
@@ -74,6 +74,14 @@ pub fn open_store(dir: &Path) -> Result<Store> {
     let data = home::data(dir);
     std::fs::create_dir_all(&data)?;
     Ok(Store::open(&data.join("evenkeel.db"), Options::default())?)
+}
+
+fn sandbox_ports(dir: &Path) -> evenkeel_sandbox::Ports {
+    let vault = HomeVault::new(dir).with_environment(|name| std::env::var_os(name));
+    evenkeel_sandbox::Ports {
+        vault: Arc::new(vault),
+        ..evenkeel_sandbox::Ports::local(dir)
+    }
 }
 
 /// Makes the plugins callable, and loads those that a runbook uses: what can't be loaded is said

@@ -24,6 +24,8 @@ use evenkeel_model::secret::Value as Secret;
 
 use disk::{Asked, Disk};
 
+pub(crate) use exec::run;
+
 /// Acts on this machine, whichever local asset it is about.
 pub struct Local {
     /// Relative paths in roles are relative to it.
