@@ -49,6 +49,7 @@ impl Ours {
                 kind: Kind::Check,
             },
             work: Work::Check,
+            spent: Vec::new(),
             params: serde_json::json!({}),
             input: Default::default(),
             target: Arc::new(local()),

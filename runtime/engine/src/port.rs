@@ -48,6 +48,9 @@ pub struct Invocation {
     pub key: Key,
     pub plugin: Pinned,
     pub work: Work,
+    /// Effects that earlier attempts of the same action began: what it may do at most is counted
+    /// over all of them.
+    pub spent: Vec<Call>,
     /// Rendered and checked against the schema in the plugin's manifest.
     pub params: Value,
     /// What `run.input` answers: `alert`, `target`, `customer`, `input.NAME`, `steps.ID`.

@@ -182,6 +182,11 @@ impl Run {
             begun_at: at,
             ended: None,
             intents: BTreeMap::new(),
+            earlier: self
+                .attempts
+                .get(&Place::of(key))
+                .map(Attempt::spent)
+                .unwrap_or_default(),
         };
         // A step that has its result is called again by `[healed]` alone.
         if key.phase == Phase::Check && self.result(&key.step).is_some() {

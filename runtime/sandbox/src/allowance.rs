@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 
 use evenkeel_model::action::{Effect, hex};
+use evenkeel_model::call::Call;
+use evenkeel_model::grant::Capability;
 use sha2::{Digest as _, Sha256};
 
 mod glob;
@@ -22,8 +24,8 @@ const STEPS: u64 = 1 << 28;
 /// One thing that a call is about to change.
 #[derive(Clone, Debug)]
 pub struct Use<'c> {
-    pub capability: &'static str,
-    pub operation: &'static str,
+    pub capability: &'c str,
+    pub operation: &'c str,
     pub subject: String,
     /// What the call carries: stdin, a file's content, a body.
     pub content: &'c [u8],
@@ -84,7 +86,8 @@ impl fmt::Display for Refused {
 }
 
 impl Allowance {
-    pub fn new(effects: &[Effect]) -> Self {
+    /// What `effects` say, less what earlier attempts of the same action began of it.
+    pub fn new(effects: &[Effect], spent: &[Call]) -> Self {
         let mut allowance = Self {
             left: Vec::new(),
             literal: HashMap::new(),
@@ -99,7 +102,25 @@ impl Allowance {
                 allowance.declare_literal(effect, content);
             }
         }
+        spent.iter().for_each(|call| allowance.spend(call));
         allowance
+    }
+
+    /// What it can't be taken from is declared no more, and so can't be done either.
+    fn spend(&mut self, call: &Call) {
+        let content = call.content.clone().unwrap_or_else(|| hex(&Sha256::digest(b"")));
+        let mut steps = Steps(STEPS_OF_A_CALL);
+        for subject in subjects(call) {
+            let wanted = Use {
+                capability: call.capability.as_str(),
+                operation: &call.operation,
+                subject,
+                content: b"",
+            };
+            if let Ok(at) = self.find(&wanted, Some(content.clone()), &mut steps) {
+                self.left[at] -= 1;
+            }
+        }
     }
 
     fn declare_pattern(&mut self, effect: &Effect, content: Option<String>) {
@@ -139,25 +160,28 @@ impl Allowance {
         let given = self.steps.0.min(STEPS_OF_A_CALL);
         let mut steps = Steps(given);
         let mut taken = Vec::with_capacity(uses.len());
-        let refused = uses.iter().find_map(|wanted| match self.find(wanted, &mut steps) {
-            Ok(at) => {
-                self.left[at] -= 1;
-                taken.push(at);
-                None
-            }
-            Err(refused) => Some(refused),
-        });
+        let refused = uses
+            .iter()
+            .find_map(|wanted| match self.find(wanted, None, &mut steps) {
+                Ok(at) => {
+                    self.left[at] -= 1;
+                    taken.push(at);
+                    None
+                }
+                Err(refused) => Some(refused),
+            });
         self.steps.0 -= given - steps.0;
         let Some(refused) = refused else { return Ok(()) };
         taken.iter().for_each(|at| self.left[*at] += 1);
         Err(refused)
     }
 
-    fn find(&self, wanted: &Use<'_>, steps: &mut Steps) -> Result<usize, Refused> {
+    /// `content` is the hash of what the use carries, if it is known.
+    fn find(&self, wanted: &Use<'_>, content: Option<String>, steps: &mut Steps) -> Result<usize, Refused> {
         let mut search = Search {
             wanted,
             left: &self.left,
-            content: None,
+            content,
             closest: Closest::Nothing,
         };
         let found = match search.literal(&self.literal) {
@@ -180,6 +204,18 @@ impl Allowance {
 /// Whether the subject is a pattern, rather than meant as it is written.
 pub fn is_pattern(effect: &Effect) -> bool {
     effect.subject.starts_with(glob::PREFIX)
+}
+
+/// What a recorded call changed: one thing, or each of the paths that were removed.
+fn subjects(call: &Call) -> Vec<String> {
+    let (root, paths) = (call.request["root"].as_str(), call.request["paths"].as_array());
+    match (call.capability, root, paths) {
+        (Capability::Files, Some(root), Some(paths)) => {
+            let paths = paths.iter().filter_map(|path| path.as_str());
+            paths.map(|path| format!("{root}:{path}")).collect()
+        }
+        _ => vec![call.subject.clone()],
+    }
 }
 
 /// For the first effect that covers a use.
@@ -274,7 +310,7 @@ mod tests {
 
     #[test]
     fn only_what_is_declared_and_only_so_often() {
-        let mut allowance = Allowance::new(&[effect("cache:a", None, 2)]);
+        let mut allowance = Allowance::new(&[effect("cache:a", None, 2)], &[]);
         assert_eq!(allowance.take(&[remove("cache:a", b"")]), Ok(()));
         assert_eq!(
             allowance.take(&[remove("cache:b", b"")]),
@@ -287,7 +323,7 @@ mod tests {
 
     #[test]
     fn another_capability_or_operation_is_another_effect() {
-        let mut allowance = Allowance::new(&[effect("cache:a", None, 9)]);
+        let mut allowance = Allowance::new(&[effect("cache:a", None, 9)], &[]);
         assert!(
             allowance
                 .take(&[Use {
@@ -308,7 +344,7 @@ mod tests {
 
     #[test]
     fn one_uncovered_path_takes_nothing() {
-        let mut allowance = Allowance::new(&[effect("cache:a", None, 1)]);
+        let mut allowance = Allowance::new(&[effect("cache:a", None, 1)], &[]);
         assert!(
             allowance
                 .take(&[remove("cache:a", b""), remove("cache:b", b"")])
@@ -319,7 +355,10 @@ mod tests {
 
     #[test]
     fn content_is_what_was_approved() {
-        let mut allowance = Allowance::new(&[effect("cache:a", Some(b"new"), 5), effect("cache:b", Some(b""), 5)]);
+        let mut allowance = Allowance::new(
+            &[effect("cache:a", Some(b"new"), 5), effect("cache:b", Some(b""), 5)],
+            &[],
+        );
         assert_eq!(allowance.take(&[remove("cache:a", b"new")]), Ok(()));
         let refused = allowance.take(&[remove("cache:a", b"evil")]).unwrap_err();
         assert_eq!(
@@ -334,7 +373,7 @@ mod tests {
 
     #[test]
     fn a_literal_stays_literal() {
-        let mut allowance = Allowance::new(&[effect("cache:**", None, 5)]);
+        let mut allowance = Allowance::new(&[effect("cache:**", None, 5)], &[]);
         assert!(allowance.take(&[remove("cache:a", b"")]).is_err());
         assert_eq!(
             allowance.take(&[remove("cache:**", b"")]),
@@ -345,7 +384,10 @@ mod tests {
 
     #[test]
     fn a_pattern_covers_what_it_matches_and_literals_go_first() {
-        let mut allowance = Allowance::new(&[effect("glob:cache:*.tmp", None, 1), effect("cache:a.tmp", None, 1)]);
+        let mut allowance = Allowance::new(
+            &[effect("glob:cache:*.tmp", None, 1), effect("cache:a.tmp", None, 1)],
+            &[],
+        );
         assert_eq!(
             allowance.take(&[remove("cache:a.tmp", b""), remove("cache:b.tmp", b"")]),
             Ok(())
@@ -356,11 +398,14 @@ mod tests {
 
     #[test]
     fn open_content_is_left_for_what_nothing_pins() {
-        let mut allowance = Allowance::new(&[
-            effect("cache:a", None, 1),
-            effect("cache:a", Some(b"new"), 1),
-            effect("cache:a", Some(b"new"), 1),
-        ]);
+        let mut allowance = Allowance::new(
+            &[
+                effect("cache:a", None, 1),
+                effect("cache:a", Some(b"new"), 1),
+                effect("cache:a", Some(b"new"), 1),
+            ],
+            &[],
+        );
         let pinned = [remove("cache:a", b"new"), remove("cache:a", b"new")];
         assert_eq!(allowance.take(&pinned), Ok(()), "the same twice is one with both");
         assert_eq!(allowance.take(&[remove("cache:a", b"other")]), Ok(()));
@@ -371,7 +416,7 @@ mod tests {
     #[test]
     fn a_call_that_is_too_costly_to_compare_is_refused_and_takes_nothing() {
         let nasty = format!("glob:cache:{}a", "*?".repeat(500));
-        let mut allowance = Allowance::new(&[effect("cache:a", None, 1), effect(&nasty, None, 10_000)]);
+        let mut allowance = Allowance::new(&[effect("cache:a", None, 1), effect(&nasty, None, 10_000)], &[]);
         let long = format!("cache:{}", "a".repeat(4_000));
         let mut uses = vec![remove("cache:a", b"")];
         uses.resize(10_000, remove(&long, b""));
@@ -402,15 +447,18 @@ mod tests {
     #[test]
     fn as_many_effects_and_paths_as_there_may_be_are_compared_at_once() {
         let effects: Vec<Effect> = (0..100_000).map(|_| effect("cache:a", Some(b"x"), 0)).collect();
-        let mut allowance = Allowance::new(&effects);
+        let mut allowance = Allowance::new(&effects, &[]);
         assert_eq!(allowance.left.len(), 1, "none is looked through for each path");
         let subjects: Vec<String> = (0..10_000)
             .map(|n| format!("cache:some/directory/file-{n}.tmp"))
             .collect();
-        let mut honest = Allowance::new(&[
-            effect("glob:cache:**/*.log", None, 1),
-            effect("glob:cache:**/*.tmp", None, 10_000),
-        ]);
+        let mut honest = Allowance::new(
+            &[
+                effect("glob:cache:**/*.log", None, 1),
+                effect("glob:cache:**/*.tmp", None, 10_000),
+            ],
+            &[],
+        );
         let uses: Vec<Use<'_>> = subjects.iter().map(|subject| remove(subject, b"")).collect();
         assert_eq!(honest.take(&uses), Ok(()));
         assert!(matches!(
@@ -419,19 +467,59 @@ mod tests {
         ));
     }
 
+    fn removed(paths: &[&str], content: Option<&[u8]>) -> Call {
+        Call {
+            capability: Capability::Files,
+            operation: "remove".into(),
+            subject: format!("cache:{}", paths[0]),
+            request: serde_json::json!({ "root": "cache", "paths": paths }),
+            content: content.map(|content| hex(&Sha256::digest(content))),
+            effect: true,
+            repeatable: true,
+        }
+    }
+
+    #[test]
+    fn what_earlier_attempts_began_is_not_there_again() {
+        let effects = [
+            effect("cache:a", None, 2),
+            effect("cache:a", Some(b"new"), 1),
+            effect("glob:cache:*.tmp", None, 2),
+        ];
+        let spent = [
+            removed(&["a", "x.tmp", "y.tmp"], None),
+            removed(&["a"], Some(b"new")),
+            removed(&["elsewhere"], None),
+        ];
+        let mut allowance = Allowance::new(&effects, &spent);
+        assert_eq!(allowance.left, [1, 0, 0]);
+        assert!(allowance.take(&[remove("cache:z.tmp", b"")]).is_err());
+        assert_eq!(allowance.take(&[remove("cache:a", b"")]), Ok(()));
+        let refused = allowance.take(&[remove("cache:a", b"")]);
+        assert!(matches!(refused, Err(Refused::Spent(_))), "{refused:?}");
+    }
+
     proptest! {
         /// However calls are grouped, never more than declared succeeds.
         #[test]
         fn nothing_outside_of_the_declared_ever_succeeds(
             declared in proptest::collection::btree_map("[abc]", 0u32..3, 0..4),
-            calls in proptest::collection::vec(proptest::collection::vec("[abcd]", 1..4), 0..12),
+            calls in proptest::collection::vec((proptest::collection::vec("[abcd]", 1..4), any::<bool>()), 0..12),
         ) {
-            let effects: Vec<Effect> = declared.iter().map(|(name, most)| effect(name, None, *most)).collect();
-            let mut allowance = Allowance::new(&effects);
+            let declare = |(name, most): (&String, &u32)| effect(&format!("cache:{name}"), None, *most);
+            let effects: Vec<Effect> = declared.iter().map(declare).collect();
+            let mut allowance = Allowance::new(&effects, &[]);
             let mut made: HashMap<String, u32> = HashMap::new();
-            for paths in calls {
-                let uses: Vec<Use<'_>> = paths.iter().map(|path| remove(path, b"")).collect();
+            let mut spent = Vec::new();
+            for (paths, crash) in calls {
+                if crash {
+                    // What the next attempt starts with.
+                    allowance = Allowance::new(&effects, &spent);
+                }
+                let uses: Vec<Use<'_>> = paths.iter().map(|path| remove(&format!("cache:{path}"), b"")).collect();
                 if allowance.take(&uses).is_ok() {
+                    let names: Vec<&str> = paths.iter().map(String::as_str).collect();
+                    spent.push(removed(&names, None));
                     for path in paths {
                         *made.entry(path).or_default() += 1;
                     }

@@ -74,6 +74,7 @@ pub fn nothing(kind: Kind) -> Invocation {
         },
         plugin,
         work: Work::Check,
+        spent: Vec::new(),
         params: Value::Null,
         input: BTreeMap::new(),
         target: Arc::new(target),

@@ -58,8 +58,8 @@ impl State {
             signals: Arc::default(),
             allowance: match &invocation.work {
                 Work::Check | Work::Plan | Work::Collect | Work::Send(_) => None,
-                Work::Apply(action) => Some(Allowance::new(&action.effects)),
-                Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects)),
+                Work::Apply(action) => Some(Allowance::new(&action.effects, &invocation.spent)),
+                Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects, &invocation.spent)),
             },
             compiled: Compiled::default(),
             made: 0,

@@ -29,6 +29,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::Grade;
 use evenkeel_model::asset::{Asset, Customer};
+use evenkeel_model::call::Call;
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::{Home, SandboxLimits};
 use evenkeel_model::invocation::Key;
@@ -92,6 +93,8 @@ pub struct Invoke {
     pub key: Key,
     pub plugin: Pinned,
     pub work: Work,
+    /// Effects that earlier attempts began.
+    pub spent: Vec<Call>,
     pub params: Value,
     pub input: BTreeMap<String, Value>,
     pub target: Arc<Asset>,

@@ -16,7 +16,7 @@ use serde_json::Value;
 use super::{Invoke, Subject};
 use crate::context;
 use crate::port::Work;
-use crate::run::Run;
+use crate::run::{Attempt, Run};
 
 /// Calls `check` or `plan`, with parameters rendered from what is known now. The error is for
 /// the step's result.
@@ -50,6 +50,7 @@ fn invoke(
     params: Value,
 ) -> Result<Invoke, String> {
     let (phase, action) = place(&work);
+    let earlier = run.attempt(&step.id, phase, action.map(|action| action.id.as_str()));
     Ok(Invoke {
         key: Key {
             step: step.id.clone(),
@@ -58,6 +59,7 @@ fn invoke(
             attempt,
         },
         plugin: step.plugin.clone(),
+        spent: earlier.map(Attempt::spent).unwrap_or_default(),
         params,
         input: context::inputs(&context::of(run, subject)),
         target: Arc::clone(target(subject)?),

@@ -170,6 +170,7 @@ impl Course {
             key: invoke.key,
             plugin: invoke.plugin,
             work: invoke.work,
+            spent: invoke.spent,
             params: invoke.params,
             input: invoke.input,
             target: invoke.target,

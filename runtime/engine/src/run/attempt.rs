@@ -53,6 +53,8 @@ pub struct Attempt {
     pub ended: Option<Ended>,
     /// The effects that it was about to make, by the number of the call.
     pub intents: BTreeMap<u32, Intent>,
+    /// Effects that the attempts before it were about to make.
+    pub earlier: Vec<Call>,
 }
 
 #[derive(Clone, Debug)]
@@ -117,6 +119,12 @@ impl Looks {
 }
 
 impl Attempt {
+    /// Effects that it and those before it were about to make, whatever came of them.
+    pub fn spent(&self) -> Vec<Call> {
+        let own = self.intents.values().map(|intent| &intent.call);
+        self.earlier.iter().chain(own).cloned().collect()
+    }
+
     pub(super) fn changed(&self) -> bool {
         match self.output() {
             Some(Output::Applied(applied)) => applied.changed,

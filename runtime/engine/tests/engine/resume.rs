@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use evenkeel_model::invocation::{Class, Phase, Severity};
-use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Verdict};
+use chrono::TimeDelta;
+use evenkeel_engine::run::Run;
+use evenkeel_model::invocation::{Class, Key, Phase, Severity};
+use evenkeel_model::name::{RunId, StepId};
+use evenkeel_model::run::{Body, Event, Verdict};
 use evenkeel_model::runbook::{Batch, Otherwise, Runbook, Targets};
 
 use crate::world::home::{healed, home, runbook, selecting, step};
-use crate::world::script::{Script, System, effect, failed, found, hang, intend, plan};
-use crate::world::{World, person};
+use crate::world::script::{Script, System, call, effect, failed, found, hang, intend, plan};
+use crate::world::{World, noon, person};
 
 fn repair() -> Runbook {
     runbook("repair", vec![step("look"), step("fix")])
@@ -428,4 +430,49 @@ async fn a_run_that_is_taken_up_again_waits_for_the_target_that_another_one_got(
     let (first, second) = (world.until_finished(1).await, world.until_finished(2).await);
     assert_eq!(first.verdict, Some(Verdict::Healthy), "{}", first.why);
     assert!(first.finished_at.unwrap() > second.finished_at.unwrap());
+}
+
+/// An action may do a thing at most so often, over all attempts at it.
+#[test]
+fn what_attempts_began_is_counted_over_all_of_them() {
+    let key = |attempt, action: &str| Key {
+        step: StepId::new("fix"),
+        phase: Phase::Apply,
+        action: Some(action.into()),
+        attempt,
+    };
+    let begins = |attempt, action: &str| Body::Invoked {
+        key: key(attempt, action),
+        plugin: step("fix").plugin,
+        params: serde_json::Value::Null,
+    };
+    let intends = |attempt, action: &str, n| Body::Intended {
+        key: key(attempt, action),
+        n,
+        call: call(true),
+    };
+    let bodies = [
+        begins(1, "a"),
+        intends(1, "a", 0),
+        intends(1, "a", 3),
+        begins(2, "a"),
+        intends(2, "a", 1),
+        begins(3, "a"),
+        begins(1, "b"),
+    ];
+    let events: Vec<Event> = (1..)
+        .zip(bodies)
+        .map(|(seq, body)| Event {
+            seq,
+            at: noon() + TimeDelta::seconds(1),
+            body,
+        })
+        .collect();
+    let run = Run::fold(&events);
+    let spent = |action| {
+        let attempt = run.attempt(&StepId::new("fix"), Phase::Apply, Some(action));
+        attempt.unwrap().spent()
+    };
+    assert_eq!(spent("a"), vec![call(true); 3]);
+    assert!(spent("b").is_empty(), "another action has a budget of its own");
 }

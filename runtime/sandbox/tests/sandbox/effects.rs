@@ -167,3 +167,32 @@ async fn another_assets_things_are_denied_alike_whether_they_exist_or_not() {
         .await;
     assert_eq!(told[0], json!({ "ok": true }), "granted by that name");
 }
+
+/// At most so often, over all attempts at the action.
+#[tokio::test]
+async fn a_second_attempt_does_not_get_what_the_first_one_used() {
+    let (_dir, root) = scratch();
+    let effects = vec![
+        effect("files", "remove", "data:a"),
+        effect("files", "write", "glob:data:*.log"),
+    ];
+    let write = json!({ "write": { "root": "data", "path": "x.log", "content": "x" } });
+    let steps = json!([remove(&["a"]), write]);
+    fs::write(root.join("a"), "a").unwrap();
+    let first = Scene::apply(effects.clone(), json!([remove(&["a"])])).root(&["remove"], "data", &root);
+    first.play().await;
+    assert!(!root.join("a").exists());
+
+    fs::write(root.join("a"), "another one").unwrap();
+    let mut second = Scene::apply(effects, steps).root(&["remove", "write"], "data", &root);
+    second.invocation.key.attempt = 2;
+    second.invocation.spent = first.journal.intents();
+    let told = second.told().await;
+    assert!(
+        denied(&told[0]).contains("`data:a` once more is not among"),
+        "{}",
+        told[0]
+    );
+    assert_eq!(told[1], json!({ "ok": null }), "what was not used is still there");
+    assert!(root.join("a").exists());
+}

@@ -223,6 +223,7 @@ impl Scene {
             },
             plugin: pinned(kind),
             work,
+            spent: Vec::new(),
             params,
             input: BTreeMap::new(),
             target: Arc::new(target()),
