@@ -7,7 +7,7 @@ use evenkeel_model::call::{Answer, Call};
 use serde_json::Value;
 
 use crate::allowance::Use;
-use crate::capability::{CapabilityError, Json};
+use crate::capability::{CapabilityError, FromJson, GuestError, Json};
 use crate::halt::{Halt, size};
 use crate::state::State;
 
@@ -19,23 +19,33 @@ pub struct Ticket {
     started: Instant,
 }
 
+/// What comes of a call that a plugin wants to make.
+pub enum Admitted<P, T, E> {
+    /// It is to be made.
+    Live(P, Ticket),
+    /// It has its answer already: it is denied, and that is journaled.
+    Answered(Result<T, E>),
+}
+
 impl State {
     /// Counts the call and decides whether it may be made. `granted` is what the two keys say,
-    /// `uses` what the action must cover if it is an effect. The inner error is the reason of a
-    /// denial, which is journaled by then.
-    pub async fn admit<P>(
+    /// `uses` what the action must cover if it is an effect.
+    ///
+    /// But for `effect` and `repeatable`, `call` is made of what the plugin passed and of nothing
+    /// else: a replay compares it, and knows no grant.
+    pub async fn admit<P, T: FromJson, E: GuestError>(
         &mut self,
         call: Call,
         uses: &[Use<'_>],
         granted: Result<P, String>,
-    ) -> wasmtime::Result<Result<(P, Ticket), String>> {
+    ) -> wasmtime::Result<Admitted<P, T, E>> {
         let ticket = self.count(call)?;
         let allowed = granted.and_then(|permit| self.phase(&ticket.call, uses).map(|()| permit));
         match allowed {
-            Ok(permit) => Ok(Ok((permit, ticket))),
+            Ok(permit) => Ok(Admitted::Live(permit, ticket)),
             Err(reason) => {
                 self.record(&ticket, &Answer::Denied(reason.clone())).await?;
-                Ok(Err(reason))
+                Ok(Admitted::Answered(Err(E::denied(reason))))
             }
         }
     }

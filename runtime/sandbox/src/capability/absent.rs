@@ -5,16 +5,17 @@ use evenkeel_model::call::Call;
 use evenkeel_model::grant::Capability;
 use serde_json::json;
 
+use super::{FromJson, GuestError};
+use crate::call::Admitted;
 use crate::state::State;
 
 impl State {
-    /// The reason.
-    pub(super) async fn absent(
+    pub(super) async fn absent<T: FromJson, E: GuestError>(
         &mut self,
         capability: Capability,
         operation: &str,
         name: &str,
-    ) -> wasmtime::Result<String> {
+    ) -> wasmtime::Result<Result<T, E>> {
         let call = Call {
             capability,
             operation: operation.to_owned(),
@@ -25,7 +26,9 @@ impl State {
             repeatable: true,
         };
         let reason = format!("this version of evenkeel does not provide `{capability}` yet");
-        let denied = self.admit(call, &[], Err::<(), _>(reason.clone())).await?;
-        Ok(denied.err().unwrap_or(reason))
+        match self.admit(call, &[], Err::<(), _>(reason.clone())).await? {
+            Admitted::Answered(answer) => Ok(answer),
+            Admitted::Live((), _) => Ok(Err(E::denied(reason))),
+        }
     }
 }

@@ -7,9 +7,7 @@ use crate::state::State;
 
 impl process::Host for State {
     async fn select(&mut self, profile: String) -> wasmtime::Result<Result<Vec<process::Info>, process::ProcessError>> {
-        Ok(Err(process::ProcessError::Denied(
-            self.absent(Capability::Process, "select", &profile).await?,
-        )))
+        self.absent(Capability::Process, "select", &profile).await
     }
 
     async fn send(
@@ -19,8 +17,6 @@ impl process::Host for State {
         _: u64,
         _: process::Signal,
     ) -> wasmtime::Result<Result<(), process::ProcessError>> {
-        Ok(Err(process::ProcessError::Denied(
-            self.absent(Capability::Process, "send", &profile).await?,
-        )))
+        self.absent(Capability::Process, "send", &profile).await
     }
 }

@@ -7,9 +7,7 @@ use crate::state::State;
 
 impl state::Host for State {
     async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<state::Entry>, state::StateError>> {
-        Ok(Err(state::StateError::Io(
-            self.absent(Capability::State, "get", &key).await?,
-        )))
+        self.absent(Capability::State, "get", &key).await
     }
 
     async fn put(
@@ -18,15 +16,11 @@ impl state::Host for State {
         _: Vec<u8>,
         _: Option<u64>,
     ) -> wasmtime::Result<Result<u64, state::StateError>> {
-        Ok(Err(state::StateError::Io(
-            self.absent(Capability::State, "put", &key).await?,
-        )))
+        self.absent(Capability::State, "put", &key).await
     }
 
     async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), state::StateError>> {
-        Ok(Err(state::StateError::Io(
-            self.absent(Capability::State, "delete", &key).await?,
-        )))
+        self.absent(Capability::State, "delete", &key).await
     }
 
     async fn keys(
@@ -35,8 +29,6 @@ impl state::Host for State {
         _: Option<String>,
         _: u32,
     ) -> wasmtime::Result<Result<Vec<String>, state::StateError>> {
-        Ok(Err(state::StateError::Io(
-            self.absent(Capability::State, "keys", &prefix).await?,
-        )))
+        self.absent(Capability::State, "keys", &prefix).await
     }
 }
