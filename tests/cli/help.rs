@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 15] = [
+const COMMANDS: [&[&str]; 16] = [
     &[],
     &["init"],
     &["check"],
@@ -20,6 +20,7 @@ const COMMANDS: [&[&str]; 15] = [
     &["plugin", "build"],
     &["plugin", "list"],
     &["plugin", "inspect"],
+    &["plugin", "close"],
     &["completions"],
 ];
 

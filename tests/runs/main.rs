@@ -8,6 +8,7 @@
 
 mod alerts;
 mod cache;
+mod circuits;
 mod commands;
 mod crashes;
 mod daemon;

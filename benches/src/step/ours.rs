@@ -13,7 +13,7 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Outcome, Phase};
 use evenkeel_model::name::RunId;
 use evenkeel_model::plugin::{Kind, Pinned};
-use evenkeel_sandbox::{Ports, Sandbox, scan};
+use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
 use tokio::sync::watch;
 
 pub struct Ours {
@@ -26,7 +26,7 @@ pub struct Ours {
 impl Ours {
     pub async fn load(home: &Path) -> Result<Self> {
         let limits = SandboxLimits::default();
-        let sandbox = Sandbox::new(home, None, &limits, Ports::local(home))?;
+        let sandbox = Sandbox::new(home, None, &limits, Compiler::in_process(), Ports::local(home))?;
         let installed = scan(home).installed;
         sandbox.install(&installed);
         let plugin = installed.into_iter().next().context("the plugin was built")?;

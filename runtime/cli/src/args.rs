@@ -162,6 +162,11 @@ pub enum Plugin {
     List(Listing),
     /// Shows what a plugin is, asks for and takes, without running it.
     Inspect(PluginInspect),
+    /// Has the daemon call a plugin again that trapped three times in a row.
+    Close {
+        /// `NAME`, or `NAME@VERSION`.
+        plugin: String,
+    },
 }
 
 #[derive(Args)]

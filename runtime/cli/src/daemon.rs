@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use evenkeel_console::port::{About, Credential, Daemon as _, Token};
+use evenkeel_console::port::{About, Circuit, Credential, Daemon as _, Token};
 use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_model::home::Home;
@@ -180,6 +180,30 @@ impl evenkeel_console::port::Daemon for Daemon {
         self.house.store.appended()
     }
 
+    fn circuits(&self) -> Vec<Circuit> {
+        let now = self.house.clock.now();
+        let open = self.house.sandbox.open_circuits().into_iter();
+        let open = open.map(|open| Circuit {
+            plugin: open.plugin,
+            version: open.version.to_string(),
+            digest: open.digest.to_string(),
+            customer: open.customer,
+            since: now - open.since,
+            retry: now + open.retry,
+            why: open.why,
+        });
+        open.collect()
+    }
+
+    fn close_circuits(&self, plugin: &str, version: Option<&str>, who: &str) -> usize {
+        let wanted = version.map(semver::Version::parse).transpose();
+        let closed = wanted.map_or(0, |version| self.house.sandbox.close_circuits(plugin, version.as_ref()));
+        if closed > 0 {
+            info!(plugin, closed, by = who, "circuits were closed");
+        }
+        closed
+    }
+
     fn metrics(&self) -> Vec<Metric> {
         let counts = self.house.store.counts();
         let counter = |name, help, value: u64| Metric::new(name, help, MetricKind::Counter).value(value as f64);
@@ -221,6 +245,11 @@ impl evenkeel_console::port::Daemon for Daemon {
                 counts.events,
             ),
             counter("evenkeel_journal_groups_total", "Transactions.", counts.groups),
+            gauge(
+                "evenkeel_circuits_open",
+                "Plugins that a customer's runs don't call for a while, because they trapped.",
+                self.house.sandbox.open_circuits().len() as f64,
+            ),
             gauge("evenkeel_journal_queued", "Writes that wait.", counts.queued as f64),
         ]
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use evenkeel_console::port::Circuit;
 use evenkeel_engine::PersonRequest;
 use evenkeel_engine::port::{Journal as _, RunFilter};
 use evenkeel_model::name::RunId;
@@ -42,6 +43,11 @@ pub struct Story {
 #[derive(Deserialize)]
 struct Started {
     runs: Vec<RunId>,
+}
+
+#[derive(Deserialize)]
+struct Closed {
+    closed: usize,
 }
 
 impl Desk {
@@ -150,6 +156,29 @@ impl Desk {
             std::process::exit(exit::ERROR.into());
         });
         Ok(())
+    }
+
+    /// Plugins that the daemon of this home does not call for now. A circuit is a daemon's: without
+    /// one there are none.
+    pub async fn open_circuits(dir: &Path) -> Result<Vec<Circuit>> {
+        let home = home::locate(dir)?;
+        match Client::connect(&home::data(&home)).await? {
+            Some(mut client) => client.get("/api/v1/circuits").await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// `plugin` is a name, or a name and a version.
+    pub async fn close_circuits(dir: &Path, plugin: &str) -> Result<usize> {
+        let home = home::locate(dir)?;
+        let Some(mut client) = Client::connect(&home::data(&home)).await? else {
+            anyhow::bail!("no daemon serves this home, so no circuit is open");
+        };
+        let path = match plugin.split_once('@') {
+            Some((name, version)) => format!("/api/v1/circuits/{}/close?version={}", encode(name), encode(version)),
+            None => format!("/api/v1/circuits/{}/close", encode(plugin)),
+        };
+        Ok(client.post::<Closed>(&path, &Value::Null).await?.closed)
     }
 
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {

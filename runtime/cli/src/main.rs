@@ -29,6 +29,11 @@ use crate::args::{Cli, Command};
 const BLOCKED: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
+    let mut args = std::env::args_os().skip(1);
+    if args.next().is_some_and(|first| first == wire::COMPILE) {
+        // Started by this program alone, with nothing but pipes: no part of the command line.
+        return evenkeel_sandbox::compile_as_child(args.map(|arg| arg.to_string_lossy().into_owned()));
+    }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, ensure};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
-use evenkeel_sandbox::{HomeVault, Sandbox};
+use evenkeel_sandbox::{Compiler, HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
+use tracing::warn;
 
 use crate::clock::SystemClock;
 use crate::home::{self, Files};
@@ -39,9 +40,14 @@ impl House {
             dir,
             Some(&data),
             &home.settings.sandbox,
+            compiler(),
             sandbox_ports(dir),
         )?);
-        install(&sandbox, &home).await?;
+        // What works goes on: one customer's plugin doesn't keep the others' from being run. Its
+        // own runs fail, and say the same.
+        for why in install(&sandbox, &home).await {
+            warn!("{why}");
+        }
         let clock = Arc::new(SystemClock);
         let ports = Ports {
             journal: store.clone(),
@@ -64,9 +70,20 @@ impl House {
     /// The home as it is on disk now, if it checks clean, with its plugins loaded.
     pub async fn next(&self) -> Result<Home> {
         let home = Files::read(&self.dir)?.check()?.home;
-        install(&self.sandbox, &home).await?;
+        let failed = install(&self.sandbox, &home).await;
+        ensure!(failed.is_empty(), failed.join("\n"));
         Ok(home)
     }
+}
+
+/// What follows it on the command line of this program is for [`compile_as_child`].
+///
+/// [`compile_as_child`]: evenkeel_sandbox::compile_as_child
+pub const COMPILE: &str = "compile-a-component";
+
+/// This same program, also if its file was replaced since it was started.
+pub fn compiler() -> Compiler {
+    Compiler::child("/proc/self/exe", [COMPILE])
 }
 
 /// The journal of a home; made if there is none.
@@ -84,17 +101,19 @@ fn sandbox_ports(dir: &Path) -> evenkeel_sandbox::Ports {
     }
 }
 
-/// Makes the plugins callable, and loads those that a runbook uses: what can't be loaded is said
-/// before anything depends on it.
-async fn install(sandbox: &Sandbox, home: &Home) -> Result<()> {
+/// Makes the plugins callable, and loads those that a runbook uses; answers why some can't be,
+/// each as a sentence.
+async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
+    sandbox.bound_compiling(&home.settings.sandbox);
     sandbox.install(&home.plugins);
     let steps = home.runbooks.values().flat_map(|runbook| &runbook.steps);
     let used: BTreeMap<_, _> = steps.map(|step| (&step.plugin.digest, &step.plugin)).collect();
-    for (digest, plugin) in used {
-        sandbox
-            .load(digest)
-            .await
-            .with_context(|| format!("plugin {plugin} can't be loaded"))?;
-    }
-    Ok(())
+    let loads = used.into_iter().map(async |(digest, plugin)| {
+        let loaded = sandbox.load(digest).await;
+        loaded
+            .err()
+            .map(|why| format!("plugin {plugin} can't be loaded: {why}"))
+    });
+    let failed = futures::future::join_all(loads).await;
+    failed.into_iter().flatten().collect()
 }

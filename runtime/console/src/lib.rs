@@ -6,6 +6,7 @@
 
 mod alerts;
 mod body;
+mod circuits;
 mod daemon;
 mod error;
 mod metrics;
@@ -42,6 +43,8 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs/{run}", get(runs::show))
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
         .route("/api/v1/alerts", get(alerts::firing))
+        .route("/api/v1/circuits", get(circuits::list))
+        .route("/api/v1/circuits/{plugin}/close", post(circuits::close))
         .with_state(console)
 }
 

@@ -22,6 +22,11 @@ pub trait Daemon: Send + Sync {
     /// Why no run could be started or recorded now; none: all is well.
     async fn ailments(&self) -> Vec<String>;
     fn metrics(&self) -> Vec<Metric>;
+    /// Those that are open.
+    fn circuits(&self) -> Vec<Circuit>;
+    /// Has a plugin called again, in one version or in all, because `who` asked for it; answers how
+    /// many circuits were open.
+    fn close_circuits(&self, plugin: &str, version: Option<&str>, who: &str) -> usize;
     /// Runs that got new events, once these can be read.
     fn appended(&self) -> broadcast::Receiver<RunId>;
 }
@@ -33,6 +38,20 @@ pub struct About {
     pub version: String,
     pub listen: String,
     pub since: DateTime<Utc>,
+}
+
+/// A plugin that a customer's runs don't call for a while.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Circuit {
+    pub plugin: String,
+    pub version: String,
+    pub digest: String,
+    pub customer: CustomerId,
+    pub since: DateTime<Utc>,
+    /// When one call is let through to try; in the past: the next one is.
+    pub retry: DateTime<Utc>,
+    /// What ended the last call.
+    pub why: String,
 }
 
 /// A source of alerts, and what it must show.

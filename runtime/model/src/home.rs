@@ -50,7 +50,7 @@ pub struct Source {
     pub customer: Option<CustomerId>,
 }
 
-/// Bounds of one invocation.
+/// Bounds of one invocation, and of what compiling a plugin may cost before.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SandboxLimits {
     /// Invocations at once.
@@ -70,6 +70,14 @@ pub struct SandboxLimits {
     pub actions: usize,
     /// Of a monitor.
     pub samples: usize,
+    /// CPU time of compiling one component, in whole seconds.
+    pub compile_cpu: std::time::Duration,
+    /// Address space of the compiler.
+    pub compile_memory: usize,
+    /// Wall time of compiling one component.
+    pub compile_time: std::time::Duration,
+    /// How long a plugin that trapped three times in a row is not called. Zero: it always is.
+    pub circuit: std::time::Duration,
 }
 
 impl Default for SandboxLimits {
@@ -86,6 +94,10 @@ impl Default for SandboxLimits {
             findings: 1_000,
             actions: 1_000,
             samples: 10_000,
+            compile_cpu: std::time::Duration::from_secs(30),
+            compile_memory: 2 << 30,
+            compile_time: std::time::Duration::from_secs(60),
+            circuit: std::time::Duration::from_secs(600),
         }
     }
 }

@@ -142,6 +142,8 @@ pub enum Stop {
     Cancelled,
     /// The component could not be loaded or instantiated.
     Load,
+    /// It was not called: it trapped too often in a row.
+    Circuit,
     /// The journal could not be written: nothing is done that can't be recorded.
     Journal,
 }

@@ -5,12 +5,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use evenkeel_model::plugin::Digest;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::Value;
 use sha2::Sha256;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -45,15 +46,20 @@ impl Cache {
     }
 
     /// The component, if it was compiled before, by this host, in the same way.
+    ///
+    /// The file is opened once: what was verified is what is mapped, whatever the name stands for
+    /// by then. Nobody writes into that file: entries are replaced by rename alone, and only this
+    /// user (who could as well read the key, or change the daemon) gets through the directory.
     pub fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
         let name = self.name(digest);
         let path = self.dir.join(&name);
         let seal = fs::read(seal_of(&path)).ok()?;
-        if self.verify(&name, &path, &seal).is_err() {
+        let mut code = File::open(&path).ok()?;
+        if self.verify(&name, &mut code, &seal).is_err() {
             tracing::warn!(plugin = %digest, "compiled code was not made by this host, or was changed: it is compiled anew");
             return None;
         }
-        let component = code::map(engine, &path);
+        let component = code::map(engine, &code);
         component
             .inspect_err(|error| tracing::warn!(plugin = %digest, %error, "compiled code can't be used"))
             .ok()
@@ -61,18 +67,40 @@ impl Cache {
 
     /// Keeps what was compiled. A cache that can't be written costs time, and nothing else.
     pub fn store(&self, digest: &Digest, code: &[u8]) {
-        let name = self.name(digest);
+        self.write(&self.name(digest), digest, code);
+    }
+
+    /// What was written about a component, by this host.
+    pub fn note(&self, digest: &Digest) -> Option<Value> {
+        let name = self.name_of_note(digest);
         let path = self.dir.join(&name);
-        let mut seal = self.seal(&name);
-        seal.update(code);
-        let stored = replace(&path, code).and_then(|()| replace(&seal_of(&path), &seal.finalize().into_bytes()));
-        if let Err(error) = stored {
-            tracing::warn!(plugin = %digest, %error, "compiled code can't be kept");
+        let seal = fs::read(seal_of(&path)).ok()?;
+        let note = fs::read(&path).ok()?;
+        self.verify(&name, &mut note.as_slice(), &seal).ok()?;
+        serde_json::from_slice(&note).ok()
+    }
+
+    pub fn write_note(&self, digest: &Digest, note: &Value) {
+        self.write(&self.name_of_note(digest), digest, note.to_string().as_bytes());
+    }
+
+    fn write(&self, name: &str, digest: &Digest, content: &[u8]) {
+        let path = self.dir.join(name);
+        let mut seal = self.seal(name);
+        seal.update(content);
+        let seal = seal.finalize().into_bytes();
+        let written = replace(&path, content).and_then(|()| replace(&seal_of(&path), &seal));
+        if let Err(error) = written {
+            tracing::warn!(plugin = %digest, %error, "what came of compiling it can't be kept");
         }
     }
 
     fn name(&self, digest: &Digest) -> String {
         format!("{digest}-{:016x}.cwasm", self.compatibility)
+    }
+
+    fn name_of_note(&self, digest: &Digest) -> String {
+        format!("{digest}-{:016x}.note", self.compatibility)
     }
 
     fn seal(&self, name: &str) -> Seal {
@@ -82,12 +110,11 @@ impl Cache {
         seal
     }
 
-    fn verify(&self, name: &str, path: &Path, seal: &[u8]) -> io::Result<()> {
-        let mut file = File::open(path)?;
+    fn verify(&self, name: &str, content: &mut impl Read, seal: &[u8]) -> io::Result<()> {
         let mut expected = self.seal(name);
         let mut buffer = vec![0; 256 << 10];
         loop {
-            match file.read(&mut buffer)? {
+            match content.read(&mut buffer)? {
                 0 => break,
                 read => expected.update(&buffer[..read]),
             }
@@ -99,11 +126,12 @@ impl Cache {
 
     /// Removes what another version left, and what was left half written.
     fn sweep(&self) -> io::Result<()> {
-        let current = format!("-{:016x}.cwasm", self.compatibility);
+        let current = ["cwasm", "note"].map(|kind| format!("-{:016x}.{kind}", self.compatibility));
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name().to_string_lossy().into_owned();
-            if !name.trim_end_matches(".mac").ends_with(&current) {
+            let name = name.strip_suffix(".mac").unwrap_or(&name);
+            if !current.iter().any(|end| name.ends_with(end)) {
                 fs::remove_file(entry.path())?;
             }
         }

@@ -2,19 +2,15 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use evenkeel_model::plugin::{Digest, Installed};
 use tokio::sync::OnceCell;
-use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
 
-use crate::cache::Cache;
-use crate::code;
-use crate::component::{self, LoadError, MAX_BYTES};
+use crate::component::{self, LoadError};
 use crate::loaded::Loaded;
-use crate::state::State;
+use crate::loader::{self, Loader};
 
 /// Where components are, relative to a home.
 pub const DIRECTORY: &str = "plugins";
@@ -50,7 +46,7 @@ fn files(directory: &Path) -> Vec<String> {
 }
 
 fn installed(home: &Path, file: &str) -> Result<Installed, LoadError> {
-    let bytes = read(home, file)?;
+    let bytes = loader::read(home, file)?;
     let manifest = component::inspect(&bytes)?.into_manifest()?;
     Ok(Installed {
         manifest,
@@ -59,25 +55,11 @@ fn installed(home: &Path, file: &str) -> Result<Installed, LoadError> {
     })
 }
 
-fn read(home: &Path, file: &str) -> Result<Vec<u8>, LoadError> {
-    let unreadable = |error: std::io::Error| LoadError::Unreadable {
-        file: file.to_owned(),
-        cause: error.to_string(),
-    };
-    let path = home.join(file);
-    let bytes = fs::metadata(&path).map_err(unreadable)?.len();
-    if bytes > MAX_BYTES as u64 {
-        return Err(LoadError::TooLarge(usize::try_from(bytes).unwrap_or(usize::MAX)));
-    }
-    fs::read(&path).map_err(unreadable)
-}
-
 type Slot = Arc<OnceCell<Arc<Loaded>>>;
 
 /// Components by digest. What an invocation began with it keeps, whatever is installed meanwhile.
 pub struct Catalog {
-    home: PathBuf,
-    cache: Option<Arc<Cache>>,
+    loader: Arc<Loader>,
     entries: RwLock<HashMap<Digest, Entry>>,
 }
 
@@ -88,10 +70,9 @@ struct Entry {
 }
 
 impl Catalog {
-    pub fn new(home: PathBuf, cache: Option<Cache>) -> Self {
+    pub fn new(loader: Arc<Loader>) -> Self {
         Self {
-            home,
-            cache: cache.map(Arc::new),
+            loader,
             entries: RwLock::default(),
         }
     }
@@ -116,19 +97,18 @@ impl Catalog {
         }
     }
 
-    /// The component, loaded if it was not yet.
-    pub async fn load(
-        &self,
-        engine: &Engine,
-        linker: &Linker<State>,
-        digest: &Digest,
-    ) -> Result<Arc<Loaded>, LoadError> {
+    /// The component, loaded if it was not yet. Who gives up waiting for it doesn't end the
+    /// loading: the next one finds it done, or waits for the rest.
+    pub async fn load(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
         let (file, slot) = self.entry(digest);
-        let loaded = slot.get_or_try_init(|| async {
-            let component = self.component(engine, digest, file).await?;
-            Loaded::new(linker, &component).map(Arc::new)
+        let (loader, digest) = (Arc::clone(&self.loader), digest.clone());
+        let loading = tokio::spawn(async move {
+            let loaded = slot.get_or_try_init(|| loader.load(&digest, file));
+            loaded.await.cloned()
         });
-        loaded.await.cloned()
+        loading
+            .await
+            .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
     }
 
     /// Out of the registry alone: what most invocations find.
@@ -144,43 +124,4 @@ impl Catalog {
             None => (None, Slot::default()),
         }
     }
-
-    async fn component(&self, engine: &Engine, digest: &Digest, file: Option<String>) -> Result<Component, LoadError> {
-        let (engine, digest) = (engine.clone(), digest.clone());
-        let (home, cache) = (self.home.clone(), self.cache.clone());
-        let work = tokio::task::spawn_blocking(move || {
-            let cached = cache.as_ref().and_then(|cache| cache.load(&engine, &digest));
-            cached.map_or_else(|| make(&engine, cache.as_deref(), &home, file, &digest), Ok)
-        });
-        // A panic of the compiler ends that task, and nothing else.
-        work.await
-            .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
-    }
-}
-
-fn make(
-    engine: &Engine,
-    cache: Option<&Cache>,
-    home: &Path,
-    file: Option<String>,
-    digest: &Digest,
-) -> Result<Component, LoadError> {
-    let file = file.ok_or_else(|| LoadError::NotInstalled(digest.clone()))?;
-    let bytes = read(home, &file)?;
-    let found = component::digest(&bytes);
-    if found != *digest {
-        return Err(LoadError::Changed {
-            file,
-            wanted: digest.clone(),
-            found,
-        });
-    }
-    component::inspect(&bytes)?;
-    let code = code::compile(engine, &bytes)?;
-    let Some(cache) = cache else {
-        return code::take(engine, &code);
-    };
-    cache.store(digest, &code);
-    // Mapped from the file, several plugins share its pages with the page cache.
-    cache.load(engine, digest).map_or_else(|| code::take(engine, &code), Ok)
 }

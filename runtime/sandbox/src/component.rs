@@ -43,6 +43,10 @@ pub enum LoadError {
     Mismatch(String),
     #[error("it can't be compiled: {0}")]
     Compile(String),
+    #[error(
+        "compiling it takes more than {what}: the limit is `[sandbox] {key}` in evenkeel.toml; it is tried again when that is raised"
+    )]
+    CompileLimit { what: String, key: &'static str },
     #[error("`{file}` can't be read: {cause}")]
     Unreadable { file: String, cause: String },
     #[error("`{file}` is no longer what was installed: {found} was found instead of {wanted}")]

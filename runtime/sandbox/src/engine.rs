@@ -34,6 +34,12 @@ pub fn start(limits: &SandboxLimits) -> wasmtime::Result<Engine> {
     Ok(engine)
 }
 
+/// An engine that only compiles. What it makes fits [`start`]'s: how instances are allocated is
+/// no part of the code.
+pub fn to_compile() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
 fn config() -> Config {
     let mut config = Config::new();
     config
@@ -97,4 +103,22 @@ fn tick(engine: EngineWeak) -> wasmtime::Result<()> {
         }
     })?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+
+    use super::*;
+
+    #[test]
+    fn code_of_the_compiler_s_engine_fits_the_one_that_runs_it() {
+        let hash = |engine: &Engine| {
+            let mut hasher = DefaultHasher::new();
+            engine.precompile_compatibility_hash().hash(&mut hasher);
+            hasher.finish()
+        };
+        let runs = start(&SandboxLimits::default()).unwrap();
+        assert_eq!(hash(&to_compile().unwrap()), hash(&runs));
+    }
 }

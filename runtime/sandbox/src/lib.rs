@@ -5,10 +5,12 @@
 //! ```no_run
 //! # use std::path::Path;
 //! # use evenkeel_model::home::SandboxLimits;
-//! # use evenkeel_sandbox::{Ports, Sandbox, scan};
+//! # use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
 //! # fn start(home: &Path) -> Result<Sandbox, evenkeel_sandbox::StartError> {
 //! let limits = SandboxLimits::default();
-//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, Ports::local(home))?;
+//! // `main` hands what follows `compile` to `compile_as_child`.
+//! let compiler = Compiler::child("/proc/self/exe", ["compile"]);
+//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, compiler, Ports::local(home))?;
 //! sandbox.install(&scan(home).installed);
 //! # Ok(sandbox)
 //! # }
@@ -28,16 +30,20 @@ mod cache;
 mod call;
 mod capability;
 mod catalog;
+mod circuit;
 mod code;
+mod compiler;
 mod component;
 mod describe;
 mod engine;
+mod failures;
 mod forgetful;
 mod halt;
 mod invoke;
 mod lift;
 mod limiter;
 mod loaded;
+mod loader;
 mod log;
 mod ports;
 mod reach;
@@ -47,6 +53,8 @@ mod vault;
 mod wasi;
 
 pub use catalog::{Scan, scan};
+pub use circuit::Open as OpenCircuit;
+pub use compiler::{Compiler, compile_as_child};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
 pub use engine::start as start_engine;
 pub use forgetful::Forgetful;

@@ -9,20 +9,23 @@ use evenkeel_engine::port::{Calls, Invocation, Plugins};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::plugin::{Digest, Installed, Kind};
+use semver::Version;
 use serde_json::Value;
 use tokio::sync::Semaphore;
-use wasmtime::Engine;
+use tokio::time::Instant;
 use wasmtime::component::Linker;
 
 use crate::cache::Cache;
 use crate::capability;
 use crate::catalog::Catalog;
-use crate::code;
+use crate::circuit::{Circuits, Open as OpenCircuit};
+use crate::compiler::Compiler;
 use crate::component::{self, LoadError};
 use crate::describe;
 use crate::halt::Halt;
 use crate::invoke;
 use crate::loaded::Loaded;
+use crate::loader::Loader;
 use crate::ports::Ports;
 use crate::state::State;
 
@@ -37,32 +40,44 @@ pub enum StartError {
 
 /// Runs plugins, each call in a fresh instance.
 pub struct Sandbox {
-    engine: Engine,
-    linker: Linker<State>,
+    loader: Arc<Loader>,
     catalog: Catalog,
     ports: Ports,
+    circuits: Circuits,
     /// In front of the pool of instances, so that too many at once wait instead of failing.
     slots: Semaphore,
 }
 
 impl Sandbox {
     /// `home` is where components are read from, `data` where compiled code is kept; none: it is
-    /// not kept. Of the limits, `concurrency` and `memory_bytes` are fixed here for good, the
-    /// others come with each invocation.
-    pub fn new(home: &Path, data: Option<&Path>, limits: &SandboxLimits, ports: Ports) -> Result<Self, StartError> {
+    /// not kept. Of the limits, `concurrency` and `memory_bytes` are fixed here for good, those of
+    /// compiling until [`Sandbox::bound_compiling`]; the others come with each invocation.
+    pub fn new(
+        home: &Path,
+        data: Option<&Path>,
+        limits: &SandboxLimits,
+        compiler: Compiler,
+        ports: Ports,
+    ) -> Result<Self, StartError> {
         let wrong = |error: wasmtime::Error| StartError::Engine(format!("{error:#}"));
         let engine = crate::engine::start(limits).map_err(wrong)?;
         let mut linker = Linker::new(&engine);
         capability::link(&mut linker).map_err(wrong)?;
         let cache = data.map(|data| Cache::open(data, &engine)).transpose()?;
-        let catalog = Catalog::new(home.to_path_buf(), cache);
+        let loader = Loader::new(engine, linker, home.to_path_buf(), cache, compiler, limits.into());
+        let loader = Arc::new(loader);
         Ok(Self {
-            engine,
-            linker,
-            catalog,
+            catalog: Catalog::new(Arc::clone(&loader)),
+            loader,
             ports,
+            circuits: Circuits::default(),
             slots: Semaphore::new(limits.concurrency.max(1)),
         })
+    }
+
+    /// From now on compiling is bounded by the limits of a home that was read anew.
+    pub fn bound_compiling(&self, limits: &SandboxLimits) {
+        self.loader.bound(limits.into());
     }
 
     /// Makes these plugins callable, by their digests. A run keeps what it began with.
@@ -79,23 +94,25 @@ impl Sandbox {
     /// denied.
     pub async fn describe(&self, bytes: &[u8]) -> Result<BTreeMap<Kind, Value>, LoadError> {
         component::inspect(bytes)?;
-        let (engine, owned) = (self.engine.clone(), bytes.to_vec());
-        let compiled = tokio::task::spawn_blocking(move || {
-            let code = code::compile(&engine, &owned)?;
-            code::take(&engine, &code)
-        });
-        let component = compiled
-            .await
-            .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))?;
-        let loaded = Loaded::new(&self.linker, &component)?;
+        let loaded = self.loader.load_once(bytes.to_vec()).await?;
         let _slot = self.slots.acquire().await;
         describe::ask(&loaded, &self.ports).await
+    }
+
+    /// Plugins that are not called for a while because they trapped too often.
+    pub fn open_circuits(&self) -> Vec<OpenCircuit> {
+        self.circuits.open(Instant::now())
+    }
+
+    /// Calls this plugin again, in one version or in all; answers how many circuits were open.
+    pub fn close_circuits(&self, plugin: &str, version: Option<&Version>) -> usize {
+        self.circuits.close(plugin, version)
     }
 
     async fn loaded(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {
         match self.catalog.loaded(digest) {
             Some(loaded) => Ok(loaded),
-            None => self.catalog.load(&self.engine, &self.linker, digest).await,
+            None => self.catalog.load(digest).await,
         }
     }
 }
@@ -103,6 +120,18 @@ impl Sandbox {
 #[async_trait]
 impl Plugins for Sandbox {
     async fn invoke(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome {
+        let pass = match self.circuits.enter(&invocation, Instant::now()) {
+            Ok(pass) => pass,
+            Err(halt) => return halt.into(),
+        };
+        let outcome = self.call(invocation, calls).await;
+        pass.leave(&outcome, Instant::now());
+        outcome
+    }
+}
+
+impl Sandbox {
+    async fn call(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome {
         let timeout = invocation.timeout;
         // Its own time begins when it has a slot and its code; both waits are bounded as well.
         let waited = tokio::time::timeout(timeout, async {
@@ -112,7 +141,7 @@ impl Plugins for Sandbox {
         let Ok((loaded, slot)) = waited.await else {
             return Halt::new(
                 Stop::Deadline,
-                "its turn did not come in time: too many plugins run at once",
+                "its turn did not come in time: too many plugins run at once, or it is still being compiled",
             )
             .into();
         };

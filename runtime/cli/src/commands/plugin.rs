@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use evenkeel_console::port::Circuit;
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::plugin::{Installed, Kind, Manifest, Source};
 use evenkeel_sandbox::{Facts, Ports, Sandbox, Scan, digest, embed, scan};
@@ -13,13 +14,17 @@ use serde_json::Value;
 
 use super::cargo;
 use crate::args::{Listing, Plugin, PluginBuild, PluginInspect};
-use crate::render::{self, safe, table};
+use crate::desk::Desk;
+use crate::home::Files;
+use crate::render::{self, safe, story, table};
+use crate::wire;
 
 pub async fn plugin(home: &Path, command: &Plugin) -> Result<ExitCode> {
     match command {
         Plugin::Build(args) => build(home, args).await?,
-        Plugin::List(listing) => list(home, listing)?,
+        Plugin::List(listing) => list(home, listing).await?,
         Plugin::Inspect(args) => inspect(home, args)?,
+        Plugin::Close { plugin } => close(home, plugin).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -55,8 +60,14 @@ async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
 
 /// Runs nothing but the component's `describe`, with nothing granted.
 async fn describe(home: &Path, bytes: &[u8]) -> Result<BTreeMap<Kind, Value>> {
-    let sandbox = Sandbox::new(home, None, &SandboxLimits::default(), Ports::local(home))?;
+    let sandbox = Sandbox::new(home, None, &limits(home), wire::compiler(), Ports::local(home))?;
     sandbox.describe(bytes).await.context("the component is no plugin")
+}
+
+/// Of the home if there is one that checks clean.
+fn limits(home: &Path) -> SandboxLimits {
+    let home = crate::home::locate(home).and_then(|home| Ok(Files::read(&home)?.check()?.home));
+    home.map_or_else(|_| SandboxLimits::default(), |home| home.settings.sandbox)
 }
 
 /// A component with a manifest, wherever it lies.
@@ -102,9 +113,12 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     write().with_context(|| format!("can't write `{}`", path.display()))
 }
 
-fn list(home: &Path, listing: &Listing) -> Result<()> {
+async fn list(home: &Path, listing: &Listing) -> Result<()> {
     let home = crate::home::locate(home)?;
     let Scan { installed, refused } = scan(&home);
+    for circuit in Desk::open_circuits(&home).await? {
+        render::note(&open(&circuit));
+    }
     for (file, error) in refused {
         render::note(&format!("`{}` is no plugin: {error}", safe::text(&file)));
     }
@@ -126,6 +140,28 @@ fn list(home: &Path, listing: &Listing) -> Result<()> {
         render::note("no plugin is installed; `evenkeel plugin build DIR` builds one into plugins/");
     }
     Ok(())
+}
+
+/// Since when, why, and what ends it.
+fn open(circuit: &Circuit) -> String {
+    safe::text(&format!(
+        "`{}@{}` is not called for `{}` since {}: {}; `evenkeel plugin close {0}` closes its circuit, else one call tries it again at {}",
+        circuit.plugin,
+        circuit.version,
+        circuit.customer,
+        story::clock(circuit.since),
+        circuit.why,
+        story::clock(circuit.retry),
+    ))
+}
+
+async fn close(home: &Path, plugin: &str) -> Result<()> {
+    let closed = Desk::close_circuits(home, plugin).await?;
+    let plural = if closed == 1 { "" } else { "s" };
+    Ok(render::line(&format!(
+        "{closed} circuit{plural} of {} closed",
+        safe::text(plugin)
+    ))?)
 }
 
 fn inspect(home: &Path, args: &PluginInspect) -> Result<()> {

@@ -121,12 +121,14 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
             usize::try_from(size.into_inner().0).unwrap_or(usize::MAX)
         })
     };
+    let span = |key, otherwise: Duration| {
+        let span = table.optional::<Span>(key);
+        span.map_or(otherwise, |span| span.into_inner().0)
+    };
     let limits = SandboxLimits {
         concurrency: count("concurrency", default.concurrency),
         memory_bytes: size("memory", default.memory_bytes),
-        cpu: table
-            .optional::<Span>("cpu")
-            .map_or(default.cpu, |cpu| cpu.into_inner().0),
+        cpu: span("cpu", default.cpu),
         calls: table
             .optional::<Count>("calls")
             .map_or(default.calls, |calls| calls.into_inner().0),
@@ -137,6 +139,12 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
         findings: count("findings", default.findings),
         actions: count("actions", default.actions),
         samples: count("samples", default.samples),
+        compile_cpu: span("compile_cpu", default.compile_cpu),
+        compile_memory: size("compile_memory", default.compile_memory),
+        compile_time: span("compile_time", default.compile_time),
+        circuit: table
+            .optional::<Duration>("circuit")
+            .map_or(default.circuit, At::into_inner),
     };
     table.finish();
     limits

@@ -21,8 +21,8 @@ async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Re
     let mut linker = Linker::new(&engine);
     capability::link(&mut linker).unwrap();
     let component = code::compile(&engine, &wat::parse_str(text).unwrap())
-        .and_then(|code| code::take(&engine, &code))
-        .map_err(|error| Halt::new(Stop::Load, error.to_string()))?;
+        .and_then(|code| code::take(&engine, &code).map_err(|error| error.to_string()))
+        .map_err(|error| Halt::new(Stop::Load, error))?;
     let loaded = Loaded::new(&linker, &component).unwrap();
     let mut store = store(&loaded, State::new(invocation, Arc::new(Unheard), Ports::local(".")));
     let watch = Watch::over(&store);

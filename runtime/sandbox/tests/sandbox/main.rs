@@ -1,7 +1,9 @@
 //! The sandbox from outside, with a real component that does what its parameters say.
 #![allow(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
+mod bombs;
 mod bounds;
+mod circuits;
 mod effects;
 mod exec;
 mod files;

@@ -18,7 +18,7 @@ use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Origin, Profile, Resource, Root};
 use evenkeel_model::run::Mode;
-use evenkeel_sandbox::{Ports, Sandbox, digest, embed};
+use evenkeel_sandbox::{Compiler, Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -67,13 +67,19 @@ pub fn sandbox() -> &'static Sandbox {
             concurrency: 16,
             ..SandboxLimits::default()
         };
-        let sandbox = Sandbox::new(home.path(), None, &limits, Ports::local(home.path())).expect("a sandbox");
+        let sandbox =
+            Sandbox::new(home.path(), None, &limits, compiler(), Ports::local(home.path())).expect("a sandbox");
         let scan = evenkeel_sandbox::scan(home.path());
         assert!(scan.refused.is_empty(), "{:?}", scan.refused);
         sandbox.install(&scan.installed);
         (home, sandbox)
     });
     sandbox
+}
+
+/// A process of its own, as the daemon compiles.
+pub fn compiler() -> Compiler {
+    Compiler::child(env!("CARGO_BIN_EXE_evenkeel-sandbox-compiler"), [""; 0])
 }
 
 pub fn pinned(kind: Kind) -> Pinned {
@@ -229,7 +235,11 @@ impl Scene {
             target: Arc::new(target()),
             access: Access::default(),
             timeout: Duration::from_secs(30),
-            limits: SandboxLimits::default(),
+            // Tests that trap share the sandbox with those that don't.
+            limits: SandboxLimits {
+                circuit: Duration::ZERO,
+                ..SandboxLimits::default()
+            },
             cancelled,
         };
         Self {

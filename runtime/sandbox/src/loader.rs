@@ -1,0 +1,153 @@
+//! The way from a component's file to something that can be instantiated: out of the cache of
+//! compiled code, or by way of the compiler.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use evenkeel_model::plugin::Digest;
+use wasmtime::Engine;
+use wasmtime::component::{Component, Linker};
+
+use crate::cache::Cache;
+use crate::code;
+use crate::compiler::{Bounds, Compiler};
+use crate::component::{self, LoadError, MAX_BYTES};
+use crate::failures::Failures;
+use crate::loaded::Loaded;
+use crate::state::State;
+
+pub struct Loader {
+    engine: Engine,
+    linker: Linker<State>,
+    home: PathBuf,
+    /// None: what is compiled is not kept.
+    cache: Option<Cache>,
+    compiler: Compiler,
+    bounds: RwLock<Bounds>,
+    failures: Failures,
+}
+
+impl Loader {
+    pub fn new(
+        engine: Engine,
+        linker: Linker<State>,
+        home: PathBuf,
+        cache: Option<Cache>,
+        compiler: Compiler,
+        bounds: Bounds,
+    ) -> Self {
+        Self {
+            engine,
+            linker,
+            home,
+            cache,
+            compiler,
+            bounds: RwLock::new(bounds),
+            failures: Failures::default(),
+        }
+    }
+
+    /// From now on compiling is bounded by these, and what failed for reasons outside of the
+    /// component may be tried again.
+    pub fn bound(&self, bounds: Bounds) {
+        *self.bounds.write().unwrap_or_else(PoisonError::into_inner) = bounds;
+        self.failures.forget_the_machine_s();
+    }
+
+    /// `file` is where the component was installed; none: only compiled code can serve.
+    pub async fn load(self: &Arc<Self>, digest: &Digest, file: Option<String>) -> Result<Arc<Loaded>, LoadError> {
+        let of = digest.clone();
+        if let Some(loaded) = self.apart(move |loader| loader.cached(&of)).await? {
+            return Ok(loaded);
+        }
+        let file = file.ok_or_else(|| LoadError::NotInstalled(digest.clone()))?;
+        let bounds = self.bounds();
+        if let Some(error) = self.failures.known(self.cache.as_ref(), digest, &bounds) {
+            return Err(error);
+        }
+        let of = digest.clone();
+        let bytes = self
+            .apart(move |loader| read_unchanged(&loader.home, file, &of))
+            .await?;
+        let compiled = self.compiler.compile(&self.engine, bytes, bounds).await;
+        let code = compiled.map_err(|failure| {
+            self.failures.remember(self.cache.as_ref(), digest, &failure, bounds);
+            failure.error
+        })?;
+        let of = digest.clone();
+        self.apart(move |loader| loader.take(&of, &code)).await
+    }
+
+    /// A component that is neither looked for in the cache nor put there.
+    pub async fn load_once(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Arc<Loaded>, LoadError> {
+        let compiled = self.compiler.compile(&self.engine, bytes, self.bounds()).await;
+        let code = compiled.map_err(|failure| failure.error)?;
+        self.apart(move |loader| loader.link(&code::take(&loader.engine, &code)?))
+            .await
+    }
+
+    fn bounds(&self) -> Bounds {
+        *self.bounds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cached(&self, digest: &Digest) -> Result<Option<Arc<Loaded>>, LoadError> {
+        let component = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest));
+        component.map(|component| self.link(&component)).transpose()
+    }
+
+    fn take(&self, digest: &Digest, code: &[u8]) -> Result<Arc<Loaded>, LoadError> {
+        if let Some(cache) = &self.cache {
+            cache.store(digest, code);
+            // Mapped from the file, several processes share its pages, and none holds a copy.
+            if let Some(component) = cache.load(&self.engine, digest) {
+                return self.link(&component);
+            }
+        }
+        self.link(&code::take(&self.engine, code)?)
+    }
+
+    fn link(&self, component: &Component) -> Result<Arc<Loaded>, LoadError> {
+        Loaded::new(&self.linker, component).map(Arc::new)
+    }
+
+    /// On a thread where it may take its time: it reads files, hashes and maps.
+    async fn apart<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, LoadError> + Send + 'static,
+    ) -> Result<T, LoadError> {
+        let loader = Arc::clone(self);
+        let work = tokio::task::spawn_blocking(move || work(&loader));
+        work.await
+            .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
+    }
+}
+
+/// A component's bytes, not more than one may have.
+pub fn read(home: &Path, file: &str) -> Result<Vec<u8>, LoadError> {
+    let unreadable = |error: std::io::Error| LoadError::Unreadable {
+        file: file.to_owned(),
+        cause: error.to_string(),
+    };
+    let path = home.join(file);
+    let bytes = fs::metadata(&path).map_err(unreadable)?.len();
+    if bytes > MAX_BYTES as u64 {
+        return Err(LoadError::TooLarge(usize::try_from(bytes).unwrap_or(usize::MAX)));
+    }
+    fs::read(&path).map_err(unreadable)
+}
+
+/// The same if they are those that were installed, and parse.
+fn read_unchanged(home: &Path, file: String, digest: &Digest) -> Result<Vec<u8>, LoadError> {
+    let bytes = read(home, &file)?;
+    let found = component::digest(&bytes);
+    if found != *digest {
+        return Err(LoadError::Changed {
+            file,
+            wanted: digest.clone(),
+            found,
+        });
+    }
+    component::inspect(&bytes)?;
+    Ok(bytes)
+}
