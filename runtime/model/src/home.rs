@@ -78,6 +78,8 @@ pub struct SandboxLimits {
     pub compile_time: std::time::Duration,
     /// How long a plugin that trapped three times in a row is not called. Zero: it always is.
     pub circuit: std::time::Duration,
+    /// Of one answer of a database.
+    pub rows: u32,
 }
 
 impl Default for SandboxLimits {
@@ -98,6 +100,7 @@ impl Default for SandboxLimits {
             compile_memory: 2 << 30,
             compile_time: std::time::Duration::from_secs(60),
             circuit: std::time::Duration::from_secs(600),
+            rows: 10_000,
         }
     }
 }

@@ -49,6 +49,7 @@ mod ports;
 mod reach;
 mod sandbox;
 mod state;
+mod statement;
 mod vault;
 mod wasi;
 

@@ -7,6 +7,8 @@ use std::{
 
 use anyhow::{Context, ensure};
 
+use super::debian::Suite;
+
 /// Suites besides the release's own name under which the main archive goes.
 const CLASSES: [&str; 4] = ["stable", "testing", "unstable", "sid"];
 
@@ -34,12 +36,12 @@ struct Source {
     enabled: bool,
 }
 
-/// A `.sources` entry for the packages of sid, from the same place and by the same keys as the
+/// A `.sources` entry for the packages of sid or of the running release, from the same place and by the same keys as the
 /// running release's.
 ///
 /// # Errors
 /// When this is no Debian, or none of its sources is Debian's main archive.
-pub fn sid(apt: &Path, os_release: &Path) -> anyhow::Result<String> {
+pub fn source(suite: Suite, apt: &Path, os_release: &Path) -> anyhow::Result<String> {
     let release = fs::read_to_string(os_release)?;
     ensure!(
         os_release_field(&release, "ID") == Some("debian"),
@@ -49,7 +51,7 @@ pub fn sid(apt: &Path, os_release: &Path) -> anyhow::Result<String> {
     sources(apt)?
         .iter()
         .find(|source| source.is_main_archive(codename))
-        .map(Source::of_sid)
+        .map(|source| source.of(if suite == Suite::Sid { "sid" } else { codename }))
         .with_context(|| format!("no source in {} is Debian's main archive", apt.display()))
 }
 
@@ -66,9 +68,9 @@ impl Source {
             && !self.uris.is_empty()
     }
 
-    fn of_sid(&self) -> String {
+    fn of(&self, suite: &str) -> String {
         let mut entry = format!(
-            "Types: deb\nURIs: {}\nSuites: sid\nComponents: main\nTargets: Packages\n",
+            "Types: deb\nURIs: {}\nSuites: {suite}\nComponents: main\nTargets: Packages\n",
             self.uris.join(" ")
         );
         for (name, value) in &self.options {
@@ -203,7 +205,7 @@ mod tests {
         fs::write(apt.join(file), sources).unwrap();
         let release = machine.path().join("os-release");
         fs::write(&release, os_release).unwrap();
-        sid(&apt, &release)
+        source(Suite::Sid, &apt, &release)
     }
 
     const BOOKWORM: &str = "ID=debian\nVERSION_CODENAME=bookworm\n";

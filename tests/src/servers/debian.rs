@@ -1,4 +1,4 @@
-//! Packages of Debian sid, unpacked beside the system instead of installed into it.
+//! Packages of Debian, sid's or the machine's own release, unpacked beside the system instead of installed into it.
 
 use std::{
     ffi::OsString,
@@ -17,10 +17,25 @@ use super::apt_sources;
 /// # Errors
 /// When it isn't there and can't be fetched.
 pub fn unpacked(package: &str, servers: &Path) -> anyhow::Result<PathBuf> {
+    unpacked_of(Suite::Sid, package, servers)
+}
+
+/// Whose packages. A server whose libraries are the machine's own is one of the machine's own release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Suite {
+    Sid,
+    Own,
+}
+
+/// The same of another suite.
+///
+/// # Errors
+/// When it isn't there and can't be fetched.
+pub fn unpacked_of(suite: Suite, package: &str, servers: &Path) -> anyhow::Result<PathBuf> {
     if let Some(found) = kept(package, servers)? {
         return Ok(found);
     }
-    let apt = Apt::new(servers)?;
+    let apt = Apt::new(suite, servers)?;
     let archive = apt.download(package)?;
     let version = said(Command::new("dpkg-deb").arg("--field").arg(&archive).arg("Version"))?;
     let draft = servers.join(format!("{package}.unpacking"));
@@ -65,22 +80,26 @@ fn kept(package: &str, servers: &Path) -> anyhow::Result<Option<PathBuf>> {
     Ok(None)
 }
 
-/// An apt with lists, cache and sources of its own, and sid as its one source.
+/// An apt with lists, cache and sources of its own, and one suite as its one source.
 struct Apt {
     directory: PathBuf,
 }
 
 impl Apt {
-    fn new(servers: &Path) -> anyhow::Result<Self> {
+    fn new(suite: Suite, servers: &Path) -> anyhow::Result<Self> {
+        let directory = match suite {
+            Suite::Sid => "apt",
+            Suite::Own => "apt-own",
+        };
         let apt = Self {
-            directory: servers.join("apt"),
+            directory: servers.join(directory),
         };
         for needed in ["state/lists/partial", "cache/archives/partial", "download"] {
             fs::create_dir_all(apt.directory.join(needed))?;
         }
         fs::write(apt.directory.join("state/status"), "")?;
-        let sid = apt_sources::sid(Path::new("/etc/apt"), Path::new("/etc/os-release"))?;
-        fs::write(apt.directory.join("sid.sources"), sid)?;
+        let source = apt_sources::source(suite, Path::new("/etc/apt"), Path::new("/etc/os-release"))?;
+        fs::write(apt.directory.join("one.sources"), source)?;
         fs::write(apt.directory.join("apt.conf"), apt.configuration())?;
         Ok(apt)
     }
@@ -92,7 +111,7 @@ impl Apt {
             "Dir::State \"{own}/state\";\n\
              Dir::State::status \"{own}/state/status\";\n\
              Dir::Cache \"{own}/cache\";\n\
-             Dir::Etc::sourcelist \"{own}/sid.sources\";\n\
+             Dir::Etc::sourcelist \"{own}/one.sources\";\n\
              Dir::Etc::sourceparts \"/dev/null\";\n\
              Dir::Etc::preferences \"/dev/null\";\n\
              Dir::Etc::preferencesparts \"/dev/null\";\n\

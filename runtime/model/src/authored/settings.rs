@@ -145,6 +145,9 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
         circuit: table
             .optional::<Duration>("circuit")
             .map_or(default.circuit, At::into_inner),
+        rows: table
+            .optional::<Count>("rows")
+            .map_or(default.rows, |rows| rows.into_inner().0),
     };
     table.finish();
     limits

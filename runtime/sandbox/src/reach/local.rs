@@ -32,6 +32,7 @@ pub struct Local {
     home: PathBuf,
     disk: Disk,
     tls: tls::Configs,
+    stops: sql::Stops,
 }
 
 impl Local {
@@ -40,6 +41,16 @@ impl Local {
             home: home.into(),
             disk: Disk::default(),
             tls: tls::Configs::default(),
+            stops: sql::Stops::default(),
+        }
+    }
+
+    fn databases(&self) -> sql::Databases<'_> {
+        sql::Databases {
+            home: &self.home,
+            disk: &self.disk,
+            tls: &self.tls,
+            stops: &self.stops,
         }
     }
 
@@ -121,7 +132,7 @@ impl Reach for Local {
         password: Option<&Secret>,
         statement: Statement,
     ) -> Result<Rows, SqlError> {
-        sql::query(&self.home, database, password, statement).await
+        self.databases().query(database, password, statement).await
     }
 
     async fn execute(
@@ -131,10 +142,10 @@ impl Reach for Local {
         password: Option<&Secret>,
         statement: Statement,
     ) -> Result<u64, SqlError> {
-        sql::execute(&self.home, database, password, statement).await
+        self.databases().execute(database, password, statement).await
     }
 
     async fn settled(&self, patience: Duration) {
-        self.disk.settled(patience).await;
+        tokio::join!(self.disk.settled(patience), self.stops.settled(patience));
     }
 }

@@ -10,4 +10,6 @@ mod files;
 mod http;
 mod kinds;
 mod load;
+mod servers;
+mod sql;
 mod stage;

@@ -16,7 +16,7 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
-use evenkeel_model::role::{Origin, Profile, Resource, Root};
+use evenkeel_model::role::{Database, Origin, Profile, Resource, Root};
 use evenkeel_model::run::Mode;
 use evenkeel_sandbox::{Compiler, Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
@@ -301,6 +301,10 @@ impl Scene {
         self.grant(Capability::Http, methods, name, Resource::Origin(origin))
     }
 
+    pub fn database(self, verbs: &[&str], name: &str, database: Database) -> Self {
+        self.grant(Capability::Sql, verbs, name, Resource::Database(database))
+    }
+
     pub async fn play(&self) -> Outcome {
         sandbox()
             .invoke(self.invocation.clone(), Arc::clone(&self.journal) as Arc<dyn Calls>)
@@ -402,6 +406,20 @@ pub fn origin(url: &str) -> Origin {
         ca: None,
         risk: Risk::Low,
         timeout: Duration::from_secs(10),
+    }
+}
+
+pub fn database(url: &str) -> Database {
+    Database {
+        url: url.into(),
+        socket: None,
+        password: None,
+        reader: None,
+        tls: false,
+        ca: None,
+        allow: Vec::new(),
+        risk: Risk::Low,
+        timeout: Duration::from_secs(20),
     }
 }
 

@@ -1,15 +1,222 @@
-//! Databases that can be reached from this machine.
+//! Databases that can be reached from this machine: a connection of its own for each statement, so that nothing of one
+//! is left to the next.
 
-use std::path::Path;
+mod mysql;
+mod postgres;
+mod sqlite;
+mod stop;
+mod wire;
 
-use evenkeel_engine::port::reach::{Rows, SqlError, Statement};
-use evenkeel_model::role::Database;
+use std::path::{Path, PathBuf};
+
+use evenkeel_engine::port::reach::{Rows, SqlError, SqlValue, Statement};
+use evenkeel_model::role::{Database, Engine, Place};
 use evenkeel_model::secret::Value as Secret;
 
-pub async fn query(_: &Path, _: &Database, _: Option<&Secret>, _: Statement) -> Result<Rows, SqlError> {
-    Err(SqlError::Unavailable("not there yet".into()))
+use super::disk::{Asked, Disk};
+use super::tls;
+pub use stop::Stops;
+
+/// What is kept of a database's own words, in characters.
+const WORDS: usize = 500;
+
+/// Where statements go, and what they share: nothing but this machine's trust, and the count of what still ends.
+pub struct Databases<'a> {
+    pub home: &'a Path,
+    pub disk: &'a Disk,
+    pub tls: &'a tls::Configs,
+    pub stops: &'a Stops,
 }
 
-pub async fn execute(_: &Path, _: &Database, _: Option<&Secret>, _: Statement) -> Result<u64, SqlError> {
-    Err(SqlError::Unavailable("not there yet".into()))
+/// A server, and who one is there.
+#[derive(Clone)]
+struct Server {
+    host: String,
+    port: u16,
+    user: String,
+    name: String,
+    socket: Option<PathBuf>,
+    password: Option<Secret>,
+    reader: Option<String>,
+    tls: bool,
+    ca: Option<PathBuf>,
+}
+
+impl Databases<'_> {
+    pub async fn query(
+        &self,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<Rows, SqlError> {
+        let answer = match self.place(database, password)? {
+            (Engine::Postgres, Ok(server)) => postgres::query(self, server, statement).await,
+            (Engine::Mysql, Ok(server)) => mysql::query(self, server, statement).await,
+            (_, Err(file)) => {
+                self.file(statement, move |it, asked| sqlite::query(&file, it, asked))
+                    .await
+            }
+        };
+        answer.map_err(|error| clean(error, password))
+    }
+
+    pub async fn execute(
+        &self,
+        database: &Database,
+        password: Option<&Secret>,
+        statement: Statement,
+    ) -> Result<u64, SqlError> {
+        let answer = match self.place(database, password)? {
+            (Engine::Postgres, Ok(server)) => postgres::execute(self, server, statement).await,
+            (Engine::Mysql, Ok(server)) => mysql::execute(self, server, statement).await,
+            (_, Err(file)) => {
+                self.file(statement, move |it, asked| sqlite::execute(&file, it, asked))
+                    .await
+            }
+        };
+        answer.map_err(|error| clean(error, password))
+    }
+
+    /// The server, or SQLite's file.
+    fn place(
+        &self,
+        database: &Database,
+        password: Option<&Secret>,
+    ) -> Result<(Engine, Result<Server, PathBuf>), SqlError> {
+        match database.place().map_err(SqlError::Invalid)? {
+            Place::File(path) => Ok((Engine::Postgres, Err(self.home.join(path)))),
+            Place::Server {
+                engine,
+                host,
+                port,
+                user,
+                name,
+            } => {
+                let server = Server {
+                    host,
+                    port,
+                    user,
+                    name,
+                    socket: database.socket.as_ref().map(|socket| self.home.join(socket)),
+                    password: password.cloned(),
+                    reader: database.reader.clone(),
+                    tls: database.tls && database.socket.is_none(),
+                    ca: database.ca.as_ref().map(|ca| self.home.join(ca)),
+                };
+                Ok((engine, Ok(server)))
+            }
+        }
+    }
+
+    /// SQLite blocks.
+    async fn file<T: Send + 'static>(
+        &self,
+        statement: Statement,
+        work: impl FnOnce(&Statement, &Asked) -> Result<T, SqlError> + Send + 'static,
+    ) -> Result<T, SqlError> {
+        let timeout = statement.timeout;
+        let work = self.disk.work(move |asked| Ok(work(&statement, asked)));
+        match tokio::time::timeout(timeout + stop::GRACE, work).await {
+            Err(_) => Err(SqlError::TimedOut),
+            Ok(Err(error)) => Err(SqlError::Unavailable(error.to_string())),
+            Ok(Ok(answer)) => answer,
+        }
+    }
+}
+
+/// Collects rows until there are enough of them.
+struct Collected {
+    rows: Rows,
+    most: usize,
+    /// What is left for them, in bytes.
+    left: usize,
+}
+
+impl Collected {
+    fn new(columns: Vec<String>, statement: &Statement) -> Self {
+        Self {
+            rows: Rows {
+                columns,
+                ..Rows::default()
+            },
+            most: usize::try_from(statement.rows).unwrap_or(usize::MAX),
+            left: statement.bytes,
+        }
+    }
+
+    /// False: that one was too many, and no further one is wanted.
+    fn push(&mut self, row: Vec<SqlValue>) -> Result<bool, SqlError> {
+        if self.rows.rows.len() >= self.most {
+            self.rows.truncated = true;
+            return Ok(false);
+        }
+        let bytes = row.iter().map(weight).sum::<usize>();
+        self.left = self.left.checked_sub(bytes).ok_or(SqlError::TooLarge)?;
+        self.rows.rows.push(row);
+        Ok(true)
+    }
+}
+
+/// About what it takes in memory and as JSON.
+fn weight(value: &SqlValue) -> usize {
+    16 + match value {
+        SqlValue::Text(text) => text.len(),
+        SqlValue::Blob(bytes) => bytes.len() * 4 / 3,
+        _ => 0,
+    }
+}
+
+/// A database's words, for a plugin and for people.
+fn clean(error: SqlError, password: Option<&Secret>) -> SqlError {
+    let words = |text: String| {
+        let text = match password {
+            Some(password) if !password.expose().is_empty() => text.replace(password.expose(), "***"),
+            _ => text,
+        };
+        let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+        plain.take(WORDS).collect::<String>()
+    };
+    match error {
+        SqlError::Denied(text) => SqlError::Denied(words(text)),
+        SqlError::Invalid(text) => SqlError::Invalid(words(text)),
+        SqlError::Unavailable(text) => SqlError::Unavailable(words(text)),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_words_of_a_database_hold_the_password_or_a_line_break() {
+        let password = Secret::new("hunter2");
+        let error = SqlError::Unavailable(format!("no `hunter2`\n{}", "x".repeat(1_000)));
+        let SqlError::Unavailable(text) = clean(error, Some(&password)) else {
+            panic!("another error")
+        };
+        assert!(text.starts_with("no `***` x") && text.len() == WORDS, "{text}");
+    }
+
+    #[test]
+    fn rows_are_counted_and_bytes_are_weighed() {
+        let statement = Statement {
+            text: String::new(),
+            params: Vec::new(),
+            timeout: std::time::Duration::ZERO,
+            rows: 2,
+            bytes: 100,
+        };
+        let row = || vec![SqlValue::Integer(1)];
+        let mut collected = Collected::new(Vec::new(), &statement);
+        assert_eq!((collected.push(row()), collected.push(row())), (Ok(true), Ok(true)));
+        assert!(!collected.rows.truncated);
+        assert_eq!(collected.push(row()), Ok(false));
+        assert!(collected.rows.truncated && collected.rows.rows.len() == 2);
+        let mut collected = Collected::new(Vec::new(), &statement);
+        assert_eq!(
+            collected.push(vec![SqlValue::Blob(vec![0; 90])]),
+            Err(SqlError::TooLarge)
+        );
+    }
 }

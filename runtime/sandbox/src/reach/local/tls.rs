@@ -41,21 +41,36 @@ impl Configs {
         );
         Ok(config)
     }
+
+    /// The same for a client that makes its own configuration.
+    pub fn authorities(&self, ca: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, HttpError> {
+        authorities(ca)
+    }
+}
+
+/// Those of this machine that can be read: some of a system's may be too old. And those of the file, which all can.
+fn authorities(ca: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, HttpError> {
+    let (mut authorities, mut roots) = (Vec::new(), RootCertStore::empty());
+    for certificate in rustls_native_certs::load_native_certs().certs {
+        if roots.add(certificate.clone()).is_ok() {
+            authorities.push(certificate);
+        }
+    }
+    if let Some(file) = ca {
+        let unreadable =
+            |error: &dyn std::fmt::Display| HttpError::Tls(format!("`ca`, {}, can't be used: {error}", file.display()));
+        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
+            let certificate = certificate.map_err(|error| unreadable(&error))?;
+            roots.add(certificate.clone()).map_err(|error| unreadable(&error))?;
+            authorities.push(certificate);
+        }
+    }
+    Ok(authorities)
 }
 
 fn config(ca: Option<&Path>) -> Result<ClientConfig, HttpError> {
     let mut roots = RootCertStore::empty();
-    // Some of a system's authorities may be too old to be read; the others count.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(file) = ca {
-        let unreadable = |error: &dyn std::fmt::Display| {
-            HttpError::Tls(format!("the origin's `ca`, {}, can't be used: {error}", file.display()))
-        };
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
-            let certificate = certificate.map_err(|error| unreadable(&error))?;
-            roots.add(certificate).map_err(|error| unreadable(&error))?;
-        }
-    }
+    roots.add_parsable_certificates(authorities(ca)?);
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

@@ -68,7 +68,25 @@ fn step(step: &Value) -> Value {
         "metrics" => told(metrics::query("default", "up", None).map(|_| json!(null))),
         "process" => told(process::select("web").map(|_| json!(null))),
         "secret" => told(secrets::reference("token").map(|_| json!(null))),
-        "sql" => told(sql::query("main", "select 1", &[], 1).map(|_| json!(null))),
+        "sql" => told(
+            sql::query(
+                &or(&text("database"), "main"),
+                &or(&text("query"), "select 1"),
+                &values(args),
+                rows(args),
+            )
+            .map(|rows| {
+                json!({
+                    "columns": rows.columns,
+                    "rows": rows.rows.iter().map(|row| row.iter().map(shown).collect()).collect::<Vec<Value>>(),
+                    "truncated": rows.truncated,
+                })
+            }),
+        ),
+        "sql-execute" => told(
+            sql::execute(&or(&text("database"), "main"), &text("statement"), &values(args))
+                .map(|changed| json!(changed)),
+        ),
         "state" => told(state::get("key").map(|_| json!(null))),
         "log" => {
             log::write(log::Level::Error, &text("message"), &[("key".into(), "value".into())]);
@@ -97,6 +115,40 @@ fn step(step: &Value) -> Value {
             "connect": std::net::TcpStream::connect("127.0.0.1:1").map_err(|error| error.kind().to_string()).err(),
         } }),
         attack => attack::run(attack, args),
+    }
+}
+
+fn or(text: &str, otherwise: &str) -> String {
+    if text.is_empty() { otherwise } else { text }.to_owned()
+}
+
+fn rows(args: &Value) -> u32 {
+    args["limit"].as_u64().map_or(100, |limit| limit as u32)
+}
+
+/// As JSON has them; a blob is `{"blob": "text"}`.
+fn values(args: &Value) -> Vec<sql::Value> {
+    let value = |value: &Value| match value {
+        Value::Null => sql::Value::Null,
+        Value::Bool(value) => sql::Value::Boolean(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => sql::Value::Integer(number),
+            None => sql::Value::Real(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => sql::Value::Text(text.clone()),
+        other => sql::Value::Blob(other["blob"].as_str().unwrap_or_default().into()),
+    };
+    args["params"].as_array().into_iter().flatten().map(value).collect()
+}
+
+fn shown(value: &sql::Value) -> Value {
+    match value {
+        sql::Value::Null => Value::Null,
+        sql::Value::Boolean(value) => json!(value),
+        sql::Value::Integer(value) => json!(value),
+        sql::Value::Real(value) => json!(value),
+        sql::Value::Text(text) => json!(text),
+        sql::Value::Blob(bytes) => json!({ "blob": String::from_utf8_lossy(bytes) }),
     }
 }
 

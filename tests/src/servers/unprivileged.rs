@@ -1,0 +1,62 @@
+//! Programs that refuse to run as root.
+
+use std::{
+    os::unix::{fs::chown, process::CommandExt as _},
+    path::Path,
+    process::Command,
+};
+
+use anyhow::ensure;
+use nix::unistd::{Uid, User};
+
+/// The user that every system has for those who need nothing.
+const NOBODY: &str = "nobody";
+
+/// Whom a server runs as: us, unless we are root.
+#[derive(Clone, Copy, Debug)]
+pub struct Account(Option<(u32, u32)>);
+
+impl Account {
+    /// # Errors
+    /// When we are root and there is no other user.
+    pub fn find() -> anyhow::Result<Self> {
+        if !Uid::effective().is_root() {
+            return Ok(Self(None));
+        }
+        let nobody = User::from_name(NOBODY)?.ok_or_else(|| anyhow::anyhow!("this system has no user `{NOBODY}`"))?;
+        Ok(Self(Some((nobody.uid.as_raw(), nobody.gid.as_raw()))))
+    }
+
+    /// Gives it a directory.
+    ///
+    /// # Errors
+    /// When that can't be done.
+    pub fn owns(self, directory: &Path) -> anyhow::Result<()> {
+        if let Self(Some((user, group))) = self {
+            chown(directory, Some(user), Some(group))?;
+        }
+        Ok(())
+    }
+
+    pub fn runs(self, command: &mut Command) -> &mut Command {
+        if let Self(Some((user, group))) = self {
+            command.uid(user).gid(group);
+        }
+        command
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Errors
+    /// When it fails, with what it said.
+    pub fn done(self, command: &mut Command) -> anyhow::Result<()> {
+        let output = self.runs(command).output()?;
+        ensure!(
+            output.status.success(),
+            "{command:?} failed:\n{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    }
+}
