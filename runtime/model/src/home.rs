@@ -96,9 +96,9 @@ impl Default for SandboxLimits {
             findings: 1_000,
             actions: 1_000,
             samples: 10_000,
-            compile_cpu: std::time::Duration::from_secs(30),
-            compile_memory: 2 << 30,
-            compile_time: std::time::Duration::from_secs(60),
+            compile_cpu: std::time::Duration::from_secs(60),
+            compile_memory: 1 << 30,
+            compile_time: std::time::Duration::from_secs(300),
             circuit: std::time::Duration::from_secs(600),
             rows: 10_000,
         }
