@@ -41,7 +41,7 @@ impl House {
             Some(&data),
             &home.settings.sandbox,
             compiler(),
-            sandbox_ports(dir),
+            sandbox_ports(dir, &store),
         )?);
         // What works goes on: one customer's plugin doesn't keep the others' from being run. Its
         // own runs fail, and say the same.
@@ -93,10 +93,11 @@ pub fn open_store(dir: &Path) -> Result<Store> {
     Ok(Store::open(&data.join("evenkeel.db"), Options::default())?)
 }
 
-fn sandbox_ports(dir: &Path) -> evenkeel_sandbox::Ports {
+fn sandbox_ports(dir: &Path, store: &Arc<Store>) -> evenkeel_sandbox::Ports {
     let vault = HomeVault::new(dir).with_environment(|name| std::env::var_os(name));
     evenkeel_sandbox::Ports {
         vault: Arc::new(vault),
+        memory: store.clone(),
         ..evenkeel_sandbox::Ports::local(dir)
     }
 }

@@ -80,6 +80,13 @@ pub struct SandboxLimits {
     pub circuit: std::time::Duration,
     /// Of one answer of a database.
     pub rows: u32,
+    /// Of one answer of a metrics source.
+    pub series: usize,
+    /// The same, of all its series together.
+    pub points: usize,
+    /// Keys and values that a plugin may remember for one runbook, step and target.
+    pub state_bytes: usize,
+    pub state_keys: usize,
 }
 
 impl Default for SandboxLimits {
@@ -101,6 +108,10 @@ impl Default for SandboxLimits {
             compile_time: std::time::Duration::from_secs(300),
             circuit: std::time::Duration::from_secs(600),
             rows: 10_000,
+            series: 1_000,
+            points: 100_000,
+            state_bytes: 1 << 20,
+            state_keys: 1_000,
         }
     }
 }

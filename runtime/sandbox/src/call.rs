@@ -19,6 +19,13 @@ pub struct Ticket {
     started: Instant,
 }
 
+impl Ticket {
+    /// Its number within the invocation.
+    pub fn number(&self) -> u32 {
+        self.n
+    }
+}
+
 /// What comes of a call that a plugin wants to make.
 pub enum Admitted<P, T, E> {
     /// It is to be made.

@@ -35,7 +35,9 @@ use crate::bindings::evenkeel::{cap, plugin as contract};
 use crate::state::State;
 
 pub use exec::Compiled;
+pub use http::{Target, addresses};
 pub use journal::{CapabilityError, FromJson, GuestError, Json};
+pub use state::Overlay;
 
 /// Everything that a plugin may import, whatever it is granted: that is decided at the call.
 pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {

@@ -11,7 +11,7 @@ use wasmtime::component::ResourceTable;
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::allowance::Allowance;
-use crate::capability::Compiled;
+use crate::capability::{Compiled, Overlay};
 use crate::engine::TICK;
 use crate::halt::Halt;
 use crate::limiter::Limiter;
@@ -34,6 +34,8 @@ pub struct State {
     pub allowance: Option<Allowance>,
     /// Patterns of arguments that were needed so far.
     pub compiled: Compiled,
+    /// What a plan or a dry run put into its memory.
+    pub overlay: Option<Arc<Overlay>>,
     /// Capability calls so far; the number of the next.
     pub made: u32,
     /// Calls of `run` and `log` so far.
@@ -62,6 +64,7 @@ impl State {
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects, &invocation.spent)),
             },
             compiled: Compiled::default(),
+            overlay: None,
             made: 0,
             asked: 0,
             journaled: 0,

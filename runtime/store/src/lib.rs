@@ -1,4 +1,4 @@
-//! Rounds, runs, events and alerts on disk: SQLite in WAL mode.
+//! Rounds, runs, events, alerts and what plugins remember, on disk: SQLite in WAL mode.
 //!
 //! One thread writes. It takes what is queued, commits it as one transaction with one fsync, and
 //! then answers everybody: so the cost of the disk is shared by all who wait for it. Reads go
@@ -10,6 +10,7 @@
 mod alerts;
 mod checkpoint;
 mod journal;
+mod memory;
 mod migrations;
 mod open;
 mod reader;

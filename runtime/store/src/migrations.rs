@@ -2,7 +2,10 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 1] = [include_str!("migrations/0001_journal_and_alerts.sql")];
+const STEPS: [&str; 2] = [
+    include_str!("migrations/0001_journal_and_alerts.sql"),
+    include_str!("migrations/0002_memory_of_plugins.sql"),
+];
 
 /// The schema that this version writes, as `PRAGMA user_version` has it.
 pub const VERSION: i64 = STEPS.len() as i64;

@@ -148,6 +148,10 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
         rows: table
             .optional::<Count>("rows")
             .map_or(default.rows, |rows| rows.into_inner().0),
+        series: count("series", default.series),
+        points: count("points", default.points),
+        state_bytes: size("state_bytes", default.state_bytes),
+        state_keys: count("state_keys", default.state_keys),
     };
     table.finish();
     limits

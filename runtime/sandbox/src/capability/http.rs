@@ -21,7 +21,7 @@ use super::{asset, granted, journal};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::http;
 use crate::state::State;
-use target::Target;
+pub use target::Target;
 
 /// Left to the plugin of its time when an origin takes too long.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -104,8 +104,8 @@ impl State {
 }
 
 /// All of them are checked, and then dialled as they are: a name that changes its address
-/// meanwhile changes nothing.
-async fn addresses(
+/// meanwhile changes nothing. `name` is what the operator calls the origin, in words.
+pub async fn addresses(
     reach: Arc<dyn Reach>,
     at: &AssetId,
     origin: &Origin,

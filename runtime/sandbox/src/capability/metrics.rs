@@ -1,28 +1,144 @@
 //! `metrics`: PromQL over a source that the operator named.
 
-use evenkeel_model::grant::Capability;
+use std::time::Duration;
 
+use evenkeel_engine::port::metrics::{At, MetricsError, Question, Series};
+use evenkeel_model::call::Call;
+use evenkeel_model::grant::Capability;
+use evenkeel_model::name::AssetId;
+use evenkeel_model::role::{Resource, Source};
+use serde_json::{Value, json};
+
+use super::{asset, granted};
 use crate::bindings::evenkeel::cap::metrics;
 use crate::state::State;
 
+/// Of an expression, in bytes.
+const EXPRESSION: usize = 16 << 10;
+/// Left to the plugin of its time when a source takes too long.
+const MARGIN: Duration = Duration::from_millis(500);
+
+type Answer = wasmtime::Result<Result<Vec<metrics::Series>, metrics::MetricsError>>;
+
 impl metrics::Host for State {
-    async fn query(
-        &mut self,
-        source: String,
-        _: String,
-        _: Option<u64>,
-    ) -> wasmtime::Result<Result<Vec<metrics::Series>, metrics::MetricsError>> {
-        self.absent(Capability::Metrics, "query", &source).await
+    async fn query(&mut self, source: String, expr: String, at_ms: Option<u64>) -> Answer {
+        let request = json!({ "source": source, "expr": expr, "at-ms": at_ms });
+        let at = at_ms.map_or(At::Now, At::Instant);
+        self.question("query", source, expr, at, request).await
     }
 
-    async fn query_range(
+    async fn query_range(&mut self, source: String, expr: String, from_ms: u64, to_ms: u64, step_ms: u64) -> Answer {
+        let request = json!({ "source": source, "expr": expr, "from-ms": from_ms, "to-ms": to_ms, "step-ms": step_ms });
+        let at = At::Range {
+            from_ms,
+            to_ms,
+            step_ms,
+        };
+        self.question("query-range", source, expr, at, request).await
+    }
+}
+
+impl State {
+    async fn question(&mut self, operation: &str, source: String, expr: String, at: At, request: Value) -> Answer {
+        let call = Call {
+            capability: Capability::Metrics,
+            operation: operation.to_owned(),
+            subject: source.clone(),
+            request,
+            content: None,
+            effect: false,
+            repeatable: true,
+        };
+        let granted = short(&expr).and_then(|()| self.source(&source));
+        let ((place, source), ticket) = admitted!(self.admit(call, &[], granted).await?, metrics::MetricsError);
+        let answer = self.answer(&place, &source, expr, at).await;
+        let answer = self.finish(ticket, answer).await?;
+        Ok(answer
+            .map(|series| series.into_iter().map(Into::into).collect())
+            .map_err(Into::into))
+    }
+
+    async fn answer(
         &mut self,
-        source: String,
-        _: String,
-        _: u64,
-        _: u64,
-        _: u64,
-    ) -> wasmtime::Result<Result<Vec<metrics::Series>, metrics::MetricsError>> {
-        self.absent(Capability::Metrics, "query-range", &source).await
+        place: &AssetId,
+        source: &Source,
+        expr: String,
+        at: At,
+    ) -> Result<Vec<Series>, MetricsError> {
+        let limits = &self.invocation.limits;
+        let timeout = self.patience(source.timeout, MARGIN);
+        let question = Question {
+            expr,
+            at,
+            timeout,
+            series: limits.series,
+            points: limits.points,
+            bytes: limits.answer_bytes,
+        };
+        let asked = async {
+            let token = match &source.token {
+                Some(secret) => Some(
+                    self.ports
+                        .vault
+                        .value(secret)
+                        .await
+                        .map_err(MetricsError::Unavailable)?,
+                ),
+                None => None,
+            };
+            let token = match token {
+                Some(None) => return Err(MetricsError::Unavailable("the source's token is not there".into())),
+                Some(token) => token,
+                None => None,
+            };
+            self.ports.metrics.query(place, source, token.as_ref(), question).await
+        };
+        tokio::time::timeout(timeout, asked)
+            .await
+            .unwrap_or_else(|_| Err(MetricsError::Unavailable("no answer in time".into())))
+    }
+
+    /// The operator's definition, if it may be asked.
+    fn source(&self, name: &str) -> Result<(AssetId, Source), String> {
+        let resource = granted(&self.invocation.access, Capability::Metrics, "query", name)?;
+        let Resource::Source(source) = resource else {
+            return Err(format!("`{name}` is no source"));
+        };
+        Ok((asset(name, &self.invocation.target.id), source.clone()))
+    }
+}
+
+fn short(expr: &str) -> Result<(), String> {
+    match expr.len() <= EXPRESSION {
+        true => Ok(()),
+        false => Err(format!(
+            "the expression has {} bytes, and {} KiB are allowed",
+            expr.len(),
+            EXPRESSION >> 10
+        )),
+    }
+}
+
+impl From<Series> for metrics::Series {
+    fn from(series: Series) -> Self {
+        let point = |point: evenkeel_engine::port::metrics::Point| metrics::Point {
+            at_ms: point.at_ms,
+            value: point.value,
+        };
+        Self {
+            labels: series.labels,
+            points: series.points.into_iter().map(point).collect(),
+        }
+    }
+}
+
+impl From<MetricsError> for metrics::MetricsError {
+    fn from(error: MetricsError) -> Self {
+        match error {
+            MetricsError::Denied(why) => Self::Denied(why),
+            MetricsError::Invalid(why) => Self::Invalid(why),
+            MetricsError::Unavailable(why) => Self::Unavailable(why),
+            MetricsError::TooLarge => Self::TooLarge,
+        }
     }
 }

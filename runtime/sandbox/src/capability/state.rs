@@ -1,34 +1,187 @@
-//! `state`: what a plugin remembers.
+//! `state`: what a plugin remembers for one runbook, step and target.
 
+mod overlay;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_engine::port::Work;
+use evenkeel_engine::port::memory::{Memory, MemoryError, Owner, Put, Remembered, Usage};
+use evenkeel_model::call::{Call, Level};
 use evenkeel_model::grant::Capability;
+use evenkeel_model::run::Mode;
+use serde_json::{Value, json};
 
+use super::journal;
 use crate::bindings::evenkeel::cap::state;
 use crate::state::State;
 
+pub use overlay::Overlay;
+
+/// Of a key, in bytes. Not empty.
+const KEY: usize = 256;
+/// Of a value, in bytes.
+const VALUE: usize = 64 << 10;
+/// Keys of one answer.
+const PAGE: u32 = 1_000;
+/// The longest that the journal's disk may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// Left to the plugin of its time when that disk takes too long.
+const MARGIN: Duration = Duration::from_millis(500);
+
+type Answer<T> = wasmtime::Result<Result<T, state::StateError>>;
+
 impl state::Host for State {
-    async fn get(&mut self, key: String) -> wasmtime::Result<Result<Option<state::Entry>, state::StateError>> {
-        self.absent(Capability::State, "get", &key).await
+    async fn get(&mut self, key: String) -> Answer<Option<state::Entry>> {
+        let call = call("get", &key, json!({ "key": key }));
+        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        let (memory, owner, patience) = self.memory();
+        let got = async {
+            fits(&key, 0)?;
+            memory.get(&owner, &key).await
+        };
+        let answer = in_time(patience, got).await;
+        let answer = self.finish(ticket, answer).await?;
+        Ok(answer.map(|entry| entry.map(Into::into)).map_err(Into::into))
     }
 
-    async fn put(
-        &mut self,
-        key: String,
-        _: Vec<u8>,
-        _: Option<u64>,
-    ) -> wasmtime::Result<Result<u64, state::StateError>> {
-        self.absent(Capability::State, "put", &key).await
+    async fn put(&mut self, key: String, value: Vec<u8>, if_version: Option<u64>) -> Answer<u64> {
+        let request = json!({ "key": key, "value": journal::bytes(&value), "if-version": if_version });
+        let call = call("put", &key, request);
+        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        self.discard_if_planning();
+        let put = Put {
+            write: self.write(ticket.number()),
+            if_version,
+            quota: self.quota(),
+            value,
+        };
+        let (memory, owner, patience) = self.memory();
+        let written = async {
+            fits(&key, put.value.len())?;
+            memory.put(&owner, &key, put).await
+        };
+        let answer = in_time(patience, written).await;
+        let answer = self.finish(ticket, answer).await?;
+        Ok(answer.map_err(Into::into))
     }
 
-    async fn delete(&mut self, key: String) -> wasmtime::Result<Result<(), state::StateError>> {
-        self.absent(Capability::State, "delete", &key).await
+    async fn delete(&mut self, key: String) -> Answer<()> {
+        let call = call("delete", &key, json!({ "key": key }));
+        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        self.discard_if_planning();
+        let (memory, owner, patience) = self.memory();
+        let deleted = async {
+            fits(&key, 0)?;
+            memory.delete(&owner, &key).await
+        };
+        let answer = in_time(patience, deleted).await;
+        let answer = self.finish(ticket, answer).await?;
+        Ok(answer.map_err(Into::into))
     }
 
-    async fn keys(
-        &mut self,
-        prefix: String,
-        _: Option<String>,
-        _: u32,
-    ) -> wasmtime::Result<Result<Vec<String>, state::StateError>> {
-        self.absent(Capability::State, "keys", &prefix).await
+    async fn keys(&mut self, prefix: String, after: Option<String>, limit: u32) -> Answer<Vec<String>> {
+        let request = json!({ "prefix": prefix, "after": after, "limit": limit });
+        let call = call("keys", &prefix, request);
+        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        let page = limit.min(PAGE);
+        let (memory, owner, patience) = self.memory();
+        let listed = memory.keys(&owner, &prefix, after.as_deref(), page);
+        let answer = in_time(patience, listed).await;
+        let answer = self.finish(ticket, answer).await?;
+        Ok(answer.map_err(Into::into))
+    }
+}
+
+impl State {
+    /// While planning and in a dry run, what is put is seen by this invocation alone.
+    fn discard_if_planning(&mut self) {
+        let planning = matches!(self.invocation.work, Work::Plan) || self.invocation.mode == Mode::DryRun;
+        if planning && self.overlay.is_none() {
+            self.overlay = Some(Arc::new(Overlay::over(Arc::clone(&self.ports.memory))));
+            let phase = self.invocation.key.phase;
+            let note =
+                format!("what this {phase} puts into its memory is discarded: a plan and a dry run keep nothing");
+            self.log.write(Level::Info, &note, Vec::new());
+        }
+    }
+
+    /// What to write to, whose it is, and for how long to wait.
+    fn memory(&self) -> (Arc<dyn Memory>, Owner, Duration) {
+        let memory: Arc<dyn Memory> = match &self.overlay {
+            Some(overlay) => overlay.clone(),
+            None => self.ports.memory.clone(),
+        };
+        (memory, self.owner(), self.patience(PATIENCE, MARGIN))
+    }
+
+    fn owner(&self) -> Owner {
+        Owner {
+            plugin: self.invocation.plugin.name.clone(),
+            runbook: self.invocation.runbook.clone(),
+            step: self.invocation.key.step.clone(),
+            target: self.invocation.target.id.clone(),
+        }
+    }
+
+    fn quota(&self) -> Usage {
+        Usage {
+            keys: self.invocation.limits.state_keys,
+            bytes: self.invocation.limits.state_bytes,
+        }
+    }
+
+    /// The same when the call is made again after a crash, and of no other call.
+    fn write(&self, n: u32) -> String {
+        let key = &self.invocation.key;
+        let action = key.action.as_deref().unwrap_or_default();
+        let (run, step, phase, attempt) = (self.invocation.run, &key.step, key.phase, key.attempt);
+        format!("{run}/{step}/{phase}/{attempt}/{n}/{action}")
+    }
+}
+
+async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, MemoryError>>) -> Result<T, MemoryError> {
+    tokio::time::timeout(patience, work)
+        .await
+        .unwrap_or_else(|_| Err(MemoryError::Io("it took too long".into())))
+}
+
+fn fits(key: &str, value: usize) -> Result<(), MemoryError> {
+    match key.is_empty() || key.len() > KEY || value > VALUE {
+        true => Err(MemoryError::TooLarge),
+        false => Ok(()),
+    }
+}
+
+/// Subject: the key.
+fn call(operation: &str, key: &str, request: Value) -> Call {
+    Call {
+        capability: Capability::State,
+        operation: operation.to_owned(),
+        subject: key.to_owned(),
+        request,
+        content: None,
+        effect: false,
+        repeatable: true,
+    }
+}
+
+impl From<Remembered> for state::Entry {
+    fn from(remembered: Remembered) -> Self {
+        Self {
+            value: remembered.value,
+            version: remembered.version,
+        }
+    }
+}
+
+impl From<MemoryError> for state::StateError {
+    fn from(error: MemoryError) -> Self {
+        match error {
+            MemoryError::Quota => Self::Quota,
+            MemoryError::TooLarge => Self::TooLarge,
+            MemoryError::Conflict => Self::Conflict,
+            MemoryError::Io(why) => Self::Io(why),
+        }
     }
 }

@@ -4,6 +4,7 @@
 #![allow(unsafe_code, reason = "generated from the contract")]
 
 mod attack;
+mod senses;
 mod steps;
 
 use evenkeel::plugin::types::{Class, Error, Severity};

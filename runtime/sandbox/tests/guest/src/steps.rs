@@ -2,9 +2,9 @@ use std::io::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::attack;
-use crate::evenkeel::cap::{exec, files, http, metrics, process, secrets, sql, state};
+use crate::evenkeel::cap::{exec, files, http, secrets, sql};
 use crate::evenkeel::plugin::{log, run as context};
+use crate::{attack, senses};
 
 /// Each step is an object with one key, the function, and its arguments.
 pub fn run(steps: &Value) -> Vec<Value> {
@@ -65,8 +65,8 @@ fn step(step: &Value) -> Value {
                 "certificate": response.certificate.map(|certificate| certificate.subject),
             })
         })),
-        "metrics" => told(metrics::query("default", "up", None).map(|_| json!(null))),
-        "process" => told(process::select("web").map(|_| json!(null))),
+        "query" | "query-range" => senses::query(name, args),
+        "select" | "signal" => senses::processes(name, args),
         "secret" => told(secrets::reference("token").map(|_| json!(null))),
         "sql" => told(
             sql::query(
@@ -88,6 +88,7 @@ fn step(step: &Value) -> Value {
                 .map(|changed| json!(changed)),
         ),
         "state" => told(state::get("key").map(|_| json!(null))),
+        "get" | "put" | "delete" | "keys" => senses::memory(name, args),
         "log" => {
             log::write(log::Level::Error, &text("message"), &[("key".into(), "value".into())]);
             json!({ "ok": log::enabled(log::Level::Debug) })
@@ -165,7 +166,7 @@ fn request(args: &Value) -> http::Request {
     }
 }
 
-fn told<E: std::fmt::Debug>(result: Result<Value, E>) -> Value {
+pub fn told<E: std::fmt::Debug>(result: Result<Value, E>) -> Value {
     match result {
         Ok(value) => json!({ "ok": value }),
         Err(error) => json!({ "err": format!("{error:?}") }),

@@ -1,0 +1,122 @@
+//! PromQL over a source. What a real Prometheus answers is in another place; here it is a server
+//! that says what it was asked.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use evenkeel_model::grant::Capability;
+use evenkeel_model::role::{Resource, Source};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::stage::{Scene, denied};
+
+/// Answers every request with `body`; tells what it was asked.
+async fn prometheus(body: Value) -> (SocketAddr, mpsc::UnboundedReceiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (told, asked) = mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = Vec::new();
+            while !String::from_utf8_lossy(&request).contains("limit=") {
+                let read = stream.read_buf(&mut request).await.unwrap_or(0);
+                if read == 0 {
+                    break;
+                }
+            }
+            let _ = told.send(String::from_utf8_lossy(&request).into_owned());
+            let body = body.to_string();
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+            let _ = stream.write_all((head + &body).as_bytes()).await;
+        }
+    });
+    (address, asked)
+}
+
+fn source(url: String) -> Resource {
+    Resource::Source(Source {
+        url,
+        allow: Vec::new(),
+        private: false,
+        ca: None,
+        token: None,
+        timeout: Duration::from_secs(5),
+    })
+}
+
+fn asker(address: SocketAddr, steps: Value) -> Scene {
+    let source = source(format!("http://{address}/base"));
+    Scene::check(steps).grant(Capability::Metrics, &["query"], "prometheus", source)
+}
+
+fn vector(series: usize) -> Value {
+    let one = |n: usize| json!({ "metric": { "n": n.to_string() }, "value": [1.5, "2.5"] });
+    json!({ "status": "success", "data": { "resultType": "vector", "result": (0..series).map(one).collect::<Vec<_>>() } })
+}
+
+#[tokio::test]
+async fn an_expression_is_asked_below_the_base_and_its_series_come_back() {
+    let (address, mut asked) = prometheus(vector(1)).await;
+    let scene = asker(address, json!([{ "query": { "expr": "a > 1", "at": 1_234 } }]));
+    assert_eq!(
+        scene.told().await,
+        [json!({ "ok": [[[["n", "0"]], [[1_500, "2.5"]]]] })]
+    );
+    let request = asked.recv().await.unwrap();
+    assert!(request.starts_with("POST /base/api/v1/query HTTP/1.1"), "{request}");
+    assert!(request.contains("query=a%20%3E%201&time=1.234&timeout="), "{request}");
+    assert!(request.ends_with("&limit=1001"), "{request}");
+    assert_eq!(scene.journal.answers().len(), 1);
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_granted_is_denied_and_what_is_too_much_is_refused() {
+    let (address, mut asked) = prometheus(vector(11)).await;
+    let year =
+        json!({ "query-range": { "expr": "{__name__=~\".+\"}", "from": 0, "to": 31_536_000_000_u64, "step": 1 } });
+    let steps = json!([
+        { "query": { "source": "another" } },
+        year,
+        { "query": { "expr": "x".repeat(20_000) } },
+        { "query": { "expr": "{__name__=~\".+\"}" } },
+    ]);
+    let told = asker(address, steps).limits(|limits| limits.series = 10).told().await;
+    assert!(
+        denied(&told[0]).contains("`query another` is not granted"),
+        "{}",
+        told[0]
+    );
+    assert!(told[1]["err"].as_str().unwrap().contains("TooLarge"), "{}", told[1]);
+    assert!(denied(&told[2]).contains("20000 bytes"), "{}", told[2]);
+    assert!(told[3]["err"].as_str().unwrap().contains("TooLarge"), "{}", told[3]);
+    asked.recv().await.expect("the last of them was asked");
+    assert!(asked.try_recv().is_err(), "and none of the others");
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_there_or_is_none_says_so() {
+    let (address, _asked) = prometheus(json!({ "hello": "world" })).await;
+    let strange = asker(address, json!([{ "query": {} }])).told().await;
+    assert!(
+        strange[0]["err"]
+            .as_str()
+            .unwrap()
+            .contains("does not answer like a Prometheus"),
+        "{}",
+        strange[0]
+    );
+    let nobody = asker("127.0.0.1:1".parse().unwrap(), json!([{ "query": {} }]))
+        .told()
+        .await;
+    assert!(
+        nobody[0]["err"].as_str().unwrap().contains("the connection failed"),
+        "{}",
+        nobody[0]
+    );
+    let inside = source("http://localhost:9".into());
+    let scene = Scene::check(json!([{ "query": {} }])).grant(Capability::Metrics, &["query"], "prometheus", inside);
+    assert!(denied(&scene.told().await[0]).contains("private = true"));
+}
