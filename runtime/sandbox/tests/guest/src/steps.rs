@@ -87,7 +87,6 @@ fn step(step: &Value) -> Value {
             sql::execute(&or(&text("database"), "main"), &text("statement"), &values(args))
                 .map(|changed| json!(changed)),
         ),
-        "state" => told(state::get("key").map(|_| json!(null))),
         "get" | "put" | "delete" | "keys" => senses::memory(name, args),
         "log" => {
             log::write(log::Level::Error, &text("message"), &[("key".into(), "value".into())]);
