@@ -39,7 +39,7 @@ CREATE TABLE events (
     seq INTEGER NOT NULL,
     at INTEGER NOT NULL,
     -- JSON
-    body TEXT NOT NULL,
+    body TEXT NOT NULL, sealed BLOB,
     PRIMARY KEY (run, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -115,3 +115,8 @@ CREATE TABLE remembered (
     write TEXT NOT NULL,
     PRIMARY KEY (memory, key)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE seal (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    key TEXT NOT NULL
+) STRICT;

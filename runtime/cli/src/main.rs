@@ -8,6 +8,7 @@ mod daemon;
 mod desk;
 mod exit;
 mod home;
+mod key;
 mod lock;
 mod log;
 mod render;

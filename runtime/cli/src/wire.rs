@@ -8,12 +8,14 @@ use anyhow::{Result, ensure};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
+use evenkeel_model::seal::Seal;
 use evenkeel_sandbox::{Compiler, HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
 use tracing::warn;
 
 use crate::clock::SystemClock;
 use crate::home::{self, Files};
+use crate::key;
 use crate::lock::HomeLock;
 
 /// A home at work in this process. The lock is held as long as it lives.
@@ -35,13 +37,14 @@ impl House {
         let lock = HomeLock::take(&data)?;
         let stamp = home::stamp(dir)?;
         let home = Files::read(dir)?.check()?.home;
-        let store = Arc::new(open_store(dir)?);
+        let seal = key::seal(&data)?;
+        let store = Arc::new(open_sealed(dir, seal.clone())?);
         let sandbox = Arc::new(Sandbox::new(
             dir,
             Some(&data),
             &home.settings.sandbox,
             compiler(),
-            sandbox_ports(dir, &store),
+            sandbox_ports(dir, seal, &store),
         )?);
         // What works goes on: one customer's plugin doesn't keep the others' from being run. Its
         // own runs fail, and say the same.
@@ -90,13 +93,22 @@ pub fn compiler() -> Compiler {
 pub fn open_store(dir: &Path) -> Result<Store> {
     let data = home::data(dir);
     std::fs::create_dir_all(&data)?;
-    Ok(Store::open(&data.join("evenkeel.db"), Options::default())?)
+    open_sealed(dir, key::seal(&data)?)
 }
 
-fn sandbox_ports(dir: &Path, store: &Arc<Store>) -> evenkeel_sandbox::Ports {
+fn open_sealed(dir: &Path, seal: Seal) -> Result<Store> {
+    let options = Options {
+        seal: Some(seal),
+        ..Options::default()
+    };
+    Ok(Store::open(&home::data(dir).join("evenkeel.db"), options)?)
+}
+
+fn sandbox_ports(dir: &Path, seal: Seal, store: &Arc<Store>) -> evenkeel_sandbox::Ports {
     let vault = HomeVault::new(dir).with_environment(|name| std::env::var_os(name));
     evenkeel_sandbox::Ports {
         vault: Arc::new(vault),
+        seal,
         memory: store.clone(),
         ..evenkeel_sandbox::Ports::local(dir)
     }

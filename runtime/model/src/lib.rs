@@ -22,6 +22,7 @@ pub mod quantity;
 pub mod role;
 pub mod run;
 pub mod runbook;
+pub mod seal;
 pub mod secret;
 mod select;
 pub mod target;

@@ -7,6 +7,7 @@ use evenkeel_engine::port::memory::Memory;
 use evenkeel_engine::port::metrics::Metrics;
 use evenkeel_engine::port::reach::Reach;
 use evenkeel_engine::port::vault::Vault;
+use evenkeel_model::seal::Seal;
 
 use crate::forgetful::Forgetful;
 use crate::reach::local::Local;
@@ -20,10 +21,12 @@ pub struct Ports {
     pub metrics: Arc<dyn Metrics>,
     pub vault: Arc<dyn Vault>,
     pub memory: Arc<dyn Memory>,
+    /// What references are made of, and what is revealed is journaled with.
+    pub seal: Seal,
 }
 
 impl Ports {
-    /// This machine; a memory that ends with the process; secrets out of files and commands
+    /// This machine; a memory and a key that end with the process; secrets out of files and commands
     /// alone, since who reads the environment has to say so.
     pub fn local(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
@@ -33,6 +36,7 @@ impl Ports {
             reach,
             vault: Arc::new(HomeVault::new(home)),
             memory: Arc::new(Forgetful::default()),
+            seal: Seal::new(&rand::random(), rand::random()),
         }
     }
 }

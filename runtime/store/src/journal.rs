@@ -10,6 +10,7 @@ use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::open::Store;
 use crate::rows::{self, micros};
+use crate::sealed;
 use crate::writer::{Counts, lock};
 
 mod append;
@@ -59,7 +60,7 @@ impl Store {
 #[async_trait]
 impl Journal for Store {
     async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError> {
-        let prepared = rounds::Prepared::new(round, now);
+        let prepared = rounds::Prepared::new(round, now, self.seal.clone());
         let opened = self
             .writer
             .write(Durability::Disk, move |connection| prepared.write(connection))
@@ -96,10 +97,13 @@ impl Journal for Store {
 
     async fn events_after(&self, run: RunId, seq: u64, limit: usize) -> Result<Vec<Event>, JournalError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let seal = self.seal.clone();
         let query = move |connection: &Connection| {
-            let sql = "SELECT seq, at, body FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+            let sql = "SELECT seq, at, body, sealed FROM events WHERE run = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
             let mut statement = connection.prepare_cached(sql)?;
-            let events = statement.query_map(params![rows::id(run.0), rows::id(seq), limit], rows::event)?;
+            let events = statement.query_map(params![rows::id(run.0), rows::id(seq), limit], |row| {
+                sealed::event(row, rows::id(run.0), seal.as_ref())
+            })?;
             events.collect()
         };
         self.read(query).await.map_err(unread)

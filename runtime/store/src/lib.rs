@@ -15,7 +15,9 @@ mod migrations;
 mod open;
 mod reader;
 mod rows;
+mod sealed;
 mod writer;
 
 pub use open::{Options, Store, StoreError};
+pub use sealed::sealed_with;
 pub use writer::Counts;

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_model::name::RunId;
+use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::broadcast;
 
 use crate::checkpoint::{self, Checkpointer};
 use crate::migrations;
 use crate::reader::Readers;
+use crate::sealed;
 use crate::writer::{Counts, Writer};
 
 /// `PRAGMA application_id`: the letters `evkl`, so that nobody else's database is written to.
@@ -28,6 +30,8 @@ pub struct Options {
     pub max_bytes: Option<u64>,
     /// How long another program may keep the database from us before that is an error.
     pub patience: Duration,
+    /// What events are sealed with; None: they are not, and a sealed journal is not opened.
+    pub seal: Option<Seal>,
 }
 
 impl Default for Options {
@@ -37,6 +41,7 @@ impl Default for Options {
             queue: 4_096,
             max_bytes: None,
             patience: Duration::from_secs(5),
+            seal: None,
         }
     }
 }
@@ -53,6 +58,8 @@ pub enum StoreError {
     Newer { path: PathBuf, found: i64, known: i64 },
     #[error("`{}` is damaged ({cause}): restore it from a backup", path.display())]
     Damaged { path: PathBuf, cause: String },
+    #[error("`{}` is sealed with another key ({sealed}) than the home's: put the key back that it was sealed with; nothing was changed", path.display())]
+    Key { path: PathBuf, sealed: String },
 }
 
 /// The journal, the memory of alerts, and what else is kept. Dropping it writes out what is
@@ -60,6 +67,7 @@ pub enum StoreError {
 pub struct Store {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
+    pub(crate) seal: Option<Seal>,
     // Stops its thread when dropped.
     _checkpointer: Checkpointer,
 }
@@ -78,7 +86,9 @@ impl Store {
         let mut connection = connect(path, options.patience).map_err(failed)?;
         let found = identify(&connection, path)?;
         enter_wal(&connection, path)?;
+        sealed::check(&connection, found, options.seal.as_ref(), path)?;
         migrations::migrate(&mut connection, found).map_err(failed)?;
+        sealed::claim(&connection, options.seal.as_ref()).map_err(failed)?;
         limit(&connection, options.max_bytes).map_err(failed)?;
         let readers = Arc::new(Readers::new(path.to_owned(), options.readers, options.patience));
         let threadless = |error: std::io::Error| StoreError::Open {
@@ -91,6 +101,7 @@ impl Store {
         Ok(Self {
             writer,
             readers,
+            seal: options.seal,
             _checkpointer: checkpointer,
         })
     }
@@ -182,7 +193,7 @@ fn limit(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Result<()
     connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))
 }
 
-fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
+pub(crate) fn explain(path: &Path, error: &rusqlite::Error) -> StoreError {
     let path = path.to_owned();
     match error.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => StoreError::Foreign { path },

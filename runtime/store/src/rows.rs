@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
-use evenkeel_model::run::{Event, Mode, State, Summary, Verdict};
+use evenkeel_model::run::{Mode, State, Summary, Verdict};
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::de::DeserializeOwned;
@@ -63,14 +63,6 @@ pub fn state(state: State) -> &'static str {
         State::Running => "running",
         State::Finished => "finished",
     }
-}
-
-pub fn event(row: &Row<'_>) -> rusqlite::Result<Event> {
-    Ok(Event {
-        seq: number(row, 0)?,
-        at: time(row, 1)?,
-        body: json(row, 2)?,
-    })
 }
 
 /// In the order that [`summary`] reads.

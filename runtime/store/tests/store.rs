@@ -13,5 +13,7 @@ mod journal;
 mod memory;
 #[path = "it/opening.rs"]
 mod opening;
+#[path = "it/sealing.rs"]
+mod sealing;
 #[path = "it/trouble.rs"]
 mod trouble;

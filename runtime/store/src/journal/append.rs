@@ -6,11 +6,13 @@ use chrono::{DateTime, Utc};
 use evenkeel_engine::port::Durability;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, State, Verdict};
+use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use crate::open::Store;
 use crate::rows::{self, micros};
+use crate::sealed;
 use crate::writer::{STOPPED, Shared, lock};
 
 /// Events as text, ready to be numbered and written.
@@ -50,7 +52,12 @@ impl Batch {
     }
 
     /// The inner error is for what no retry mends; nothing was written then.
-    fn write(&self, connection: &Connection, shared: &Shared) -> rusqlite::Result<Result<(), String>> {
+    fn write(
+        &self,
+        connection: &Connection,
+        shared: &Shared,
+        seal: Option<&Seal>,
+    ) -> rusqlite::Result<Result<(), String>> {
         if let Some(why) = lock(&shared.lost).get(&self.run) {
             return Ok(Err(format!("an earlier event of run {} was lost: {why}", self.run)));
         }
@@ -58,9 +65,11 @@ impl Batch {
             return Ok(Err(format!("there is no run {}", self.run)));
         };
         let mut insert =
-            connection.prepare_cached("INSERT INTO events (run, seq, at, body) VALUES (?1, ?2, ?3, ?4)")?;
+            connection.prepare_cached("INSERT INTO events (run, seq, at, body, sealed) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+        let run = rows::id(self.run.0);
         for (seq, body) in (last + 1..).zip(&self.bodies) {
-            insert.execute(params![rows::id(self.run.0), seq, self.at, body])?;
+            let (body, sealed) = sealed::columns(seal, run, seq, body);
+            insert.execute(params![run, seq, self.at, body, sealed])?;
         }
         self.line.write(connection, self.run)?;
         Ok(Ok(()))
@@ -137,8 +146,8 @@ impl Store {
         let batch = Arc::new(batch);
         let shared = self.writer.shared.clone();
         let perform = {
-            let (batch, shared) = (batch.clone(), shared.clone());
-            move |connection: &Connection| batch.write(connection, &shared)
+            let (batch, shared, seal) = (batch.clone(), shared.clone(), self.seal.clone());
+            move |connection: &Connection| batch.write(connection, &shared, seal.as_ref())
         };
         let appended = self.writer.appended.clone();
         let (reply, result) = oneshot::channel();

@@ -4,23 +4,27 @@ use chrono::{DateTime, Utc};
 use evenkeel_engine::port::{NewRound, NewRun, Opened};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Occurrence};
+use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use crate::rows::{self, micros};
+use crate::sealed;
 
 /// A round, with what doesn't need the writer's thread done.
 pub struct Prepared {
     round: NewRound,
     occurrence: String,
     at: i64,
+    seal: Option<Seal>,
 }
 
 impl Prepared {
-    pub fn new(round: NewRound, now: DateTime<Utc>) -> Self {
+    pub fn new(round: NewRound, now: DateTime<Utc>, seal: Option<Seal>) -> Self {
         Self {
             occurrence: round.occurrence.key(),
             round,
             at: micros(now),
+            seal,
         }
     }
 
@@ -65,9 +69,11 @@ impl Prepared {
             self.at,
         ])?;
         let run = connection.last_insert_rowid();
+        let requested = self.requested(round, new)?;
+        let (body, sealed) = sealed::columns(self.seal.as_ref(), run, 1, &requested);
         connection
-            .prepare_cached("INSERT INTO events (run, seq, at, body) VALUES (?1, 1, ?2, ?3)")?
-            .execute(params![run, self.at, self.requested(round, new)?])?;
+            .prepare_cached("INSERT INTO events (run, seq, at, body, sealed) VALUES (?1, 1, ?2, ?3, ?4)")?
+            .execute(params![run, self.at, body, sealed])?;
         Ok(RunId(run.unsigned_abs()))
     }
 
