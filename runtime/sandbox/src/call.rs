@@ -1,5 +1,6 @@
 //! The way of every capability call: count, two keys, phase, intent, act, answer.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use evenkeel_engine::port::Work;
@@ -63,7 +64,10 @@ impl State {
             return Ok(());
         }
         self.charge(weight(&ticket.call.request))?;
-        self.calls.intend(ticket.n, &ticket.call).await.map_err(Halt::from)?;
+        self.calls
+            .intend(ticket.n, &self.shown(&ticket.call))
+            .await
+            .map_err(Halt::from)?;
         ticket.intended = true;
         self.signals.effect_begins();
         Ok(())
@@ -73,8 +77,12 @@ impl State {
     pub async fn finish<T: Json, E: CapabilityError>(
         &mut self,
         ticket: Ticket,
-        answer: Result<T, E>,
+        mut answer: Result<T, E>,
     ) -> wasmtime::Result<Result<T, E>> {
+        match &mut answer {
+            Ok(value) => value.redact(&self.redactor),
+            Err(error) => error.redact(&self.redactor),
+        }
         let recorded = match &answer {
             Ok(value) => Answer::Ok(value.json()),
             Err(error) => match error.reason() {
@@ -136,7 +144,10 @@ impl State {
         if ticket.intended {
             self.signals.effect_ends();
         }
-        let call = (!ticket.intended).then_some(&ticket.call);
+        let call = (!ticket.intended).then(|| self.shown(&ticket.call));
+        let call = call.as_deref();
+        let answer = self.shown_answer(answer);
+        let answer = &*answer;
         let bytes = call.map_or(0, |call| weight(&call.request)) + answer_weight(answer);
         // An effect that was made is recorded even if that is more than there is room for.
         let charged = self.charge(bytes);
@@ -147,6 +158,39 @@ impl State {
                 .map_err(Halt::from)?;
         }
         Ok(charged?)
+    }
+
+    /// As the journal keeps it: without the values of secrets.
+    fn shown<'c>(&self, call: &'c Call) -> Cow<'c, Call> {
+        let subject = self.redactor.text(&call.subject);
+        let mut request = Cow::Borrowed(&call.request);
+        if !self.redactor.is_idle() {
+            self.redactor.json(request.to_mut());
+        }
+        match (subject, request) {
+            (Cow::Borrowed(_), Cow::Borrowed(_)) => Cow::Borrowed(call),
+            (subject, request) => Cow::Owned(Call {
+                subject: subject.into_owned(),
+                request: request.into_owned(),
+                ..call.clone()
+            }),
+        }
+    }
+
+    fn shown_answer<'a>(&self, answer: &'a Answer) -> Cow<'a, Answer> {
+        if self.redactor.is_idle() {
+            return Cow::Borrowed(answer);
+        }
+        let mut answer = answer.clone();
+        match &mut answer {
+            Answer::Ok(value) => drop(self.redactor.json(value)),
+            Answer::Err { error, message } => {
+                self.redactor.json(error);
+                *message = self.redactor.text(message).into_owned();
+            }
+            Answer::Denied(reason) => *reason = self.redactor.text(reason).into_owned(),
+        }
+        Cow::Owned(answer)
     }
 
     fn charge(&mut self, bytes: usize) -> Result<(), Halt> {

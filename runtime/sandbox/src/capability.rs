@@ -10,7 +10,6 @@ macro_rules! admitted {
     };
 }
 
-mod absent;
 mod exec;
 mod files;
 mod http;
@@ -67,7 +66,7 @@ fn granted<'a>(access: &'a Access, capability: Capability, verb: &str, name: &st
 }
 
 /// `ASSET/NAME` is on another asset than the run's target.
-fn asset(name: &str, target: &AssetId) -> AssetId {
+pub fn asset(name: &str, target: &AssetId) -> AssetId {
     match name.split_once('/') {
         Some((asset, _)) => AssetId::new(asset),
         None => target.clone(),

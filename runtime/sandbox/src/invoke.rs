@@ -16,6 +16,7 @@ use crate::engine::WASM_STACK;
 use crate::halt::{Halt, size};
 use crate::lift::{self, Answer};
 use crate::loaded::Loaded;
+use crate::redact::Redactor;
 use crate::state::{HANDLES, Signals, State};
 
 /// What a plugin and the host pass to each other in one call, as it takes space in memory.
@@ -39,9 +40,30 @@ pub async fn run(loaded: &Loaded, state: State) -> Outcome {
     }
     let state = store.data();
     state.log.close();
-    match called {
+    let outcome = match called {
         Ok(answer) => lift::outcome(answer, &state.invocation.limits),
         Err(error) => stopped(&error, state).into(),
+    };
+    redacted(outcome, &state.redactor)
+}
+
+/// Without the values of secrets that were used.
+fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
+    if redactor.is_idle() {
+        return outcome;
+    }
+    let told = serde_json::to_value(&outcome).and_then(|mut told| {
+        let changed = redactor.json(&mut told);
+        changed.then(|| serde_json::from_value(told)).transpose()
+    });
+    match told {
+        Ok(told) => told.unwrap_or(outcome),
+        // It would have to be in a word of the contract's, or beside a number that JSON lacks.
+        Err(_) => Halt::new(
+            Stop::Limit,
+            "its answer holds the value of a secret where none can be left out",
+        )
+        .into(),
     }
 }
 

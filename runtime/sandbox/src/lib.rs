@@ -47,6 +47,8 @@ mod loader;
 mod log;
 mod ports;
 mod reach;
+mod redact;
+mod references;
 mod sandbox;
 mod state;
 mod statement;

@@ -1,5 +1,7 @@
 //! What a plugin says: log lines, stdout and stderr, within bounds.
 
+mod held;
+
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,19 +14,26 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
+use crate::redact::Redactor;
+use held::{Entry, Held};
+
 /// Longer lines are cut.
 const LINE: usize = 4 << 10;
 /// Fields of a line; of more, their number is told.
 const FIELDS: usize = 32;
 /// What a line, and each of its fields, takes besides its text, in bytes.
 const OVERHEAD: usize = 64;
+/// Lines that are held back because a secret may go on in the next.
+const HELD: usize = 16;
 /// Of stderr, to find the words of a panic in.
 const TAIL: usize = 8 << 10;
 
 /// Where everything goes. What is too much is counted, not kept.
 pub struct Log {
     calls: Arc<dyn Calls>,
+    redactor: Redactor,
     inner: Mutex<Inner>,
+    held: Mutex<Held>,
 }
 
 struct Inner {
@@ -39,7 +48,7 @@ struct Inner {
 
 impl Log {
     /// Keeps at most so many lines and bytes.
-    pub fn new(calls: Arc<dyn Calls>, lines: u64, bytes: u64) -> Self {
+    pub fn new(calls: Arc<dyn Calls>, redactor: Redactor, lines: u64, bytes: u64) -> Self {
         let inner = Inner {
             lines,
             bytes,
@@ -50,20 +59,40 @@ impl Log {
         };
         Self {
             calls,
+            redactor,
             inner: Mutex::new(inner),
+            held: Mutex::default(),
         }
     }
 
     pub fn write(&self, level: Level, message: &str, mut fields: Vec<(String, String)>) {
-        let mut message = cut(message);
+        let mut message = cut(&self.redactor.text(message));
         if fields.len() > FIELDS {
             let more = fields.len() - FIELDS;
             message.push_str(&format!(" ({more} fields more)"));
             fields.truncate(FIELDS);
         }
+        for (name, value) in &mut fields {
+            *name = self.redactor.text(name).into_owned();
+            *value = self.redactor.text(value).into_owned();
+        }
         let texts = fields.iter().map(|(name, value)| OVERHEAD + name.len() + value.len());
         if self.inner().take(OVERHEAD + message.len() + texts.sum::<usize>()) {
-            self.calls.log(level, message, fields);
+            self.keep(Entry { level, message, fields });
+        }
+    }
+
+    /// A secret may go on in the next line: then this one waits for it.
+    fn keep(&self, entry: Entry) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        held.add(entry);
+        let kept = held.release(&self.redactor, false);
+        self.tell(kept);
+    }
+
+    fn tell(&self, entries: Vec<Entry>) {
+        for entry in entries {
+            self.calls.log(entry.level, entry.message, entry.fields);
         }
     }
 
@@ -72,13 +101,18 @@ impl Log {
         let (stdout, stderr, dropped) = {
             let mut inner = self.inner();
             (
-                inner.stdout.end(),
-                inner.stderr.end(),
+                inner.stdout.end(&self.redactor),
+                inner.stderr.end(&self.redactor),
                 std::mem::take(&mut inner.dropped),
             )
         };
         self.line(Stream::Stdout, stdout);
         self.line(Stream::Stderr, stderr);
+        let rest = {
+            let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+            held.release(&self.redactor, true)
+        };
+        self.tell(rest);
         let dropped = dropped + std::mem::take(&mut self.inner().dropped);
         if dropped > 0 {
             self.calls.logs_dropped(dropped);
@@ -94,11 +128,11 @@ impl Log {
             .lines()
             .take_while(|line| !line.starts_with("note: "))
             .collect();
-        Some(cut(lines.join("\n").trim()))
+        Some(cut(self.redactor.text(lines.join("\n").trim()).as_ref()))
     }
 
     fn print(&self, stream: Stream, bytes: &[u8]) {
-        let lines = self.inner().print(stream, bytes);
+        let lines = self.inner().print(stream, bytes, &self.redactor);
         for line in lines {
             self.line(stream, Some(line));
         }
@@ -132,7 +166,7 @@ impl Inner {
         true
     }
 
-    fn print(&mut self, stream: Stream, bytes: &[u8]) -> Vec<String> {
+    fn print(&mut self, stream: Stream, bytes: &[u8], redactor: &Redactor) -> Vec<String> {
         if stream == Stream::Stderr {
             self.tail.extend_from_slice(&bytes[bytes.len().saturating_sub(TAIL)..]);
             let over = self.tail.len().saturating_sub(TAIL);
@@ -146,7 +180,7 @@ impl Inner {
         for part in bytes.split_inclusive(|byte| *byte == b'\n') {
             line.push(part.strip_suffix(b"\n").unwrap_or(part));
             if part.ends_with(b"\n") {
-                lines.extend(line.end());
+                lines.extend(line.end(redactor));
             }
         }
         lines
@@ -167,14 +201,15 @@ impl Line {
         self.over += part.len() - fits;
     }
 
-    fn end(&mut self) -> Option<String> {
+    fn end(&mut self, redactor: &Redactor) -> Option<String> {
         let bytes = std::mem::take(&mut self.bytes);
         let over = std::mem::take(&mut self.over);
         let text = String::from_utf8_lossy(&bytes);
         let text = text.strip_suffix('\r').unwrap_or(&text);
+        let text = if over > 0 { redactor.cut(text) } else { text.into() };
         match (bytes.is_empty(), over) {
             (true, _) => None,
-            (false, 0) => Some(text.to_owned()),
+            (false, 0) => Some(text.into_owned()),
             (false, over) => Some(format!("{text}… ({over} bytes more)")),
         }
     }
@@ -284,7 +319,7 @@ mod tests {
     #[test]
     fn fields_are_cut_and_the_cut_is_told() {
         let kept = Arc::new(Kept::default());
-        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, 10, 10_000);
+        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, Redactor::default(), 10, 10_000);
         log.write(Level::Info, "few", fields(32));
         log.write(Level::Info, "many", fields(100_000));
         let kept = kept.0.lock().unwrap();
@@ -294,7 +329,7 @@ mod tests {
     #[test]
     fn empty_lines_and_fields_use_up_the_bytes_too() {
         let kept = Arc::new(Kept::default());
-        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, 1_000, 64 * 33);
+        let log = Log::new(Arc::clone(&kept) as Arc<dyn Calls>, Redactor::default(), 1_000, 64 * 33);
         log.write(Level::Info, "", fields(31));
         log.write(Level::Info, "", fields(1));
         log.write(Level::Info, "", Vec::new());

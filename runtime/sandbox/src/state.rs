@@ -1,10 +1,12 @@
 //! What the host keeps for one invocation, beside the instance.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use evenkeel_engine::port::{Calls, Invocation, Work};
+use evenkeel_model::secret;
 use tokio::sync::Notify;
 use wasmtime::UpdateDeadline;
 use wasmtime::component::ResourceTable;
@@ -17,6 +19,7 @@ use crate::halt::Halt;
 use crate::limiter::Limiter;
 use crate::log::Log;
 use crate::ports::Ports;
+use crate::redact::Redactor;
 use crate::wasi;
 
 /// Handles that an instance may hold at once, to resources of WASI.
@@ -43,6 +46,10 @@ pub struct State {
     /// What the journal took so far, in bytes.
     pub journaled: usize,
     pub progressed: u64,
+    /// What is kept out of all that leaves this invocation.
+    pub redactor: Redactor,
+    /// Values of secrets that were needed so far, by the names that the plugin passes.
+    pub fetched: HashMap<String, secret::Value>,
     started: Instant,
     cpu: Cpu,
     wasi: Option<WasiCtx>,
@@ -52,11 +59,17 @@ pub struct State {
 impl State {
     pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, ports: Ports) -> Self {
         let limits = &invocation.limits;
+        let redactor = Redactor::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(HANDLES);
         Self {
             limiter: Limiter::new(limits.memory_bytes),
-            log: Arc::new(Log::new(Arc::clone(&calls), limits.log_lines, limits.log_bytes)),
+            log: Arc::new(Log::new(
+                Arc::clone(&calls),
+                redactor.clone(),
+                limits.log_lines,
+                limits.log_bytes,
+            )),
             signals: Arc::default(),
             allowance: match &invocation.work {
                 Work::Check | Work::Plan | Work::Collect | Work::Send(_) => None,
@@ -69,6 +82,8 @@ impl State {
             asked: 0,
             journaled: 0,
             progressed: 0,
+            redactor,
+            fetched: HashMap::new(),
             started: Instant::now(),
             cpu: Cpu::new(limits.cpu),
             wasi: None,

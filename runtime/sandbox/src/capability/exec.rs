@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::{asset, granted, journal};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::exec;
+use crate::references::{self, Form, Held};
 use crate::state::State;
 
 /// Of one command.
@@ -36,8 +37,8 @@ impl exec::Host for State {
         args: Vec<String>,
         stdin: Vec<u8>,
     ) -> wasmtime::Result<Result<exec::Output, exec::ExecError>> {
-        let granted = self.profile(&profile, &args);
-        let read_only = granted.as_ref().is_ok_and(|profile| profile.read_only);
+        let granted = self.profile(&profile, &args, &stdin);
+        let read_only = granted.as_ref().is_ok_and(|(profile, _)| profile.read_only);
         let call = call(&profile, &args, &stdin, read_only);
         let uses = [Use {
             capability: "exec",
@@ -45,25 +46,35 @@ impl exec::Host for State {
             subject: call.subject.clone(),
             content: &stdin,
         }];
-        let (definition, mut ticket) = admitted!(self.admit(call, &uses, granted).await?, exec::ExecError);
-        self.intend(&mut ticket).await?;
-        let at = asset(&profile, &self.invocation.target.id);
-        let command = self.command(definition, args, stdin);
-        let answer = self.ports.reach.clone().run(&at, command).await;
+        let ((definition, held), mut ticket) = admitted!(self.admit(call, &uses, granted).await?, exec::ExecError);
+        let answer = match self.values(held).await {
+            Ok(values) => {
+                self.intend(&mut ticket).await?;
+                let at = asset(&profile, &self.invocation.target.id);
+                let command = self.command(definition, args, values.fill_bytes(stdin, Form::Raw));
+                self.ports.reach.clone().run(&at, command).await
+            }
+            Err(why) => Err(ExecError::Denied(why)),
+        };
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(Into::into).map_err(Into::into))
     }
 }
 
 impl State {
-    /// The operator's definition, if it may be run with these arguments.
-    fn profile(&mut self, name: &str, args: &[String]) -> Result<Profile, String> {
+    /// The operator's definition, if it may be run with these arguments, and the secrets that its
+    /// input refers to.
+    fn profile(&mut self, name: &str, args: &[String], stdin: &[u8]) -> Result<(Profile, Vec<Held>), String> {
         let resource = granted(&self.invocation.access, Capability::Exec, "run", name)?;
         let Resource::Profile(profile) = resource else {
             return Err(format!("`{name}` is no profile"));
         };
         allowed(name, &profile.args, args, &mut self.compiled)?;
-        Ok(profile.clone())
+        let profile = profile.clone();
+        if args.iter().any(|arg| references::is_in(arg)) {
+            return Err("a secret's reference is no argument: its value goes to stdin alone".into());
+        }
+        Ok((profile, self.destined(Capability::Exec, name, &[stdin])?))
     }
 
     fn command(&self, profile: Profile, args: Vec<String>, stdin: Vec<u8>) -> Command {

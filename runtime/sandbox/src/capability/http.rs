@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 use super::{asset, granted, journal};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::http;
+use crate::references::{self, Form, Held, Values};
 use crate::state::State;
 pub use target::Target;
 
@@ -31,7 +32,7 @@ impl http::Host for State {
         let granted = self.origin(&wanted);
         let read_only = granted
             .as_ref()
-            .is_ok_and(|origin| target::read_only(origin, &wanted.method, &wanted.path));
+            .is_ok_and(|(origin, _)| target::read_only(origin, &wanted.method, &wanted.path));
         let call = call(&wanted, read_only);
         let uses = [Use {
             capability: "http",
@@ -39,9 +40,9 @@ impl http::Host for State {
             subject: call.subject.clone(),
             content: &wanted.body,
         }];
-        let (origin, mut ticket) = admitted!(self.admit(call, &uses, granted).await?, http::HttpError);
+        let ((origin, held), mut ticket) = admitted!(self.admit(call, &uses, granted).await?, http::HttpError);
         let at = asset(&wanted.origin, &self.invocation.target.id);
-        let answer = match self.prepare(&at, &origin, wanted).await {
+        let answer = match self.prepare(&at, &origin, held, wanted).await {
             Ok(request) => {
                 self.intend(&mut ticket).await?;
                 self.ports.reach.clone().send(&at, &origin, request).await
@@ -54,14 +55,14 @@ impl http::Host for State {
 }
 
 impl State {
-    /// The operator's definition, if it may be asked so.
-    fn origin(&self, wanted: &http::Request) -> Result<Origin, String> {
+    /// The operator's definition, if it may be asked so, and the secrets that are sent along.
+    fn origin(&self, wanted: &http::Request) -> Result<(Origin, Vec<Held>), String> {
         let http::Request {
             origin: name,
             method,
             path,
             headers: wanted_headers,
-            ..
+            body,
         } = wanted;
         let resource = granted(&self.invocation.access, Capability::Http, method, name)?;
         let Resource::Origin(origin) = resource else {
@@ -73,11 +74,27 @@ impl State {
         if !target::read_only(origin, method, path) {
             headers::check_effect(wanted_headers)?;
         }
-        Ok(origin.clone())
+        let basics: Vec<Vec<u8>> = wanted_headers
+            .iter()
+            .filter_map(|(name, value)| references::basic(name, value))
+            .collect();
+        let mut texts = vec![path.as_bytes(), body.as_slice()];
+        texts.extend(wanted_headers.iter().map(|(_, value)| value.as_bytes()));
+        texts.extend(basics.iter().map(Vec::as_slice));
+        let held = self.destined(Capability::Http, name, &texts)?;
+        Ok((origin.clone(), held))
     }
 
     /// Finds out where the request goes. Nothing is sent yet.
-    async fn prepare(&mut self, at: &AssetId, origin: &Origin, wanted: http::Request) -> Result<Request, HttpError> {
+    async fn prepare(
+        &mut self,
+        at: &AssetId,
+        origin: &Origin,
+        held: Vec<Held>,
+        wanted: http::Request,
+    ) -> Result<Request, HttpError> {
+        let values = self.values(held).await.map_err(HttpError::Denied)?;
+        let wanted = filled(wanted, &values).map_err(HttpError::Denied)?;
         let began = Instant::now();
         let patience = self.patience(origin.timeout, MARGIN);
         let target = Target::of(&origin.url).map_err(HttpError::Other)?;
@@ -101,6 +118,28 @@ impl State {
             limit: self.invocation.limits.answer_bytes,
         })
     }
+}
+
+/// With the values of secrets where their references are. None of them may make it another request.
+fn filled(mut wanted: http::Request, values: &Values) -> Result<http::Request, String> {
+    if values.is_empty() {
+        return Ok(wanted);
+    }
+    let content_type = wanted
+        .headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let form = references::form(content_type.map(|(_, value)| value.as_str()));
+    wanted.path = values.fill(wanted.path, Form::Percent);
+    wanted.body = values.fill_bytes(wanted.body, form);
+    for (name, value) in &mut wanted.headers {
+        *value = values.fill_header(name, std::mem::take(value));
+    }
+    // Their own words would show what they are about.
+    target::path(&wanted.path).map_err(|_| "with a secret's value in it, the path is none that may be sent")?;
+    headers::check(&wanted.headers)
+        .map_err(|_| "the value of a secret holds characters that no header may hold, or is too long for one")?;
+    Ok(wanted)
 }
 
 /// All of them are checked, and then dialled as they are: a name that changes its address

@@ -12,9 +12,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
+use crate::redact::Redactor;
+
 /// What a plugin got, as the ports answer it.
 pub trait Json {
     fn json(&self) -> Value;
+
+    /// Leaves out what is secret. Who made it knows nothing of that.
+    fn redact(&mut self, _: &Redactor) {}
 }
 
 /// What a plugin got instead.

@@ -88,7 +88,10 @@ impl State {
             };
             let token = match token {
                 Some(None) => return Err(MetricsError::Unavailable("the source's token is not there".into())),
-                Some(token) => token,
+                Some(Some(token)) => {
+                    self.redactor.add(&token);
+                    Some(token)
+                }
                 None => None,
             };
             self.ports.metrics.query(place, source, token.as_ref(), question).await

@@ -56,8 +56,8 @@ impl run::Host for State {
         self.ask()?;
         if self.progressed < self.invocation.limits.log_lines {
             self.progressed += 1;
-            self.calls
-                .progress(permille.min(1_000), note.chars().take(NOTE).collect());
+            let note = self.redactor.text(&note).chars().take(NOTE).collect();
+            self.calls.progress(permille.min(1_000), note);
         }
         Ok(())
     }

@@ -111,7 +111,10 @@ impl State {
             return Ok(None);
         };
         match self.ports.vault.value(secret).await {
-            Ok(Some(value)) => Ok(Some(value)),
+            Ok(Some(value)) => {
+                self.redactor.add(&value);
+                Ok(Some(value))
+            }
             Ok(None) => Err(SqlError::Unavailable("the database's password is not there".into())),
             Err(why) => Err(SqlError::Unavailable(format!("the database's password: {why}"))),
         }

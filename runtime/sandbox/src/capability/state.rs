@@ -48,7 +48,8 @@ impl state::Host for State {
     async fn put(&mut self, key: String, value: Vec<u8>, if_version: Option<u64>) -> Answer<u64> {
         let request = json!({ "key": key, "value": journal::bytes(&value), "if-version": if_version });
         let call = call("put", &key, request);
-        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        let allowed = self.holds_no_secret(&key, &value);
+        let ((), ticket) = admitted!(self.admit(call, &[], allowed).await?, state::StateError);
         self.discard_if_planning();
         let put = Put {
             write: self.write(ticket.number()),
@@ -94,6 +95,15 @@ impl state::Host for State {
 }
 
 impl State {
+    /// A later invocation would read it, and not know that it is one.
+    fn holds_no_secret(&self, key: &str, value: &[u8]) -> Result<(), String> {
+        let is_held = self.redactor.bytes(key.as_bytes()).is_some() || self.redactor.bytes(value).is_some();
+        match is_held {
+            true => Err("what a plugin remembers may not hold the value of a secret".into()),
+            false => Ok(()),
+        }
+    }
+
     /// While planning and in a dry run, what is put is seen by this invocation alone.
     fn discard_if_planning(&mut self) {
         let planning = matches!(self.invocation.work, Work::Plan) || self.invocation.mode == Mode::DryRun;

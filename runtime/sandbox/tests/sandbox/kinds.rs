@@ -152,15 +152,6 @@ async fn a_panic_is_told_in_its_own_words() {
 }
 
 #[tokio::test]
-async fn capabilities_of_later_versions_are_denied_and_say_so() {
-    let scene = Scene::check(json!([{ "secret": {} }]));
-    let told = scene.told().await;
-    let words = "this version of evenkeel does not provide `secrets` yet";
-    assert!(told[0]["err"].as_str().unwrap().contains(words), "{told:?}");
-    assert_eq!(scene.journal.answers().len(), 1);
-}
-
-#[tokio::test]
 async fn a_component_describes_its_parameters() {
     let schemas = stage::sandbox().describe(stage::guest()).await.unwrap();
     assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), [Kind::Check, Kind::Remedy]);

@@ -12,6 +12,7 @@ mod kinds;
 mod load;
 mod metrics;
 mod process;
+mod secrets;
 mod servers;
 mod sql;
 mod stage;

@@ -59,9 +59,14 @@ async fn another_key_or_none_opens_nothing_and_loses_nothing() {
     drop(store);
     assert_eq!(sealed_with(&home.path()).unwrap(), Some(seal(1).fingerprint()));
     for key in [Some(2), None] {
-        let Err(error) = open(&home, key) else { panic!("it opened") };
+        let Err(error) = open(&home, key) else {
+            panic!("it opened")
+        };
         assert!(matches!(error, StoreError::Key { .. }), "{error}");
-        assert!(error.to_string().contains("evenkeel.db` is sealed with another key"), "{error}");
+        assert!(
+            error.to_string().contains("evenkeel.db` is sealed with another key"),
+            "{error}"
+        );
     }
     assert_eq!(events(&open(&home, Some(1)).unwrap(), run).await, 1);
 }

@@ -1,5 +1,7 @@
 //! Into the journal.
 
+use std::borrow::Cow;
+
 use evenkeel_engine::port::memory::{MemoryError, Remembered};
 use evenkeel_engine::port::metrics::{MetricsError, Point, Series};
 use evenkeel_engine::port::reach::{
@@ -9,6 +11,7 @@ use evenkeel_engine::port::reach::{
 use serde_json::{Value, json};
 
 use super::{CapabilityError, Json, bytes};
+use crate::redact::Redactor;
 
 /// The names of the cases, those that carry words behind the semicolon.
 macro_rules! error {
@@ -18,6 +21,13 @@ macro_rules! error {
                 match self {
                     $(Self::$plain => json!($name),)*
                     $(Self::$carrying(why) => json!({ $words: why }),)*
+                }
+            }
+
+            fn redact(&mut self, redactor: &Redactor) {
+                match self {
+                    $(Self::$carrying(why) => why.redact(redactor),)*
+                    $(Self::$plain => {})*
                 }
             }
         }
@@ -75,6 +85,12 @@ impl Json for String {
     fn json(&self) -> Value {
         json!(self)
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        if let Cow::Owned(shown) = redactor.text(self) {
+            *self = shown;
+        }
+    }
 }
 
 /// JSON has no number for what is not finite.
@@ -92,17 +108,31 @@ impl<T: Json> Json for Option<T> {
     fn json(&self) -> Value {
         self.as_ref().map_or(Value::Null, Json::json)
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.iter_mut().for_each(|value| value.redact(redactor));
+    }
 }
 
 impl<T: Json> Json for Vec<T> {
     fn json(&self) -> Value {
         self.iter().map(Json::json).collect()
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.iter_mut().for_each(|value| value.redact(redactor));
+    }
 }
 
 impl Json for Vec<u8> {
     fn json(&self) -> Value {
         bytes(self)
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        if let Some(shown) = redactor.bytes(self) {
+            *self = shown;
+        }
     }
 }
 
@@ -120,6 +150,10 @@ impl Json for Capacity {
 impl Json for Page {
     fn json(&self) -> Value {
         self.entries.json()
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.entries.redact(redactor);
     }
 }
 
@@ -141,6 +175,10 @@ impl Json for Entry {
             "gid": self.gid,
         })
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.path.redact(redactor);
+    }
 }
 
 impl Json for Removed {
@@ -158,6 +196,11 @@ impl Json for Output {
             "truncated": self.truncated,
         })
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.stdout.redact(redactor);
+        self.stderr.redact(redactor);
+    }
 }
 
 impl Json for Response {
@@ -169,6 +212,14 @@ impl Json for Response {
             "elapsed-ms": u32::try_from(self.elapsed.as_millis()).unwrap_or(u32::MAX),
             "certificate": self.certificate.json(),
         })
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        for (name, value) in &mut self.headers {
+            name.redact(redactor);
+            value.redact(redactor);
+        }
+        self.body.redact(redactor);
     }
 }
 
@@ -204,11 +255,20 @@ impl Json for Process {
             "threads": self.threads,
         })
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.name.redact(redactor);
+        self.command.redact(redactor);
+    }
 }
 
 impl Json for Rows {
     fn json(&self) -> Value {
         json!({ "columns": self.columns, "rows": self.rows.json(), "truncated": self.truncated })
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.rows.redact(redactor);
     }
 }
 
@@ -223,10 +283,22 @@ impl Json for SqlValue {
             Self::Blob(blob) => json!({ "blob": bytes(blob) }),
         }
     }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        match self {
+            Self::Text(text) => text.redact(redactor),
+            Self::Blob(blob) => blob.redact(redactor),
+            Self::Null | Self::Boolean(_) | Self::Integer(_) | Self::Real(_) => {}
+        }
+    }
 }
 
 impl Json for Remembered {
     fn json(&self) -> Value {
         json!({ "value": bytes(&self.value), "version": self.version })
+    }
+
+    fn redact(&mut self, redactor: &Redactor) {
+        self.value.redact(redactor);
     }
 }

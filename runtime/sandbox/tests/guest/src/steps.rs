@@ -8,7 +8,20 @@ use crate::{attack, senses};
 
 /// Each step is an object with one key, the function, and its arguments.
 pub fn run(steps: &Value) -> Vec<Value> {
-    steps.as_array().into_iter().flatten().map(step).collect()
+    let mut last = String::new();
+    let steps = steps.as_array().into_iter().flatten();
+    steps
+        .map(|wanted| {
+            // What the step before it got, where it is asked for.
+            let filled = wanted.to_string().replace("<last>", &last);
+            let told = step(&serde_json::from_str(&filled).expect("JSON"));
+            if let Some(got) = told["ok"].as_str() {
+                let quoted = json!(got).to_string();
+                last = quoted[1..quoted.len() - 1].to_owned();
+            }
+            told
+        })
+        .collect()
 }
 
 fn step(step: &Value) -> Value {
@@ -67,7 +80,6 @@ fn step(step: &Value) -> Value {
         })),
         "query" | "query-range" => senses::query(name, args),
         "select" | "signal" => senses::processes(name, args),
-        "secret" => told(secrets::reference("token").map(|_| json!(null))),
         "sql" => told(
             sql::query(
                 &or(&text("database"), "main"),
@@ -88,6 +100,9 @@ fn step(step: &Value) -> Value {
                 .map(|changed| json!(changed)),
         ),
         "get" | "put" | "delete" | "keys" => senses::memory(name, args),
+        "reference" => told(secrets::reference(&text("name")).map(Value::from)),
+        "reveal" => told(secrets::reveal(&text("name")).map(Value::from)),
+        "hmac" => told(secrets::hmac_sha256(&text("key"), &text("message")).map(Value::from)),
         "log" => {
             log::write(log::Level::Error, &text("message"), &[("key".into(), "value".into())]);
             json!({ "ok": log::enabled(log::Level::Debug) })
