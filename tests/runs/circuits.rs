@@ -104,9 +104,11 @@ fn a_plugin_that_takes_too_long_to_compile_fails_its_own_runs_and_no_others() ->
 
 #[test]
 fn a_plugin_that_ends_badly_at_every_call_is_not_called_until_a_person_says_so() -> anyhow::Result<()> {
-    // No plugin fits into so little.
-    let home = home("memory = \"64KiB\"")?;
-    let daemon = home.serve()?;
+    let home = home("")?;
+    let mut daemon = home.serve()?;
+    // Less than any plugin begins with.
+    home.write("evenkeel.toml", &format!("[sandbox]\nmemory = \"1MiB\"\n{ROLE}"))?;
+    daemon.wait_for_log(&["the changed home is served"])?;
     for _ in 0..3 {
         let said = home.run(&["run", "look"])?;
         assert!(

@@ -25,7 +25,15 @@ pub fn take(engine: &Engine, code: &[u8]) -> Result<Component, LoadError> {
     // SAFETY: these bytes are what `compile` made, here or in a child that runs this same binary
     // and had nothing but the component to read; they came back over a pipe that only the two have.
     let component = unsafe { Component::deserialize(engine, code) };
-    component.map_err(|error| LoadError::Compile(format!("{error:#}")))
+    component.map_err(|error| unusable(&format!("{error:#}")))
+}
+
+/// The pool of instances is as large as the limits were when it was made.
+fn unusable(words: &str) -> LoadError {
+    if words.contains("memory does not fit in pooling allocator") {
+        return LoadError::LargeMemory;
+    }
+    LoadError::Compile(words.to_owned())
 }
 
 /// A file of what [`compile`] made, whose seal the caller has verified by reading this very file.

@@ -47,6 +47,10 @@ pub enum LoadError {
         "compiling it takes more than {what}: the limit is `[sandbox] {key}` in evenkeel.toml; it is tried again when that is raised"
     )]
     CompileLimit { what: String, key: &'static str },
+    #[error(
+        "it begins with more memory than it may have: the limit is `[sandbox] memory` in evenkeel.toml, as it was at the start"
+    )]
+    LargeMemory,
     #[error("`{file}` can't be read: {cause}")]
     Unreadable { file: String, cause: String },
     #[error("`{file}` is no longer what was installed: {found} was found instead of {wanted}")]

@@ -11,7 +11,7 @@ use wasmtime::component::{Component, Linker};
 
 use crate::cache::Cache;
 use crate::code;
-use crate::compiler::{Bounds, Compiler};
+use crate::compiler::{Bounds, Cause, Compiler, Failure};
 use crate::component::{self, LoadError, MAX_BYTES};
 use crate::failures::Failures;
 use crate::loaded::Loaded;
@@ -71,12 +71,22 @@ impl Loader {
             .apart(move |loader| read_unchanged(&loader.home, file, &of))
             .await?;
         let compiled = self.compiler.compile(&self.engine, bytes, bounds).await;
-        let code = compiled.map_err(|failure| {
+        let of = digest.clone();
+        let taken = match compiled {
+            // What can't be taken is for the engine as it was started: too small a pool, say.
+            Ok(code) => self
+                .apart(move |loader| loader.take(&of, &code))
+                .await
+                .map_err(|error| Failure {
+                    error,
+                    cause: Cause::Machine,
+                }),
+            Err(failure) => Err(failure),
+        };
+        taken.map_err(|failure| {
             self.failures.remember(self.cache.as_ref(), digest, &failure, bounds);
             failure.error
-        })?;
-        let of = digest.clone();
-        self.apart(move |loader| loader.take(&of, &code)).await
+        })
     }
 
     /// A component that is neither looked for in the cache nor put there.
