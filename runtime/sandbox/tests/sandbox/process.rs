@@ -121,6 +121,14 @@ async fn a_signal_reaches_the_process_that_was_seen_and_no_other() {
         assert!(nobody[0].get("err").is_some(), "{pid}");
     }
     assert!(!sleeper.has_ended());
+    let ours = terminate(signal(&json!(std::process::id()), &info["started"]))
+        .told()
+        .await;
+    assert!(denied(&ours[0]).contains("evenkeel itself"), "{}", ours[0]);
+    let parent = terminate(signal(&json!(std::os::unix::process::parent_id()), &info["started"]))
+        .told()
+        .await;
+    assert!(denied(&parent[0]).contains("what started it"), "{}", parent[0]);
 
     let scene = terminate(signal(&info["pid"], &info["started"]));
     assert_eq!(scene.told().await, [json!({ "ok": null })]);

@@ -50,8 +50,9 @@ pub async fn signal(profile: &Processes, pid: u32, started_ms: u64, signal: Sign
                 "{pid} is no process that may be signalled"
             )));
         };
-        if pid == std::process::id() {
-            return Err(ProcessError::Denied("that is evenkeel itself".into()));
+        if is_ours(pid) {
+            let why = "that is evenkeel itself, or what started it";
+            return Err(ProcessError::Denied(why.into()));
         }
         let held = pidfd_open(number, PidfdFlags::empty()).map_err(failed)?;
         // Only now: what is read is of the process that is held, or of one that took its number
@@ -79,10 +80,25 @@ async fn on_a_thread<T: Send + 'static>(
         .unwrap_or_else(|lost| Err(ProcessError::Io(lost.to_string())))
 }
 
+/// This process, and those that it descends from: whoever ends one of them ends what watches.
+fn is_ours(pid: u32) -> bool {
+    let mut ours = std::process::id();
+    while ours > 1 {
+        if ours == pid {
+            return true;
+        }
+        let stat = fs::read(format!("/proc/{ours}/stat")).ok();
+        ours = stat.and_then(|stat| Stat::parse(&stat)).map_or(0, |stat| stat.parent);
+    }
+    false
+}
+
 /// A process, with what a selection needs besides.
 struct Seen {
     process: Process,
     uid: u32,
+    /// The whole command line: what is shown of it is cut.
+    line: String,
 }
 
 /// A profile, ready to be compared with.
@@ -111,10 +127,7 @@ impl Selection {
     fn has(&self, seen: &Seen) -> bool {
         self.name.as_ref().is_none_or(|name| *name == seen.process.name)
             && self.uid.is_none_or(|uid| uid == seen.uid)
-            && self
-                .command
-                .as_ref()
-                .is_none_or(|command| command.is_match(&seen.process.command))
+            && self.command.as_ref().is_none_or(|command| command.is_match(&seen.line))
     }
 }
 
@@ -142,13 +155,13 @@ fn look(pid: u32) -> Option<Seen> {
     let read = |file: &str| fs::read(format!("/proc/{pid}/{file}")).ok();
     let stat = Stat::parse(&read("stat")?)?;
     let uid = proc::user(&read("status")?)?;
-    let command = proc::command(&read("cmdline")?);
+    let line = proc::command(&read("cmdline")?);
     let clock = clock()?;
     Some(Seen {
         process: Process {
             pid,
             name: String::from_utf8_lossy(&stat.name).into_owned(),
-            command: proc::cut(command, COMMAND),
+            command: proc::cut(line.clone(), COMMAND),
             user: name_of(uid),
             state: proc::state(stat.state).to_owned(),
             started_ms: clock.booted_ms.saturating_add(clock.milliseconds(stat.started)),
@@ -157,6 +170,7 @@ fn look(pid: u32) -> Option<Seen> {
             threads: stat.threads,
         },
         uid,
+        line,
     })
 }
 
