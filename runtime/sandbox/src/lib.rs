@@ -49,9 +49,12 @@ mod ports;
 mod reach;
 mod redact;
 mod references;
+mod replay;
 mod sandbox;
+mod senses;
 mod state;
 mod statement;
+mod tape;
 mod vault;
 mod wasi;
 

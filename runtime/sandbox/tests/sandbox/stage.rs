@@ -18,6 +18,7 @@ use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Database, Origin, Profile, Resource, Root};
 use evenkeel_model::run::Mode;
+use evenkeel_model::tape::Seed;
 use evenkeel_sandbox::{Compiler, Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -240,6 +241,7 @@ impl Scene {
                 circuit: Duration::ZERO,
                 ..SandboxLimits::default()
             },
+            seed: Seed([1; 32]),
             cancelled,
         };
         Self {
