@@ -125,9 +125,10 @@ impl State {
             Work::Rollback(action, _) => (action, "undo_effects"),
         };
         let allowance = self.allowance.as_mut().ok_or_else(|| changes(call, "this call"))?;
-        allowance
-            .take(uses)
-            .map_err(|refused| format!("{refused} among the {effects} of the action `{}`", action.id))
+        allowance.take(uses).map_err(|refused| {
+            let reason = format!("{refused} among the {effects} of the action `{}`", action.id);
+            self.undeclared.get_or_insert(reason).clone()
+        })
     }
 
     async fn record(&mut self, ticket: &Ticket, answer: &Answer) -> wasmtime::Result<()> {

@@ -84,7 +84,8 @@ fn pool(limits: &SandboxLimits) -> PoolingAllocationConfig {
         .table_elements(100_000)
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
-        .max_memory_size(limits.memory_bytes.clamp(64 << 10, 4 << 30))
+        // The limiter knows the operator's limit, and names it.
+        .max_memory_size(4 << 30)
         .linear_memory_keep_resident(1 << 20)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots((at_once / 4).max(1));

@@ -19,9 +19,6 @@ use crate::log::Log;
 use crate::ports::Ports;
 use crate::wasi;
 
-/// Handles that an instance may hold at once, to resources of WASI.
-pub const HANDLES: usize = 1_000;
-
 /// The data of a store. Dropped with it when the invocation is over, whatever came of it.
 pub struct State {
     pub invocation: Invocation,
@@ -32,6 +29,8 @@ pub struct State {
     pub signals: Arc<Signals>,
     /// What an action may change. Nothing else has one.
     pub allowance: Option<Allowance>,
+    /// Why an effect was denied that the action does not declare. It fails for that, whatever it answers.
+    pub undeclared: Option<String>,
     /// Patterns of arguments that were needed so far.
     pub compiled: Compiled,
     /// What a plan or a dry run put into its memory.
@@ -53,7 +52,7 @@ impl State {
     pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, ports: Ports) -> Self {
         let limits = &invocation.limits;
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(limits.handles);
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::new(Log::new(Arc::clone(&calls), limits.log_lines, limits.log_bytes)),
@@ -63,6 +62,7 @@ impl State {
                 Work::Apply(action) => Some(Allowance::new(&action.effects, &invocation.spent)),
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects, &invocation.spent)),
             },
+            undeclared: None,
             compiled: Compiled::default(),
             overlay: None,
             made: 0,
