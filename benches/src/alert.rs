@@ -40,7 +40,7 @@ pub fn run(short: bool) -> Result<()> {
 }
 
 /// One request on a connection of its own; the answer's status and all that follows.
-fn request(address: SocketAddr, head: &str, body: &str) -> Result<String> {
+pub fn request(address: SocketAddr, head: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;

@@ -1,10 +1,16 @@
-//! Benchmarks beside the peer, in one run: `cargo run --release -p evenkeel-benches -- [step|alert] [--short]`.
+//! Benchmarks beside the peer, in one run: `cargo run --release -p evenkeel-benches -- [step|live|load|alert] [--short]`.
 //!
 //! They print ratios and assert nothing: these figures belong to the machine that they were measured on.
 
 mod alert;
+mod bare;
 mod build;
+mod extism;
 mod figures;
+mod live;
+mod load;
+mod ours;
+mod recorded;
 mod step;
 
 use anyhow::{Result, bail};
@@ -22,11 +28,16 @@ fn main() -> Result<()> {
     {
         [] => {
             step::run(short)?;
+            live::run(short)?;
+            load::run(short)?;
             alert::run(short)
         }
         ["step"] => step::run(short),
+        ["live"] => live::run(short),
+        ["load"] => load::run(short),
         ["alert"] => alert::run(short),
+        ["live-of", who, instances, home] => live::of(who, instances, home),
         ["receiver", fifo] => alert::receiver::serve(fifo),
-        _ => bail!("usage: evenkeel-benches [step|alert] [--short]"),
+        _ => bail!("usage: evenkeel-benches [step|live|load|alert] [--short]"),
     }
 }
