@@ -15,7 +15,7 @@ pub mod home;
 pub mod invocation;
 pub mod name;
 pub mod params;
-mod pattern;
+pub mod pattern;
 pub mod plugin;
 pub mod problem;
 pub mod quantity;

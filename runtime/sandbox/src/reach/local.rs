@@ -33,6 +33,7 @@ pub struct Local {
     disk: Disk,
     tls: tls::Configs,
     stops: sql::Stops,
+    booted: process::Booted,
 }
 
 impl Local {
@@ -42,6 +43,7 @@ impl Local {
             disk: Disk::default(),
             tls: tls::Configs::default(),
             stops: sql::Stops::default(),
+            booted: process::Booted::now(),
         }
     }
 
@@ -111,7 +113,11 @@ impl Reach for Local {
     }
 
     async fn processes(&self, _: &AssetId, profile: &Processes) -> Result<Vec<Process>, ProcessError> {
-        process::select(profile).await
+        let (profile, booted) = (profile.clone(), self.booted);
+        let selected = self.disk.work(move |_| Ok(process::select(&profile, booted)));
+        selected
+            .await
+            .unwrap_or_else(|error| Err(ProcessError::Io(error.to_string())))
     }
 
     async fn signal(
@@ -122,7 +128,12 @@ impl Reach for Local {
         started_ms: u64,
         signal: Signal,
     ) -> Result<(), ProcessError> {
-        process::signal(profile, pid, started_ms, signal).await
+        let (profile, booted) = (profile.clone(), self.booted);
+        let sent = self
+            .disk
+            .work(move |asked| Ok(process::signal(&profile, (pid, started_ms), signal, booted, asked)));
+        sent.await
+            .unwrap_or_else(|error| Err(ProcessError::Io(error.to_string())))
     }
 
     async fn query(
