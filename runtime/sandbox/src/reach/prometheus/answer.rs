@@ -15,6 +15,10 @@ pub fn read(status: u16, body: &[u8]) -> Result<Vec<Series>, MetricsError> {
         return Err(refused(status, &answer));
     }
     let result = &answer["data"]["result"];
+    if holds_histograms(result) {
+        let why = "the expression answers native histograms, which are no numbers: take a quantile, a count or a sum";
+        return Err(MetricsError::Invalid(why.into()));
+    }
     let read = match answer["data"]["resultType"].as_str() {
         Some("vector") => series(result, "value", |point| Some(vec![sample(point)?])),
         Some("matrix") => series(result, "values", |points| {
@@ -36,10 +40,15 @@ pub fn read(status: u16, body: &[u8]) -> Result<Vec<Series>, MetricsError> {
     read.ok_or_else(|| strange("a result of no type that is known"))
 }
 
+/// They come under a key of their own, beside the numbers or instead of them.
+fn holds_histograms(result: &Value) -> bool {
+    let mut series = result.as_array().into_iter().flatten();
+    series.any(|series| series.get("histogram").is_some() || series.get("histograms").is_some())
+}
+
 fn series(result: &Value, key: &str, points: impl Fn(&Value) -> Option<Vec<Point>>) -> Option<Vec<Series>> {
     let one = |series: &Value| {
-        // Native histograms come under another key, and are no numbers.
-        let points = series.get(key).map_or_else(|| Some(Vec::new()), &points)?;
+        let points = points(series.get(key)?)?;
         let labels = series.get("metric")?.as_object()?.iter();
         let labels = labels.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
         Some(Series {
@@ -131,6 +140,11 @@ mod tests {
         );
         assert!(matches!(
             of(&success("string", json!([1, "x"]))),
+            Err(MetricsError::Invalid(_))
+        ));
+        let histogram = json!([{ "metric": {}, "histogram": [1, { "count": "1" }] }]);
+        assert!(matches!(
+            of(&success("vector", histogram)),
             Err(MetricsError::Invalid(_))
         ));
         assert!(matches!(read(502, b"<html>"), Err(MetricsError::Unavailable(_))));
