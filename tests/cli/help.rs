@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 16] = [
+const COMMANDS: [&[&str]; 17] = [
     &[],
     &["init"],
     &["check"],
@@ -15,6 +15,7 @@ const COMMANDS: [&[&str]; 16] = [
     &["runs"],
     &["runs", "list"],
     &["runs", "show"],
+    &["runs", "replay"],
     &["runs", "cancel"],
     &["plugin"],
     &["plugin", "build"],

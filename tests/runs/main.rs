@@ -14,6 +14,7 @@ mod crashes;
 mod daemon;
 mod gates;
 mod reloads;
+mod replays;
 mod schedules;
 mod services;
 mod shipped;

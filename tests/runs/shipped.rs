@@ -13,13 +13,13 @@ fn source() -> PathBuf {
 }
 
 /// The example home with every shipped runbook, its application being the task board.
-struct Shipped {
-    home: Home,
-    _board: Board,
+pub struct Shipped {
+    pub home: Home,
+    pub board: Option<Board>,
 }
 
 impl Shipped {
-    fn new() -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         let home = Home::empty()?;
         copy(&source().join("example-home"), home.path())?;
         for runbook in runbooks()? {
@@ -36,7 +36,10 @@ impl Shipped {
         home.install_plugins()?;
         home.done(&["lock"])?;
         home.done(&["check"])?;
-        Ok(Self { home, _board: board })
+        Ok(Self {
+            home,
+            board: Some(board),
+        })
     }
 
     /// All that the roles' roots hold, and what the scripts work on.
@@ -46,7 +49,7 @@ impl Shipped {
 }
 
 /// The shipped runbooks' files, below runbooks/, sorted.
-fn runbooks() -> anyhow::Result<Vec<PathBuf>> {
+pub fn runbooks() -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for topic in fs::read_dir(source())? {
         let topic = topic?.path();
@@ -77,13 +80,13 @@ fn copy(from: &Path, to: &Path) -> anyhow::Result<()> {
 }
 
 /// A runbook's name is that of its file.
-fn name(runbook: &Path) -> String {
+pub fn name(runbook: &Path) -> String {
     runbook.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }
 
 /// Makes every remedy find something to do: a day-old cache, levels that any disk and any answer
 /// reaches.
-fn provoke(home: &Home) -> anyhow::Result<()> {
+pub fn provoke(home: &Home) -> anyhow::Result<()> {
     let old = std::time::SystemTime::now() - std::time::Duration::from_secs(90 * 86_400);
     for entry in fs::read_dir(home.path().join("app/cache"))? {
         fs::File::options().write(true).open(entry?.path())?.set_modified(old)?;
@@ -93,7 +96,7 @@ fn provoke(home: &Home) -> anyhow::Result<()> {
 
 /// What makes the checks of a runbook find something: its own inputs, or an application that is
 /// not there.
-fn settings(runbook: &str) -> &'static [&'static str] {
+pub fn settings(runbook: &str) -> &'static [&'static str] {
     match runbook {
         "free-disk-space" => &["--set", "warn=1", "--set", "critical=1"],
         "clean-slow-cache" => &["--set", "slow=1ms", "--set", "too_slow=1ms"],
@@ -144,7 +147,7 @@ fn a_dry_run_prints_the_plan_of_each_remedy() -> anyhow::Result<()> {
 /// The application is down, so that there is something to restart.
 #[test]
 fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Result<()> {
-    let Shipped { home, _board: board } = Shipped::new()?;
+    let Shipped { home, board } = Shipped::new()?;
     drop(board);
     let before = Tree::of(&home.path().join("app"))?;
     let said = home.done(&["run", "restart-unhealthy-app", "--dry-run"])?;
@@ -158,7 +161,7 @@ fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Re
 /// remedies at work are in tests/runs and in the demonstration.
 #[test]
 fn every_shipped_runbook_runs() -> anyhow::Result<()> {
-    let Shipped { home, _board } = Shipped::new()?;
+    let Shipped { home, board: _board } = Shipped::new()?;
     let runs: [(&[&str], &str); 7] = [
         (&["run-check-script"], "unhealthy"),
         (&["run-repair-script"], "repaired"),

@@ -56,6 +56,7 @@ impl Ours {
             access: Default::default(),
             timeout: Duration::from_secs(60),
             limits,
+            seed: Default::default(),
             cancelled: cancel.subscribe(),
         };
         Ok(Self {

@@ -118,6 +118,8 @@ pub enum Runs {
     List(RunsList),
     /// Tells why a run started, each step and call, what changed, and the verdict.
     Show(RunsShow),
+    /// Makes every call of a run's plugins again, offline, and says whether all comes out the same.
+    Replay(RunsReplay),
     /// Asks a run to stop at the next point where that is safe.
     Cancel {
         /// Its number.
@@ -150,6 +152,19 @@ pub struct RunsList {
 pub struct RunsShow {
     /// Its number, as `runs list` shows it.
     pub run: RunId,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+pub struct RunsReplay {
+    /// Their numbers, as `runs list` shows them.
+    #[arg(value_name = "RUN", required = true)]
+    pub runs: Vec<RunId>,
+    /// Replays with this component, a changed version say, what its plugin was called for, and
+    /// nothing else.
+    #[arg(long, value_name = "COMPONENT")]
+    pub with: Option<PathBuf>,
     #[command(flatten)]
     pub listing: Listing,
 }

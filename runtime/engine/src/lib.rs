@@ -11,6 +11,7 @@ pub mod gate;
 mod live;
 pub mod port;
 mod record;
+pub mod recording;
 mod request;
 mod resume;
 pub mod risk;

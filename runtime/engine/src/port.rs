@@ -21,6 +21,7 @@ use evenkeel_model::invocation::{Key, Notice, Outcome};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, Summary, Verdict};
+use evenkeel_model::tape::{Seed, Tape};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -60,6 +61,8 @@ pub struct Invocation {
     /// Wall time, host calls included.
     pub timeout: Duration,
     pub limits: SandboxLimits,
+    /// Of all its random numbers.
+    pub seed: Seed,
     /// Turns true when the run is cancelled: `run.cancelled` says so, and the invocation is
     /// stopped at its next call after a grace of five seconds.
     pub cancelled: watch::Receiver<bool>,
@@ -85,6 +88,9 @@ pub trait Calls: Send + Sync {
     /// Records the answer of call `n` (from 0, counted over the invocation). `call` is given
     /// unless it was intended. Need not be on disk when this returns.
     async fn answered(&self, n: u32, call: Option<&Call>, answer: &Answer, took: Duration) -> Result<(), JournalError>;
+    /// Records what the plugin sensed since the last time; written before the call or the end that
+    /// is recorded next.
+    fn sensed(&self, _tape: Tape) {}
     fn log(&self, level: Level, message: String, fields: Vec<(String, String)>);
     fn logs_dropped(&self, lines: u64);
     fn progress(&self, permille: u16, note: String);

@@ -10,6 +10,7 @@ use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::invocation::{Key, Phase};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Event};
+use evenkeel_model::tape::Tape;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
@@ -134,7 +135,7 @@ impl Recorder {
         Ok(())
     }
 
-    /// Notes what can't wait to be journaled: log lines and progress. It is journaled soon, and
+    /// Notes what can't wait to be journaled: log lines, progress, what was sensed. It is journaled soon, and
     /// before whatever is appended next.
     fn note(self: &Arc<Self>, body: Body) {
         let mut state = self.state();
@@ -265,6 +266,11 @@ impl Calls for InvocationCalls {
             took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
         };
         self.recorder.append(vec![called]).await
+    }
+
+    fn sensed(&self, tape: Tape) {
+        let key = self.key.clone();
+        self.note(Body::Sensed { key, tape });
     }
 
     fn log(&self, level: Level, message: String, fields: Vec<(String, String)>) {

@@ -141,7 +141,11 @@ impl Run {
                 })
             }
             Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
-            Body::Logged { .. } | Body::LogsDropped { .. } | Body::Progressed { .. } | Body::Asked { .. } => {}
+            Body::Sensed { .. }
+            | Body::Logged { .. }
+            | Body::LogsDropped { .. }
+            | Body::Progressed { .. }
+            | Body::Asked { .. } => {}
         }
     }
 

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::asset::{Asset, Customer};
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
 use crate::plugin::Installed;
@@ -50,10 +52,13 @@ pub struct Source {
     pub customer: Option<CustomerId>,
 }
 
-/// Bounds of one invocation, and of what compiling a plugin may cost before.
-#[derive(Clone, Debug, PartialEq)]
+/// Bounds of one invocation, and of what compiling a plugin may cost before. An invocation is
+/// recorded with those that it can run into.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 pub struct SandboxLimits {
     /// Invocations at once.
+    #[serde(skip)]
     pub concurrency: usize,
     /// Sum over all linear memories and tables of an instance.
     pub memory_bytes: usize,
@@ -71,12 +76,16 @@ pub struct SandboxLimits {
     /// Of a monitor.
     pub samples: usize,
     /// CPU time of compiling one component, in whole seconds.
+    #[serde(skip)]
     pub compile_cpu: std::time::Duration,
     /// Address space of the compiler.
+    #[serde(skip)]
     pub compile_memory: usize,
     /// Wall time of compiling one component.
+    #[serde(skip)]
     pub compile_time: std::time::Duration,
     /// How long a plugin that trapped three times in a row is not called. Zero: it always is.
+    #[serde(skip)]
     pub circuit: std::time::Duration,
     /// Of one answer of a database.
     pub rows: u32,

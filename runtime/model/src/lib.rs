@@ -25,5 +25,6 @@ pub mod runbook;
 pub mod seal;
 pub mod secret;
 mod select;
+pub mod tape;
 pub mod target;
 pub mod template;

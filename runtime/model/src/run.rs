@@ -12,6 +12,7 @@ use crate::call::{Answer, Call, Level};
 use crate::invocation::{Key, Outcome, Severity};
 use crate::name::{AssetId, CustomerId, RoundId, RunId, RunbookName, StepId};
 use crate::plugin::Pinned;
+use crate::tape::{Given, Tape};
 
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -153,6 +154,14 @@ pub enum Body {
         key: Key,
         plugin: Pinned,
         params: Value,
+        /// None: it was recorded by a version that could not replay.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        given: Option<Box<Given>>,
+    },
+    /// What the plugin sensed since its last call, or since it began.
+    Sensed {
+        key: Key,
+        tape: Tape,
     },
     /// An effect is about to be made; on disk before it is.
     Intended {

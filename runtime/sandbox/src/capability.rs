@@ -13,10 +13,6 @@ macro_rules! admitted {
 mod exec;
 mod files;
 mod http;
-#[allow(
-    dead_code,
-    reason = "what a replay reads back is read by tests alone until it is there"
-)]
 mod journal;
 mod metrics;
 mod plugin;
@@ -32,6 +28,7 @@ use wasmtime::component::{HasSelf, Linker};
 
 use crate::bindings::evenkeel::{cap, plugin as contract};
 use crate::state::State;
+use crate::wasi;
 
 pub use exec::Compiled;
 pub use http::{Target, addresses};
@@ -40,7 +37,7 @@ pub use state::Overlay;
 
 /// Everything that a plugin may import, whatever it is granted: that is decided at the call.
 pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
-    wasmtime_wasi::p2::add_to_linker_async(linker)?;
+    wasi::link(linker)?;
     contract::types::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     contract::run::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;
     contract::log::add_to_linker::<_, HasSelf<State>>(linker, |state| state)?;

@@ -45,7 +45,11 @@ fn files(directory: &Path) -> Vec<String> {
     files
 }
 
-fn installed(home: &Path, file: &str) -> Result<Installed, LoadError> {
+/// What a component is, without compiling it. `file` is its path from the home.
+///
+/// # Errors
+/// It can't be read, or is no plugin of this contract.
+pub fn installed(home: &Path, file: &str) -> Result<Installed, LoadError> {
     let bytes = loader::read(home, file)?;
     let manifest = component::inspect(&bytes)?.into_manifest()?;
     Ok(Installed {

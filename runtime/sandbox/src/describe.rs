@@ -15,6 +15,7 @@ use evenkeel_model::invocation::{Key, Phase};
 use evenkeel_model::name::{AssetId, CustomerId, RunId, RunbookName, StepId};
 use evenkeel_model::plugin::{Digest, Kind, Pinned};
 use evenkeel_model::run::Mode;
+use evenkeel_model::tape::Seed;
 use semver::Version;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -81,6 +82,7 @@ pub fn nothing(kind: Kind) -> Invocation {
         access: Access::default(),
         timeout: TIMEOUT,
         limits: SandboxLimits::default(),
+        seed: Seed::default(),
         cancelled: watch::channel(false).1,
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_engine::port::Work;
+use evenkeel_engine::recording::Replayed;
 use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::plugin::Kind;
 use tokio::sync::watch;
@@ -30,6 +31,16 @@ const ROOM: Duration = Duration::from_millis(5);
 
 /// Never fails otherwise than by its outcome, and never panics.
 pub async fn run(loaded: &Loaded, state: State) -> Outcome {
+    to_its_end(loaded, state).await.0
+}
+
+/// The same of a replay. What was ready at once then is ready at once now, so it has no deadline.
+pub async fn replay(loaded: &Loaded, state: State) -> Option<Replayed> {
+    let (outcome, state) = to_its_end(loaded, state).await;
+    Some(state.replay?.conclude(outcome))
+}
+
+async fn to_its_end(loaded: &Loaded, state: State) -> (Outcome, State) {
     let mut store = store(loaded, state);
     let watch = Watch::over(&store);
     let called = watch.until_it_ends(call(loaded, &mut store)).await;
@@ -38,13 +49,14 @@ pub async fn run(loaded: &Loaded, state: State) -> Outcome {
         let reach = Arc::clone(&store.data().ports.reach);
         reach.settled(SETTLE).await;
     }
-    let state = store.data();
+    let mut state = store.into_data();
+    state.hand_on_senses();
     state.log.close();
     let outcome = match called {
         Ok(answer) => lift::outcome(answer, &state.invocation.limits),
-        Err(error) => stopped(&error, state).into(),
+        Err(error) => stopped(&error, &state).into(),
     };
-    redacted(outcome, &state.redactor)
+    (redacted(outcome, &state.redactor), state)
 }
 
 /// Without the values of secrets that were used.
@@ -94,7 +106,10 @@ impl Watch {
     fn over(store: &Store<State>) -> Self {
         let state = store.data();
         Self {
-            timeout: state.invocation.timeout,
+            timeout: match state.replay {
+                Some(_) => Duration::MAX,
+                None => state.invocation.timeout,
+            },
             cancelled: state.invocation.cancelled.clone(),
             signals: Arc::clone(&state.signals),
         }

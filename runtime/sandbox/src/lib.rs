@@ -49,13 +49,16 @@ mod ports;
 mod reach;
 mod redact;
 mod references;
+mod replay;
 mod sandbox;
+mod senses;
 mod state;
 mod statement;
+mod tape;
 mod vault;
 mod wasi;
 
-pub use catalog::{Scan, scan};
+pub use catalog::{Scan, installed, scan};
 pub use circuit::Open as OpenCircuit;
 pub use compiler::{Compiler, compile_as_child};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use evenkeel_engine::port::{Calls, Invocation, Plugins};
+use evenkeel_engine::recording::{Recording, Replayed};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Outcome, Stop};
-use evenkeel_model::plugin::{Digest, Installed, Kind};
+use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use semver::Version;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -27,7 +28,12 @@ use crate::invoke;
 use crate::loaded::Loaded;
 use crate::loader::Loader;
 use crate::ports::Ports;
+use crate::replay::{self, Replay};
 use crate::state::State;
+
+/// A replay may take so many times the CPU time of the invocation, which may have run on a faster
+/// machine.
+const REPLAY_CPU: u32 = 4;
 
 /// Why there is no sandbox.
 #[derive(Debug, thiserror::Error)]
@@ -107,6 +113,30 @@ impl Sandbox {
     /// Calls this plugin again, in one version or in all; answers how many circuits were open.
     pub fn close_circuits(&self, plugin: &str, version: Option<&Version>) -> usize {
         self.circuits.close(plugin, version)
+    }
+
+    /// Runs a recorded invocation again with the plugin of this digest, which may be another version
+    /// of the one that was recorded. Nothing is asked, changed or waited for; it ends at the first
+    /// difference.
+    ///
+    /// # Errors
+    /// There is no such plugin, or it can't be loaded.
+    pub async fn replay(&self, recording: Recording, with: &Digest) -> Result<Replayed, LoadError> {
+        let loaded = self.loaded(with).await?;
+        let plugin = Pinned {
+            digest: with.clone(),
+            ..recording.plugin.clone()
+        };
+        let invocation = replay::invocation(&recording, &plugin);
+        let looped = matches!(recording.outcome, Some(Outcome::Stopped { stop: Stop::Cpu, .. }));
+        let cpu = invocation
+            .limits
+            .cpu
+            .saturating_mul(if looped { 1 } else { REPLAY_CPU });
+        let state = State::replaying(invocation, self.ports.clone(), Replay::new(recording), cpu);
+        let _slot = self.slots.acquire().await;
+        let replayed = invoke::replay(&loaded, state).await;
+        Ok(replayed.expect("it was a replay"))
     }
 
     async fn loaded(&self, digest: &Digest) -> Result<Arc<Loaded>, LoadError> {

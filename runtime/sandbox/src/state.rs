@@ -14,12 +14,15 @@ use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
 
 use crate::allowance::Allowance;
 use crate::capability::{Compiled, Overlay};
+use crate::describe::Unheard;
 use crate::engine::TICK;
 use crate::halt::Halt;
 use crate::limiter::Limiter;
 use crate::log::Log;
 use crate::ports::Ports;
 use crate::redact::Redactor;
+use crate::replay::Replay;
+use crate::tape;
 use crate::wasi;
 
 /// Handles that an instance may hold at once, to resources of WASI.
@@ -50,10 +53,16 @@ pub struct State {
     pub redactor: Redactor,
     /// Values of secrets that were needed so far, by the names that the plugin passes.
     pub fetched: HashMap<String, secret::Value>,
+    /// What was sensed since the last call.
+    pub tape: tape::Writer,
+    /// Inputs that were asked for, as JSON.
+    pub heard: HashMap<String, Option<String>>,
+    /// Where all answers come from, if this is a replay.
+    pub replay: Option<Box<Replay>>,
+    pub table: ResourceTable,
     started: Instant,
     cpu: Cpu,
     wasi: Option<WasiCtx>,
-    table: ResourceTable,
 }
 
 impl State {
@@ -84,6 +93,9 @@ impl State {
             progressed: 0,
             redactor,
             fetched: HashMap::new(),
+            tape: tape::Writer::default(),
+            heard: HashMap::new(),
+            replay: None,
             started: Instant::now(),
             cpu: Cpu::new(limits.cpu),
             wasi: None,
@@ -94,9 +106,23 @@ impl State {
         }
     }
 
+    /// Of a replay, whose answers come at once. It has CPU time of its own, because this machine may
+    /// be slower than the one of then.
+    pub fn replaying(invocation: Invocation, ports: Ports, replay: Replay, cpu: Duration) -> Self {
+        let mut state = Self::new(invocation, Arc::new(Unheard), ports);
+        state.cpu = Cpu::new(cpu);
+        state.replay = Some(Box::new(replay));
+        state
+    }
+
+    /// Since the invocation began.
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
     /// What is left before the host stops this invocation.
     pub fn remaining(&self) -> Duration {
-        self.invocation.timeout.saturating_sub(self.started.elapsed())
+        self.invocation.timeout.saturating_sub(self.elapsed())
     }
 
     /// For how long one call may take at most, so that the plugin gets its answer, and a moment
@@ -130,7 +156,9 @@ impl State {
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // Most plugins never ask for any of it.
-        let ctx = self.wasi.get_or_insert_with(|| wasi::nothing(&self.log));
+        let ctx = self
+            .wasi
+            .get_or_insert_with(|| wasi::nothing(&self.log, self.invocation.seed));
         WasiCtxView {
             ctx,
             table: &mut self.table,

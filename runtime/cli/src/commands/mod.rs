@@ -5,6 +5,7 @@ pub mod check;
 pub mod init;
 pub mod lock;
 pub mod plugin;
+pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod serve;

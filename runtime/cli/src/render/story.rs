@@ -50,7 +50,11 @@ impl Story {
             Body::Refused { gate, why } => vec![row("refused", &format!("by `{gate}`: {}", safe::text(why)))],
             Body::Started => vec![row("started", &clock(event.at))],
             Body::Skipped { step, why } => vec![row(step.as_str(), &format!("skipped: {}", safe::text(why)))],
-            Body::Invoked { key, plugin, params } => vec![invoked(key, &plugin.to_string(), params)],
+            Body::Invoked {
+                key, plugin, params, ..
+            } => vec![invoked(key, &plugin.to_string(), params)],
+            // For a replay; nobody reads it.
+            Body::Sensed { .. } => Vec::new(),
             Body::Intended { key, n, call } => {
                 self.intended.push((key.clone(), *n, call.clone()));
                 Vec::new()
@@ -197,7 +201,7 @@ fn call_line(call: &Call, answer: &Answer, took_ms: u64) -> String {
     inner(&format!("{mark} {} → {answered} ({took_ms} ms)", call_name(call)))
 }
 
-fn call_name(call: &Call) -> String {
+pub fn call_name(call: &Call) -> String {
     let more = match call.request.get("paths").and_then(Value::as_array) {
         Some(paths) if paths.len() > 1 => format!(" and {} more", paths.len() - 1),
         _ => String::new(),

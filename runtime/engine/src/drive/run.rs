@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::tape::{Given, Seed};
+use rand::Rng as _;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::sleep_until;
@@ -130,10 +132,16 @@ impl Course {
         if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }
+        let seed = seed();
         let invoked = Body::Invoked {
             key: invoke.key.clone(),
             plugin: invoke.plugin.clone(),
             params: invoke.params.clone(),
+            given: Some(Box::new(Given {
+                seed,
+                timeout: invoke.timeout,
+                limits: invoke.limits.clone(),
+            })),
         };
         if let Append::Stale = self.live.recorder.append_after(seq, vec![invoked]).await? {
             return Ok(Performed::Again);
@@ -145,7 +153,7 @@ impl Course {
             .engine
             .ports
             .plugins
-            .invoke(self.invocation(invoke), Arc::clone(&calls) as Arc<dyn Calls>);
+            .invoke(self.invocation(invoke, seed), Arc::clone(&calls) as Arc<dyn Calls>);
         let outcome = tokio::time::timeout(bound, called)
             .await
             .unwrap_or_else(|_| Outcome::Stopped {
@@ -157,7 +165,7 @@ impl Course {
         Ok(Performed::Next)
     }
 
-    fn invocation(&self, invoke: Invoke) -> Invocation {
+    fn invocation(&self, invoke: Invoke, seed: Seed) -> Invocation {
         let cancelled = if invoke.interruptible {
             self.live.cancelled.subscribe()
         } else {
@@ -177,6 +185,7 @@ impl Course {
             access: invoke.access,
             timeout: invoke.timeout,
             limits: invoke.limits,
+            seed,
             cancelled,
         }
     }
@@ -207,4 +216,11 @@ impl Course {
         // The sender lives as long as `live`.
         let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
     }
+}
+
+/// Drawn here, because what decides is pure.
+fn seed() -> Seed {
+    let mut seed = Seed::default();
+    rand::rng().fill_bytes(&mut seed.0);
+    seed
 }

@@ -7,6 +7,7 @@ mod alerts;
 mod decide;
 mod gates;
 mod properties;
+mod recordings;
 mod requests;
 mod resume;
 mod rounds;

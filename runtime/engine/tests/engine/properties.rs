@@ -126,6 +126,7 @@ impl Simulation {
             key: key.clone(),
             plugin: invoke.plugin,
             params: invoke.params,
+            given: None,
         });
         self.now += TimeDelta::seconds(1);
         let mut open = false;

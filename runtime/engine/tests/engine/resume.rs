@@ -445,6 +445,7 @@ fn what_attempts_began_is_counted_over_all_of_them() {
         key: key(attempt, action),
         plugin: step("fix").plugin,
         params: serde_json::Value::Null,
+        given: None,
     };
     let intends = |attempt, action: &str, n| Body::Intended {
         key: key(attempt, action),

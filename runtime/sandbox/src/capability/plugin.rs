@@ -5,6 +5,7 @@ use evenkeel_model::call::Level;
 use crate::bindings::evenkeel::plugin::{log, run, types};
 use crate::halt::Halt;
 use crate::state::State;
+use crate::tape::Sense;
 
 /// These calls are not journaled, and cheap; a plugin gets so many of them for each capability
 /// call that it may make.
@@ -39,17 +40,19 @@ impl run::Host for State {
 
     fn deadline_ms(&mut self) -> wasmtime::Result<u64> {
         self.ask()?;
-        Ok(u64::try_from(self.remaining().as_millis()).unwrap_or(u64::MAX))
+        let left = |state: &Self| u64::try_from(state.remaining().as_millis()).unwrap_or(u64::MAX);
+        Ok(self.sense(Sense::Deadline, left)?)
     }
 
     fn input(&mut self, name: String) -> wasmtime::Result<Option<String>> {
         self.ask()?;
-        Ok(self.invocation.input.get(&name).map(ToString::to_string))
+        Ok(State::input(self, &name)?)
     }
 
     fn cancelled(&mut self) -> wasmtime::Result<bool> {
         self.ask()?;
-        Ok(self.is_cancelled())
+        let cancelled = self.sense(Sense::Cancelled, |state| u64::from(state.is_cancelled()))?;
+        Ok(cancelled != 0)
     }
 
     fn progress(&mut self, permille: u16, note: String) -> wasmtime::Result<()> {
@@ -66,7 +69,8 @@ impl run::Host for State {
 impl log::Host for State {
     fn enabled(&mut self, _: log::Level) -> wasmtime::Result<bool> {
         self.ask()?;
-        Ok(true)
+        let enabled = self.sense(Sense::LogEnabled, |_| 1)?;
+        Ok(enabled != 0)
     }
 
     fn write(&mut self, level: log::Level, message: String, fields: Vec<(String, String)>) -> wasmtime::Result<()> {

@@ -5,13 +5,16 @@ use base64::engine::general_purpose::STANDARD;
 use evenkeel_model::call::Call;
 use evenkeel_model::grant::Capability;
 use evenkeel_model::role::{Resource, Secret};
+use evenkeel_model::secret;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::granted;
-use super::journal::{CapabilityError, Json};
+use super::journal::{CapabilityError, FromJson, Json, Unreadable};
 use crate::bindings::evenkeel::cap::secrets;
+use crate::call::Admitted;
+use crate::halt::Halt;
 use crate::references::{Form, Held};
 use crate::state::State;
 
@@ -55,7 +58,11 @@ impl secrets::Host for State {
     async fn reveal(&mut self, name: String) -> wasmtime::Result<Result<String, secrets::SecretError>> {
         let granted = self.granted_secret("reveal", &name);
         let call = call("reveal", &name, json!({ "name": name }));
-        let (definition, ticket) = admitted!(self.admit(call, &[], granted).await?, secrets::SecretError);
+        let (definition, ticket) = match self.admit(call, &[], granted).await? {
+            Admitted::Live(definition, ticket) => (definition, ticket),
+            Admitted::Answered(Ok(sealed)) => return Ok(Ok(self.opened(&name, &sealed)?)),
+            Admitted::Answered(Err(error)) => return Ok(Err(error)),
+        };
         let answer = match self.value_of(&name, &definition).await {
             Ok(Some(value)) => Ok(self.revealed(&name, value.expose())),
             Ok(None) => Err(SecretError::Missing),
@@ -93,11 +100,28 @@ impl State {
     }
 
     fn revealed(&self, name: &str, value: &str) -> Revealed {
-        let place = format!("reveal {} {} {name}", self.invocation.run, self.invocation.key.step);
+        let sealed = self.ports.seal.seal(&self.place(name), value.as_bytes());
         Revealed {
             value: value.to_owned(),
-            sealed: STANDARD.encode(self.ports.seal.seal(&place, value.as_bytes())),
+            sealed: STANDARD.encode(sealed),
         }
+    }
+
+    /// The value of then, which a replay keeps out of all that it tells, as the invocation did.
+    fn opened(&mut self, name: &str, sealed: &Sealed) -> Result<String, Halt> {
+        let place = self.place(name);
+        let opened = self.ports.seal.open(&place, &sealed.0).ok();
+        let Some(value) = opened.and_then(|value| String::from_utf8(value).ok()) else {
+            let replay = self.replay.as_mut().expect("only a replay opens");
+            return Err(replay.withheld());
+        };
+        self.redactor.add(&secret::Value::new(value.clone()));
+        Ok(value)
+    }
+
+    /// What is sealed for one name in one step opens for no other.
+    fn place(&self, name: &str) -> String {
+        format!("reveal {} {} {name}", self.invocation.run, self.invocation.key.step)
     }
 }
 
@@ -128,6 +152,19 @@ struct Revealed {
 impl Json for Revealed {
     fn json(&self) -> Value {
         json!({ "sealed": self.sealed })
+    }
+}
+
+/// What [`Revealed`] left in the journal.
+struct Sealed(Vec<u8>);
+
+impl FromJson for Sealed {
+    fn from_json(value: &Value) -> Result<Self, Unreadable> {
+        let sealed = value.get("sealed").and_then(Value::as_str);
+        let sealed = sealed.and_then(|sealed| STANDARD.decode(sealed).ok());
+        sealed
+            .map(Self)
+            .ok_or_else(|| Unreadable("it is no sealed value".into()))
     }
 }
 

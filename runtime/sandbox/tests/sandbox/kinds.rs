@@ -5,9 +5,9 @@ use std::sync::Arc;
 use evenkeel_engine::port::Work;
 use evenkeel_model::invocation::{Class, Outcome, Output, Severity, Stop};
 use evenkeel_model::plugin::Kind;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::stage::{self, Journal, Line, Scene};
+use crate::stage::{self, Journal, Line, Scene, denied, notice, scratch};
 
 #[tokio::test]
 async fn a_check_answers_findings() {
@@ -154,7 +154,8 @@ async fn a_panic_is_told_in_its_own_words() {
 #[tokio::test]
 async fn a_component_describes_its_parameters() {
     let schemas = stage::sandbox().describe(stage::guest()).await.unwrap();
-    assert_eq!(schemas.keys().copied().collect::<Vec<_>>(), [Kind::Check, Kind::Remedy]);
+    let kinds = [Kind::Check, Kind::Remedy, Kind::Monitor, Kind::Notifier];
+    assert!(schemas.keys().eq(&kinds), "{schemas:?}");
     assert_eq!(schemas[&Kind::Remedy]["title"], "remedy");
 }
 
@@ -173,4 +174,39 @@ async fn a_journal_that_fails_stops_the_plugin_before_the_effect() {
         (Stop::Journal, "the journal can't be written: the disk is full".into())
     );
     assert!(!path.join("a").exists());
+}
+
+#[tokio::test]
+async fn a_monitor_answers_samples_and_changes_nothing() {
+    let (_dir, path) = scratch();
+    let steps = json!([{ "write": { "root": "data", "path": "new", "content": "x" } }]);
+    let scene = Scene::new(Work::Collect, json!({ "steps": steps })).root(&["write"], "data", &path);
+    let told = scene.told().await;
+    assert!(denied(&told[0]).contains("a monitor never does"), "{}", told[0]);
+    assert!(!path.join("new").exists());
+
+    let many = Scene::new(Work::Collect, json!({ "samples": 4 })).limits(|limits| limits.samples = 3);
+    let (stop, message) = many.stopped().await;
+    assert_eq!(stop, Stop::Limit);
+    assert!(message.contains("samples"), "{message}");
+}
+
+#[tokio::test]
+async fn a_notifier_gets_its_notice_and_has_effects_by_grant_alone() {
+    let (_dir, path) = scratch();
+    let write = |root: &str| json!({ "write": { "root": root, "path": "outbox", "content": "x" } });
+    let steps = json!({ "steps": [write("data"), write("other")] });
+    let scene = Scene::new(Work::Send(notice()), steps).root(&["write"], "data", &path);
+    let Outcome::Done(Output::Sent(Some(receipt))) = scene.play().await else {
+        panic!("a receipt")
+    };
+    let receipt: Value = serde_json::from_str(&receipt).unwrap();
+    assert_eq!((&receipt[0], &receipt[1]), (&json!(notice().id), &json!(notice().text)));
+    assert!(path.join("outbox").exists());
+    denied(&receipt[2][1]);
+    assert_eq!(
+        scene.journal.intents().len(),
+        1,
+        "an effect is intended before it is made"
+    );
 }

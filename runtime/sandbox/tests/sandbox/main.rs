@@ -12,6 +12,7 @@ mod kinds;
 mod load;
 mod metrics;
 mod process;
+mod replay;
 mod secrets;
 mod servers;
 mod sql;

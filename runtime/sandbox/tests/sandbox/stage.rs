@@ -7,17 +7,19 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use evenkeel_engine::port::{Calls, Invocation, JournalError, Plugins as _, Work};
+use evenkeel_engine::recording::{Made, Recording, Replayed};
 use evenkeel_model::action::{Action, Applied, Effect, Risk};
 use evenkeel_model::alert::Labels;
 use evenkeel_model::asset::{Asset, Reach};
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::grant::{Access, Capability, Entry};
 use evenkeel_model::home::SandboxLimits;
-use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
+use evenkeel_model::invocation::{Key, Notice, Outcome, Output, Phase, Severity, Stop};
 use evenkeel_model::name::{AssetId, CustomerId, RunId, StepId};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Database, Origin, Profile, Resource, Root};
 use evenkeel_model::run::Mode;
+use evenkeel_model::tape::{Given, Seed, Tape};
 use evenkeel_sandbox::{Compiler, Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -51,7 +53,7 @@ pub fn manifest_of_guest() -> Manifest {
         "name": "guest",
         "version": "1.0.0",
         "summary": "does what it is told",
-        "kinds": { "check": {}, "remedy": {} },
+        "kinds": { "check": {}, "remedy": {}, "monitor": {}, "notifier": {} },
     }))
     .expect("a manifest")
 }
@@ -107,6 +109,7 @@ pub enum Line {
     Logged(Level, String),
     Dropped(u64),
     Progressed(u16, String),
+    Sensed(Tape),
 }
 
 #[derive(Default)]
@@ -188,6 +191,9 @@ impl Calls for Journal {
         self.push(Line::Answered(n, call.cloned(), answer.clone()));
         Ok(())
     }
+    fn sensed(&self, tape: Tape) {
+        self.push(Line::Sensed(tape));
+    }
     fn log(&self, level: Level, message: String, _: Vec<(String, String)>) {
         self.push(Line::Logged(level, message));
     }
@@ -240,6 +246,7 @@ impl Scene {
                 circuit: Duration::ZERO,
                 ..SandboxLimits::default()
             },
+            seed: Seed([1; 32]),
             cancelled,
         };
         Self {
@@ -311,6 +318,38 @@ impl Scene {
             .await
     }
 
+    /// What was recorded of it, with this end.
+    pub fn recording(&self, outcome: Outcome) -> Recording {
+        let invocation = &self.invocation;
+        let mut recording = Recording {
+            run: invocation.run,
+            runbook: invocation.runbook.clone(),
+            mode: invocation.mode,
+            key: invocation.key.clone(),
+            plugin: invocation.plugin.clone(),
+            work: invocation.work.clone(),
+            params: invocation.params.clone(),
+            given: Given {
+                seed: invocation.seed,
+                timeout: invocation.timeout,
+                limits: invocation.limits.clone(),
+            },
+            tape: Tape::default(),
+            calls: Vec::new(),
+            outcome: Some(outcome),
+        };
+        for line in self.journal.lines.lock().unwrap().iter() {
+            record(&mut recording, line);
+        }
+        recording
+    }
+
+    /// Plays it, and what was recorded after it.
+    pub async fn again(&self) -> (Outcome, Replayed) {
+        let outcome = self.play().await;
+        (outcome.clone(), replay(self.recording(outcome)).await)
+    }
+
     /// What came of each step of a check.
     pub async fn told(&self) -> Vec<Value> {
         match self.play().await {
@@ -322,6 +361,14 @@ impl Scene {
                 .output
                 .and_then(|output| output.as_array().cloned())
                 .expect("a list"),
+            Outcome::Done(Output::Samples(samples)) => samples
+                .iter()
+                .map(|sample| serde_json::from_str(&sample.labels["told"]).expect("JSON"))
+                .collect(),
+            Outcome::Done(Output::Sent(Some(receipt))) => {
+                let [_, _, told]: [Value; 3] = serde_json::from_str(&receipt).expect("JSON");
+                told.as_array().cloned().expect("a list")
+            }
             Outcome::Done(Output::Plan(actions)) => serde_json::from_str(&actions[0].summary).expect("JSON"),
             other => panic!("not done: {other:?}"),
         }
@@ -334,6 +381,29 @@ impl Scene {
             other => panic!("not stopped: {other:?}"),
         }
     }
+}
+
+fn record(recording: &mut Recording, line: &Line) {
+    let sensed = recording.tape.0.len();
+    let mut made = |call: &Call, answer: Option<&Answer>| {
+        recording.calls.push(Made {
+            call: call.clone(),
+            answer: answer.cloned(),
+            sensed,
+        });
+    };
+    match line {
+        Line::Intended(_, call) => made(call, None),
+        Line::Answered(_, Some(call), answer) => made(call, Some(answer)),
+        Line::Answered(n, None, answer) => recording.calls[*n as usize].answer = Some(answer.clone()),
+        Line::Sensed(tape) => recording.tape.0.extend_from_slice(&tape.0),
+        Line::Logged(..) | Line::Dropped(_) | Line::Progressed(..) => {}
+    }
+}
+
+pub async fn replay(recording: Recording) -> Replayed {
+    let digest = recording.plugin.digest.clone();
+    sandbox().replay(recording, &digest).await.expect("the guest is loaded")
 }
 
 pub fn target() -> Asset {
@@ -358,6 +428,18 @@ pub fn action(effects: Vec<Effect>, undo_effects: Vec<Effect>, body: Value) -> A
         undo: None,
         undo_effects,
         body,
+    }
+}
+
+pub fn notice() -> Notice {
+    Notice {
+        id: "incident-7/1".into(),
+        severity: Severity::Critical,
+        title: "disk full".into(),
+        text: "the disk of app-1 is full".into(),
+        labels: Labels::new(),
+        link: None,
+        details: Some(json!({ "html": "<b>full</b>" })),
     }
 }
 

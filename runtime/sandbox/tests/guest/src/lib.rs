@@ -8,7 +8,7 @@ mod senses;
 mod steps;
 
 use evenkeel::plugin::types::{Class, Error, Severity};
-use exports::evenkeel::plugin::{check, describe, remedy};
+use exports::evenkeel::plugin::{check, describe, monitor, notifier, remedy};
 use serde_json::{Value, json};
 
 wit_bindgen::generate!({
@@ -18,6 +18,8 @@ wit_bindgen::generate!({
             include evenkeel:plugin/base@0.1.0;
             export evenkeel:plugin/check@0.1.0;
             export evenkeel:plugin/remedy@0.1.0;
+            export evenkeel:plugin/monitor@0.1.0;
+            export evenkeel:plugin/notifier@0.1.0;
         }
     ",
     path: "../../../../plugin-sdk/wit",
@@ -77,6 +79,37 @@ impl remedy::Guest for Guest {
             true => Ok(()),
             false => Err(error("not-undone", &Value::Array(told).to_string())),
         }
+    }
+}
+
+impl monitor::Guest for Guest {
+    fn collect(params: String) -> Result<Vec<monitor::Sample>, Error> {
+        let params = read(&params);
+        fail(&params)?;
+        let told = steps::run(&params["steps"]);
+        let many = params["samples"].as_u64().unwrap_or(0);
+        let mut samples: Vec<monitor::Sample> = told.iter().map(|told| sample(&told.to_string())).collect();
+        samples.extend((0..many).map(|_| sample("")));
+        Ok(samples)
+    }
+}
+
+impl notifier::Guest for Guest {
+    fn send(params: String, notice: notifier::Notice) -> Result<Option<String>, Error> {
+        let params = read(&params);
+        fail(&params)?;
+        let told = steps::run(&params["steps"]);
+        Ok(Some(json!([notice.id, notice.text, told]).to_string()))
+    }
+}
+
+fn sample(told: &str) -> monitor::Sample {
+    monitor::Sample {
+        name: "guest_steps".into(),
+        metric: monitor::MetricType::Gauge,
+        value: 0.5,
+        labels: vec![("told".into(), told.into())],
+        at_ms: Some(1_790_000_000_000),
     }
 }
 

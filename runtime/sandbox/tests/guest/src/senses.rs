@@ -1,5 +1,8 @@
 //! Steps that ask for series and processes, and that remember.
 
+use std::hash::BuildHasher as _;
+use std::time::{Duration, Instant, SystemTime};
+
 use serde_json::{Value, json};
 
 use crate::evenkeel::cap::{metrics, process, state};
@@ -74,4 +77,18 @@ pub fn memory(name: &str, args: &Value) -> Value {
         "delete" => told(state::delete(&key).map(|()| json!(null))),
         _ => told(state::keys(&text("prefix"), args["after"].as_str(), 100).map(|keys| json!(keys))),
     }
+}
+
+/// Through the standard library, which takes the keys of a map from WASI.
+pub fn random() -> Value {
+    let hash = |text: &str| std::hash::RandomState::new().hash_one(text);
+    json!({ "ok": [hash("a"), hash("b"), hash("a")] })
+}
+
+/// Both clocks until one has moved, and a sleep.
+pub fn clocks() -> Value {
+    let (wall, began) = (SystemTime::now(), Instant::now());
+    while began.elapsed() == Duration::ZERO {}
+    std::thread::sleep(Duration::from_millis(2));
+    json!({ "ok": [format!("{wall:?}"), format!("{:?}", began.elapsed()), format!("{:?}", SystemTime::now())] })
 }

@@ -123,6 +123,8 @@ fn step(step: &Value) -> Value {
                 "cancelled": context::cancelled(),
             } })
         }
+        "random" => senses::random(),
+        "clocks" => senses::clocks(),
         "environment" => json!({ "ok": {
             "env": std::env::vars().count(),
             "args": std::env::args().count(),
