@@ -19,7 +19,7 @@ const SETTINGS: &str = r#"
     risk = "high"
 
     [role.app.process.app]
-    name = "puma"
+    name = "{{ asset.labels.program }}"
     command = "puma .*"
     allow = ["see", "TERM"]
 
@@ -53,10 +53,12 @@ const ASSETS: &str = r#"
     id = "a1"
     customer = "steel"
     role = "app"
+    labels = { program = "puma" }
     [[asset]]
     id = "a2"
     customer = "steel"
     role = "app"
+    labels = { program = "puma" }
 "#;
 
 const RUNBOOK: &str = r#"
