@@ -24,6 +24,7 @@ mod process;
 mod secrets;
 mod sql;
 mod state;
+mod subject;
 
 use evenkeel_model::grant::{Access, Capability};
 use evenkeel_model::name::AssetId;
