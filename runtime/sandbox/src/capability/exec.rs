@@ -165,7 +165,7 @@ fn matches(profile: &str, pattern: &str, at: usize, arg: &str, compiled: &mut Co
     }
     let arg: String = arg.chars().take(100).flat_map(char::escape_debug).collect();
     Err(format!(
-        "argument {} of `{profile}` is `{arg}`, which `{pattern}` does not allow",
+        "argument {} of `{profile}` is `{arg}`, which `{pattern}` of the role does not allow",
         at + 1
     ))
 }
