@@ -35,6 +35,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("evenkeel-sdk", &["evenkeel-sdk-macros"]),
     // The plugin that the benchmarks call; it does nothing.
     ("noop", &["evenkeel-sdk"]),
+    // It includes files of the sandbox as they are, and holds them against the SDK's.
+    ("evenkeel-fuzz", &["evenkeel-model", "evenkeel-sdk"]),
     // It measures rooms beside their peers, so it sees into each of them.
     (
         "evenkeel-benches",

@@ -12,7 +12,15 @@ const EMPTY_NAMES: [&str; 8] = ["util", "utils", "common", "core", "helper", "he
 #[test]
 fn no_room_has_a_name_that_says_nothing() -> io::Result<()> {
     let mut found = Vec::new();
-    for part in ["runtime", "plugin-sdk", "plugins", "tests", "examples", "benches"] {
+    for part in [
+        "runtime",
+        "plugin-sdk",
+        "plugins",
+        "tests",
+        "examples",
+        "benches",
+        "fuzz",
+    ] {
         walk(&workspace::root().join(part), &mut found)?;
     }
     assert!(found.is_empty(), "rename these: {found:#?}");

@@ -12,6 +12,7 @@ mod circuits;
 mod commands;
 mod crashes;
 mod daemon;
+mod denials;
 mod gates;
 mod reloads;
 mod replays;

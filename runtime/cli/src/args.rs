@@ -25,7 +25,7 @@ pub enum Command {
     /// Writes a new home with every setting and its default.
     Init(Init),
     /// Checks the whole home and names every problem with its place and its fix.
-    Check(Listing),
+    Check(Check),
     /// Pins the plugins that the runbooks use in `evenkeel.lock`.
     Lock(Lock),
     /// Runs a runbook now, and follows it to its verdict.
@@ -51,6 +51,16 @@ pub struct Listing {
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Check {
+    /// Prints what every step may do on every target, what each name stands for there, and what is left over: of one
+    /// runbook, or of all.
+    #[arg(long, value_name = "RUNBOOK", num_args = 0..=1)]
+    pub explain: Option<Option<String>>,
+    #[command(flatten)]
+    pub listing: Listing,
 }
 
 #[derive(Args)]

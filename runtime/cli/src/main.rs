@@ -49,7 +49,7 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
     let now = clock::SystemClock.now();
     match &cli.command {
         Command::Init(args) => commands::init::init(args.dir.as_deref().unwrap_or(&cli.home)),
-        Command::Check(listing) => commands::check::check(&cli.home, listing, now),
+        Command::Check(check) => commands::check::check(&cli.home, check, now),
         Command::Lock(args) => commands::lock::lock(&cli.home, args),
         Command::Run(args) => commands::run::run(&cli.home, args, now).await,
         Command::Serve(args) => commands::serve::serve(&cli.home, args).await,

@@ -1,5 +1,6 @@
 //! What one invocation may use: manifest request ∩ grant ∩ ceiling of the target.
 
+pub mod explain;
 mod resource;
 
 use crate::asset::Asset;

@@ -217,9 +217,18 @@ fn invalid_runbooks_say_what_is_expected() {
 
 #[test]
 fn invalid_homes_say_what_is_expected() {
+    homes_say_what_is_expected("invalid-home", true);
+}
+
+#[test]
+fn odd_homes_are_served_and_say_what_is_expected() {
+    homes_say_what_is_expected("odd-home", false);
+}
+
+fn homes_say_what_is_expected(of: &str, refused: bool) {
     let installed = installed();
     let mut different = Vec::new();
-    let mut dirs = list(&fixtures().join("invalid-home"));
+    let mut dirs = list(&fixtures().join(of));
     dirs.retain(|path| path.is_dir());
     assert!(!dirs.is_empty());
     for dir in dirs {
@@ -235,8 +244,9 @@ fn invalid_homes_say_what_is_expected() {
                 .map(|path| (format!("runbooks/{}.toml", name(path)), read(path)));
             sources.runbooks = runbooks.collect();
         }
-        assert!(check(&sources, &installed).is_err(), "{} checks", dir.display());
+        assert_eq!(check(&sources, &installed).is_err(), refused, "{}", dir.display());
         let found = rendered(&sources, &said(&sources, &installed));
+        assert!(!found.is_empty(), "{} says nothing", dir.display());
         different.extend(differs(&dir.with_extension("expected"), &found));
     }
     assert!(different.is_empty(), "{different:?}");
@@ -247,6 +257,7 @@ fn every_problem_has_a_label_or_a_next_step() {
     let expectations = [
         with_extension("invalid", "expected"),
         with_extension("invalid-home", "expected"),
+        with_extension("odd-home", "expected"),
     ]
     .concat();
     for path in expectations {

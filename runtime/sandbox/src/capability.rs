@@ -20,6 +20,7 @@ mod process;
 mod secrets;
 mod sql;
 mod state;
+mod subject;
 
 use evenkeel_model::grant::{Access, Capability};
 use evenkeel_model::name::AssetId;
@@ -56,8 +57,8 @@ pub fn link(linker: &mut Linker<State>) -> wasmtime::Result<()> {
 fn granted<'a>(access: &'a Access, capability: Capability, verb: &str, name: &str) -> Result<&'a Resource, String> {
     access.find(capability, verb, name).ok_or_else(|| {
         format!(
-            "`{verb} {name}` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it \
-             under `{capability}`, and the role of the target must allow it"
+            "`{verb} {name}` is not granted: the step's `grant` does not name it under `{capability}`; the plugin's \
+             manifest must ask for it and the role of the target allow it, too"
         )
     })
 }

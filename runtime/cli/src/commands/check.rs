@@ -4,14 +4,15 @@ use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use chrono::{DateTime, Utc};
+use evenkeel_model::access::explain::{Explained, explain, is_refused};
 use evenkeel_model::home::Home;
-use evenkeel_model::problem::Problem;
+use evenkeel_model::problem::{self, Problem};
 use evenkeel_model::runbook::On;
 use serde::Serialize;
 
-use crate::args::Listing;
+use crate::args::Check;
 use crate::home::{self, Files};
 use crate::{exit, render};
 
@@ -23,6 +24,9 @@ struct Report<'a> {
     clean: bool,
     problems: &'a [Problem],
     schedules: Vec<Schedule>,
+    /// With `--explain`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grants: Option<Vec<Explained>>,
 }
 
 #[derive(Serialize)]
@@ -33,7 +37,8 @@ struct Schedule {
     next: Vec<DateTime<Utc>>,
 }
 
-pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
+pub fn check(dir: &Path, args: &Check, now: DateTime<Utc>) -> Result<ExitCode> {
+    let listing = &args.listing;
     let files = Files::read(&home::locate(dir)?)?;
     match files.check() {
         Ok(checked) => {
@@ -41,13 +46,14 @@ pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCo
                 let colour = std::io::stderr().is_terminal();
                 render::note(&render::problem::render(&checked.warnings, &files.texts(), colour));
             }
-            clean(&checked.home, &checked.warnings, listing, now)
+            clean(&checked.home, &checked.warnings, args, now)
         }
         Err(unclean) if listing.json => {
             render::json(&Report {
                 clean: false,
                 problems: &unclean.problems,
                 schedules: Vec::new(),
+                grants: None,
             })?;
             Ok(exit::ERROR.into())
         }
@@ -55,15 +61,29 @@ pub fn check(dir: &Path, listing: &Listing, now: DateTime<Utc>) -> Result<ExitCo
     }
 }
 
-fn clean(home: &Home, warnings: &[Problem], listing: &Listing, now: DateTime<Utc>) -> Result<ExitCode> {
+fn clean(home: &Home, warnings: &[Problem], args: &Check, now: DateTime<Utc>) -> Result<ExitCode> {
     let schedules = schedules(home, now);
-    if listing.json {
+    let grants = match &args.explain {
+        Some(only) => Some(explained(home, only.as_deref())?),
+        None => None,
+    };
+    // What can't be had is an error, although a home that checks clean should hold nothing of the kind.
+    let code = match &grants {
+        Some(grants) if is_refused(grants) => exit::ERROR.into(),
+        _ => ExitCode::SUCCESS,
+    };
+    if args.listing.json {
         render::json(&Report {
             clean: true,
             problems: warnings,
             schedules,
+            grants,
         })?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(code);
+    }
+    if let Some(grants) = grants {
+        render::line(&render::grants::text(&grants))?;
+        return Ok(code);
     }
     render::line(&format!(
         "clean: {}, {}, {}, {}",
@@ -82,6 +102,15 @@ fn clean(home: &Home, warnings: &[Problem], listing: &Listing, now: DateTime<Utc
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn explained(home: &Home, only: Option<&str>) -> Result<Vec<Explained>> {
+    if let Some(only) = only.filter(|only| !home.runbooks.keys().any(|name| name.as_str() == *only)) {
+        let known = home.runbooks.keys().map(|name| name.as_str());
+        let near = problem::closest(only, known).map(|near| format!("; did you mean `{near}`?"));
+        bail!("there is no runbook `{only}`{}", near.unwrap_or_default());
+    }
+    Ok(explain(home, only))
 }
 
 /// `1 role`, `3 roles`.

@@ -1,5 +1,6 @@
 //! What people see. Nothing here decides anything.
 
+pub mod grants;
 pub mod problem;
 pub mod safe;
 pub mod story;

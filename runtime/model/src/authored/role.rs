@@ -63,6 +63,7 @@ pub(crate) enum Form {
     Path,
     Origin,
     Database,
+    ProcessName,
 }
 
 impl Form {
@@ -72,6 +73,7 @@ impl Form {
             Self::Path => path_fault(text),
             Self::Origin => origin_fault(text),
             Self::Database => database_fault(text),
+            Self::ProcessName => processes::name_fault(text),
         }
     }
 
@@ -80,6 +82,7 @@ impl Form {
         match self {
             Self::Any => "any text will do",
             Self::Path => "a path goes down from the home or from `/`",
+            Self::ProcessName => "cut it there, or select by `command`",
             Self::Origin => "write it like `https://app.example:8443/base`",
             Self::Database => {
                 "write it like `postgres://USER@HOST:5432/NAME`, `mysql://USER@HOST:3306/NAME` or `sqlite:FILE`"
@@ -176,6 +179,7 @@ pub(crate) fn read(name: At<String>, table: &Table<'_, '_>) -> Role {
     table.finish();
     let role = Role { name, things: all };
     role.check_mentions(table);
+    secret::check_use(table, &role);
     role
 }
 

@@ -12,7 +12,7 @@ use regex::Regex;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{asset, granted, journal};
+use super::{asset, granted, journal, subject};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::exec;
 use crate::references::{self, Form, Held};
@@ -96,17 +96,12 @@ fn call(profile: &str, args: &[String], stdin: &[u8], read_only: bool) -> Call {
     Call {
         capability: Capability::Exec,
         operation: "run".into(),
-        subject: subject(profile, args),
+        subject: subject::exec(profile, args),
         request: json!({ "profile": profile, "args": args, "stdin": journal::bytes(stdin) }),
         content,
         effect: !read_only,
         repeatable: read_only,
     }
-}
-
-/// `PROFILE ["arg","arg"]`
-fn subject(profile: &str, args: &[String]) -> String {
-    format!("{profile} {}", json!(args))
 }
 
 /// The operator's patterns, each compiled once an invocation.
@@ -170,7 +165,7 @@ fn matches(profile: &str, pattern: &str, at: usize, arg: &str, compiled: &mut Co
     }
     let arg: String = arg.chars().take(100).flat_map(char::escape_debug).collect();
     Err(format!(
-        "argument {} of `{profile}` is `{arg}`, which `{pattern}` does not allow",
+        "argument {} of `{profile}` is `{arg}`, which `{pattern}` of the role does not allow",
         at + 1
     ))
 }
@@ -272,9 +267,9 @@ mod tests {
 
     #[test]
     fn the_subject_is_the_one_that_plugins_write() {
-        assert_eq!(subject("restart", &[]), "restart []");
+        assert_eq!(subject::exec("restart", &[]), "restart []");
         assert_eq!(
-            subject("tar", &strings(&["-C", "a b", "\"x\""])),
+            subject::exec("tar", &strings(&["-C", "a b", "\"x\""])),
             r#"tar ["-C","a b","\"x\""]"#
         );
     }

@@ -11,6 +11,7 @@ use evenkeel_model::role::{Resource, Root};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::subject::{files as subject, plain as file};
 use super::{asset, granted, journal};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::files;
@@ -150,11 +151,6 @@ async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, Fil
         .unwrap_or_else(|_| Err(FilesError::Io("it took too long".into())))
 }
 
-/// `ROOT:PATH`
-fn subject(root: &str, path: &str) -> String {
-    format!("{root}:{path}")
-}
-
 fn call(operation: &str, subject: String, request: Value) -> Call {
     Call {
         capability: Capability::Files,
@@ -172,19 +168,6 @@ fn effect(operation: &str, subject: String, request: Value) -> Call {
         effect: true,
         ..call(operation, subject, request)
     }
-}
-
-/// One way to write each path, so that a subject is compared byte for byte: names with single
-/// slashes between them, and neither `.` nor `..`.
-fn file(path: &str) -> Result<(), String> {
-    let plain = path.split('/').all(|name| !matches!(name, "" | "." | "..")) && !path.contains('\0');
-    if plain {
-        return Ok(());
-    }
-    let path = path.escape_debug();
-    Err(format!(
-        "`{path}` is not a plain path within the root: no `..`, `.`, empty name, or slash at an end"
-    ))
 }
 
 /// The root itself too, as an empty path.

@@ -17,7 +17,7 @@ use evenkeel_model::role::{Origin, Resource};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::{asset, granted, journal};
+use super::{asset, granted, journal, subject};
 use crate::allowance::Use;
 use crate::bindings::evenkeel::cap::http;
 use crate::references::{self, Form, Held, Values};
@@ -181,7 +181,7 @@ fn call(wanted: &http::Request, read_only: bool) -> Call {
     Call {
         capability: Capability::Http,
         operation: "send".into(),
-        subject: format!("{method} {origin}:{path}"),
+        subject: subject::http(method, origin, path),
         request: json!({
             "origin": origin,
             "method": method,

@@ -8,6 +8,7 @@ mod effects;
 mod exec;
 mod files;
 mod http;
+mod intersection;
 mod kinds;
 mod load;
 mod metrics;

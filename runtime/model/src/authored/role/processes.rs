@@ -22,10 +22,6 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
         );
         table.say(problem.help("without one of them every process of the machine would be selected"));
     }
-    if let Some(name) = name.as_ref().filter(|name| name.get_ref().len() > NAME) {
-        let fault = format!("the kernel keeps {NAME} bytes of a process's name, so this is none");
-        table.check_value(name, Err(fault), "cut it there, or select by `command`");
-    }
     if let Some(command) = &command
         && let Err(why) = anchored(command.get_ref())
     {
@@ -40,6 +36,18 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
         allow: texts(&allowed(table, Capability::Process)),
         risk: risk(table),
     });
-    let filled = name.into_iter().chain(user);
-    thing.texts.extend(filled.map(|word| text(table, word, Form::Any)));
+    thing
+        .texts
+        .extend(name.map(|name| text(table, name, Form::ProcessName)));
+    thing.texts.extend(user.map(|user| text(table, user, Form::Any)));
+}
+
+/// Of a name as it is once it is filled.
+pub(super) fn name_fault(name: &str) -> Result<(), String> {
+    if name.len() > NAME {
+        return Err(format!(
+            "the kernel keeps {NAME} bytes of a process's name, so `{name}` is none"
+        ));
+    }
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Form, Mention, Thing, allowed, command, strings, text, texts, timeout};
+use super::{Form, Mention, Role, Thing, allowed, command, strings, text, texts, timeout};
 use crate::authored::value::Strings;
 use crate::authored::{At, Table};
 use crate::grant::Capability;
@@ -38,6 +38,11 @@ fn read_from(table: &Table<'_, '_>, thing: &mut Thing) -> SecretFrom {
     let timeout = timeout(table, TIMEOUT);
     let given = usize::from(file.is_some()) + usize::from(env.is_some()) + usize::from(line.is_some());
     if given != 1 {
+        let given = if given == 0 {
+            "none".to_owned()
+        } else {
+            given.to_string()
+        };
         let message = format!("{given} of `file`, `env` and `command` are given");
         let problem = table.problem("bad-value", table.span.clone(), message);
         table.say(problem.help("a secret comes from one of them"));
@@ -53,4 +58,44 @@ fn read_from(table: &Table<'_, '_>, thing: &mut Thing) -> SecretFrom {
         return SecretFrom::Command { line, timeout };
     }
     SecretFrom::Env(env.map(At::into_inner).unwrap_or_default())
+}
+
+/// A secret that nothing can do anything with is harmless, and hardly what was meant.
+pub(super) fn check_use(table: &Table<'_, '_>, role: &Role) {
+    let mut names = mentioned(role);
+    if names.any(|name| role.thing(Capability::Secrets, name).is_none()) {
+        // Said already, and perhaps a misspelled one of these.
+        return;
+    }
+    for thing in role.of(Capability::Secrets).filter(|thing| thing.sound) {
+        let Resource::Secret(secret) = &thing.resource else {
+            continue;
+        };
+        let may = |verb: &str| secret.allow.iter().any(|allowed| allowed == verb);
+        let has_place = secret.hmac || !secret.origins.is_empty() || !secret.exec.is_empty();
+        if may("reveal") || (may("use") && has_place) || mentioned(role).any(|name| name == thing.name) {
+            continue;
+        }
+        let message = format!("secret `{}` can be used nowhere", thing.name);
+        let problem = table
+            .problem("unusable-secret", thing.ceiling.clone(), message)
+            .warning();
+        table.say(if may("use") {
+            problem.label("it may be used, and has no place to go to").help(
+                "name it a place: `origins`, `exec`, `hmac = true`, a database's `password` or a source's `token`",
+            )
+        } else {
+            problem
+                .label("no plugin may do anything with it")
+                .help("allow `use`, or make it a database's `password` or a source's `token`")
+        });
+    }
+}
+
+/// The passwords and tokens that the host itself presents.
+fn mentioned(role: &Role) -> impl Iterator<Item = &str> {
+    let mentions = role.things.iter().flat_map(|thing| &thing.mentions);
+    mentions
+        .filter(|mention| mention.capability == Capability::Secrets)
+        .map(|mention| mention.name.get_ref().as_str())
 }
