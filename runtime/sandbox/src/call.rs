@@ -133,9 +133,12 @@ impl State {
             Work::Rollback(action, _) => (action, "undo_effects"),
         };
         let allowance = self.allowance.as_mut().ok_or_else(|| changes(call, "this call"))?;
-        allowance
-            .take(uses)
-            .map_err(|refused| format!("{refused} among the {effects} of the action `{}`", action.id))
+        allowance.take(uses).map_err(|refused| {
+            let reason = format!("{refused} among the {effects} of the action `{}`", action.id);
+            // The first is what it fails for; each call is told its own.
+            self.undeclared.get_or_insert_with(|| reason.clone());
+            reason
+        })
     }
 
     async fn record(&mut self, ticket: &Ticket, answer: &Answer) -> wasmtime::Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_engine::port::Work;
-use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::invocation::{Class, Failure, Outcome, Stop};
 use evenkeel_model::plugin::Kind;
 use tokio::sync::watch;
 use wasmtime::component::{Instance, ResourceTableError};
@@ -40,9 +40,10 @@ pub async fn run(loaded: &Loaded, state: State) -> Outcome {
     }
     let state = store.data();
     state.log.close();
-    let outcome = match called {
-        Ok(answer) => lift::outcome(answer, &state.invocation.limits),
-        Err(error) => stopped(&error, state).into(),
+    let outcome = match (called, &state.undeclared) {
+        (Ok(_), Some(reason)) => undeclared(reason),
+        (Ok(answer), None) => lift::outcome(answer, &state.invocation.limits),
+        (Err(error), _) => stopped(&error, state).into(),
     };
     redacted(outcome, &state.redactor)
 }
@@ -65,6 +66,16 @@ fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
         )
         .into(),
     }
+}
+
+/// An action that tried more than was approved is not one to be believed.
+fn undeclared(reason: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        class: Class::Denied,
+        code: "undeclared-effect".into(),
+        message: reason.to_owned(),
+        details: None,
+    })
 }
 
 /// The schema of a kind's parameters, as the component itself says it.

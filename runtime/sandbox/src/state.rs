@@ -35,6 +35,8 @@ pub struct State {
     pub signals: Arc<Signals>,
     /// What an action may change. Nothing else has one.
     pub allowance: Option<Allowance>,
+    /// Why an effect was denied that the action does not declare. It fails for that, whatever it answers.
+    pub undeclared: Option<String>,
     /// Patterns of arguments that were needed so far.
     pub compiled: Compiled,
     /// What a plan or a dry run put into its memory.
@@ -76,6 +78,7 @@ impl State {
                 Work::Apply(action) => Some(Allowance::new(&action.effects, &invocation.spent)),
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects, &invocation.spent)),
             },
+            undeclared: None,
             compiled: Compiled::default(),
             overlay: None,
             made: 0,
