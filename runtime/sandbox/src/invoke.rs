@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_engine::port::Work;
+use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Class, Failure, Outcome, Stop};
 use evenkeel_model::plugin::Kind;
 use tokio::sync::watch;
@@ -17,10 +18,9 @@ use crate::halt::{Halt, size};
 use crate::lift::{self, Answer};
 use crate::loaded::Loaded;
 use crate::redact::Redactor;
-use crate::state::{HANDLES, Signals, State};
+use crate::state::{Signals, State};
+use crate::wasi::RANDOM_BYTES;
 
-/// What a plugin and the host pass to each other in one call, as it takes space in memory.
-const CROSSING: usize = 8 << 20;
 /// A cancelled plugin may clean up for so long.
 const GRACE: Duration = Duration::from_secs(5);
 /// An effect that was given up at the deadline may take so long to come to its end.
@@ -131,11 +131,12 @@ impl Watch {
 }
 
 fn store(loaded: &Loaded, state: State) -> Store<State> {
-    let crossing = CROSSING.max(state.invocation.limits.answer_bytes.saturating_mul(2));
+    let limits = &state.invocation.limits;
+    let (crossing, handles) = (limits.crossing_bytes, limits.handles);
     let mut store = Store::new(loaded.pre.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(crossing);
-    store.set_max_component_handles(HANDLES);
+    store.set_max_component_handles(handles);
     // Before anything of the component runs: it may have a start function.
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| store.data_mut().tick());
@@ -248,7 +249,7 @@ fn stopped(error: &wasmtime::Error, state: &State) -> Halt {
     if state.limiter.refused() {
         return Halt::memory(state.invocation.limits.memory_bytes);
     }
-    if let Some(halt) = crossed(error) {
+    if let Some(halt) = crossed(error, &state.invocation.limits) {
         return halt;
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -271,25 +272,25 @@ fn stopped(error: &wasmtime::Error, state: &State) -> Halt {
 }
 
 /// Limits that wasmtime keeps, and names in words of its own.
-fn crossed(error: &wasmtime::Error) -> Option<Halt> {
+fn crossed(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Halt> {
     let words = error.root_cause().to_string();
     let handles = matches!(
         error.downcast_ref::<ResourceTableError>(),
         Some(ResourceTableError::Full)
     ) || words.contains("store handle limit exceeded");
     if words.contains("allocated for hostcalls") {
-        let message = format!(
-            "it passed or answered more than {} in one call, which no setting raises",
-            size(CROSSING)
+        let what = format!(
+            "it passed or answered more than {} in one call",
+            size(limits.crossing_bytes)
         );
+        return Some(Halt::limit(what, "crossing"));
+    }
+    if words.starts_with("requested len ") && words.ends_with(&format!("exceeds limit {RANDOM_BYTES}")) {
+        let message = "it asked for more than 64 KiB of random bytes in one call, which no setting raises";
         return Some(Halt::new(Stop::Limit, message));
     }
-    handles.then(|| {
-        Halt::new(
-            Stop::Limit,
-            format!("it held more than {HANDLES} handles at once, which no setting raises"),
-        )
-    })
+    let held = || format!("it held more than {} handles at once", limits.handles);
+    handles.then(|| Halt::limit(held(), "handles"))
 }
 
 #[cfg(test)]

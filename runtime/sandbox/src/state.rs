@@ -22,9 +22,6 @@ use crate::ports::Ports;
 use crate::redact::Redactor;
 use crate::wasi;
 
-/// Handles that an instance may hold at once, to resources of WASI.
-pub const HANDLES: usize = 1_000;
-
 /// The data of a store. Dropped with it when the invocation is over, whatever came of it.
 pub struct State {
     pub invocation: Invocation,
@@ -63,7 +60,7 @@ impl State {
         let limits = &invocation.limits;
         let redactor = Redactor::default();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(limits.handles);
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::new(Log::new(

@@ -14,7 +14,7 @@ use wasmtime_wasi::{HostMonotonicClock, HostWallClock, WasiCtx};
 use crate::log::{Log, Printed, Stream};
 
 /// More in one call ends the plugin: the host would have to hold it.
-const RANDOM_BYTES: u64 = 64 << 10;
+pub const RANDOM_BYTES: u64 = 64 << 10;
 
 /// A fresh context for one invocation.
 pub fn nothing(log: &Arc<Log>) -> WasiCtx {
