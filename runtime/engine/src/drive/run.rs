@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::run::{Body, Verdict};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::sleep_until;
+use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
@@ -23,7 +23,7 @@ pub(crate) struct Course {
     pub(super) engine: Arc<Engine>,
     pub(super) live: Arc<Live>,
     subject: Option<Result<Subject, String>>,
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
 }
 
