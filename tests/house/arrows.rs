@@ -35,6 +35,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("evenkeel-sdk", &["evenkeel-sdk-macros"]),
     // The plugin that the benchmarks call; it does nothing.
     ("noop", &["evenkeel-sdk"]),
+    // The plugin that attacks the host in tests/hostile.
+    ("hostile", &["evenkeel-sdk"]),
     // It measures rooms beside their peers, so it sees into each of them.
     (
         "evenkeel-benches",
