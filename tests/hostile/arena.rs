@@ -32,6 +32,9 @@ const BESIDE: usize = 20;
 /// In a file that nobody is granted.
 pub const MARKER: &str = "nobody-may-read-this";
 
+/// A secret of steel's.
+pub const SECRET: &str = "Zq7-steel-token-9x";
+
 /// What is on the machine. `steel/shown` and `steel/scratch` are steel's; `oak` and `outside` are not.
 const ROLES: &str = r#"
 [role.steel.roots.shown]
@@ -217,11 +220,15 @@ impl Arena {
 }
 
 fn lay_out(home: &Home) -> anyhow::Result<()> {
-    use std::os::unix::fs::symlink;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
     home.write("outside/secret.txt", MARKER)?;
     home.write("oak/data/secret.txt", MARKER)?;
     home.write("steel/shown/page.txt", "shown")?;
     home.write("steel/scratch/old.txt", "old")?;
+    // SQLite takes an empty file for an empty database.
+    home.write("steel/jobs.db", "")?;
+    home.write("steel/token", SECRET)?;
+    fs::set_permissions(home.path().join("steel/token"), fs::Permissions::from_mode(0o600))?;
     let shown = home.path().join("steel/shown");
     symlink(home.path().join("outside/secret.txt"), shown.join("link"))?;
     symlink("../../outside", shown.join("directory"))?;

@@ -9,6 +9,8 @@ pub struct Attack {
     with: String,
     grant: String,
     timeout: &'static str,
+    /// What follows the step in the runbook.
+    more: &'static str,
     pub verdict: &'static str,
     pub says: Vec<String>,
 }
@@ -37,6 +39,7 @@ impl Attack {
             with: with.to_owned(),
             grant: String::new(),
             timeout: "20s",
+            more: "",
             verdict: "healthy",
             says: Vec::new(),
         }
@@ -49,6 +52,13 @@ impl Attack {
 
     pub fn timeout(mut self, timeout: &'static str) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// What was applied is undone if it fails.
+    pub fn undone(mut self) -> Self {
+        self.more = "[[step]]\nid = \"look\"\nuses = \"hostile/check@1\"\n\
+                     [healed]\nrerun = \"look\"\nwithin = \"1s\"\notherwise = \"undo\"\n";
         self
     }
 
@@ -75,6 +85,7 @@ impl Attack {
             with,
             grant,
             timeout,
+            more,
             ..
         } = self;
         let name = self.name(index);
@@ -85,7 +96,7 @@ impl Attack {
         };
         format!(
             "name = \"{name}\"\nsummary = '''{what}'''\n[targets]\nselect = 'asset=\"steel-1\"'\n[limits]\ncooldown = \"0s\"\n\
-             [[step]]\nid = \"attack\"\nuses = \"{uses}\"\ntimeout = \"{timeout}\"\nwith = {{ {with} }}\ngrant = {{ {grant} }}\n{risk}"
+             [[step]]\nid = \"attack\"\nuses = \"{uses}\"\ntimeout = \"{timeout}\"\nwith = {{ {with} }}\ngrant = {{ {grant} }}\n{risk}{more}"
         )
     }
 }

@@ -18,4 +18,5 @@ mod computer;
 mod desk;
 mod latency;
 mod origin;
+mod services;
 mod world;

@@ -55,6 +55,21 @@ fn answer(mut stream: TcpStream, asked: &Mutex<Vec<String>>) -> anyhow::Result<(
         .push(format!("{request} {host}"));
     let path = request.split(' ').nth(1).unwrap_or_default();
     match path {
+        "/api/v1/query" => {
+            let one = r#"{"metric":{"n":"N"},"value":[0,"1"]}"#;
+            let series: Vec<String> = (0..2_000).map(|n| one.replace('N', &n.to_string())).collect();
+            let body = format!(
+                r#"{{"status":"success","data":{{"resultType":"vector","result":[{}]}}}}"#,
+                series.join(",")
+            );
+            write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                body.len()
+            )?;
+            // Until the other side hangs up: what it sent is read, or it would see a reset.
+            std::io::copy(&mut stream.try_clone()?, &mut std::io::sink())?;
+        }
         "/app/redirect" => write!(
             stream,
             "HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1/\r\ncontent-length: 0\r\n\r\n"

@@ -112,10 +112,15 @@ fn an_action_does_what_it_declared_and_nothing_else() -> anyhow::Result<()> {
             .ends("changed").says("`directory` in `directory/secret.txt` is a link, and nothing is changed through a link"),
         Attack::remedy(22, "panics in `plan`", r#"plan = [{ act = "panic", text = "in plan" }]"#).ends("failed").says("in plan"),
         Attack::remedy(22, "panics in `apply` of its third action", r#"many = 3, apply = [{ act = "panic", text = "in apply" }]"#).ends("failed").says("in apply"),
-        Attack::remedy(22, "panics in `apply`, and in the `rollback` of it", r#"many = 3, apply = [{ act = "panic", text = "in apply" }], undo = [{ act = "panic", text = "in rollback" }]"#).ends("failed").says("in apply"),
+        Attack::remedy(22, "panics in `apply` and in the `rollback` of an action before it, and what came before that is undone", r#"many = 4, mark = "scratch", apply = [{ act = "panic", text = "in apply" }], undo = [{ act = "panic", text = "in rollback" }]"#)
+            .grant(grant).undone().ends("failed").says("in apply").says("in rollback"),
     ];
     let arena = Arena::new("", &[], attacks)?;
     arena.fight()?;
+    for n in [1, 2] {
+        let undone = format!("steel/scratch/undone-{n}");
+        ensure!(arena.home.path().join(&undone).exists(), "`{undone}` is missing");
+    }
     ensure!(
         !arena.home.path().join("steel/scratch/evil.txt").exists(),
         "it was written"

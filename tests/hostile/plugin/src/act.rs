@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use evenkeel_sdk::{Host, Level, Params};
 
-use crate::computer;
+use crate::{computer, services};
 
 /// One try. Fields that an act has no use for are left out.
 #[derive(Params, Default)]
@@ -13,14 +13,14 @@ pub struct Act {
     /// Its name: `read`, `spin`, …
     act: String,
     /// A name of the operator's: a root, a profile, an origin, a secret, …
-    name: String,
-    path: String,
-    text: String,
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
     args: Vec<String>,
     /// Names and values of headers, by turns.
     headers: Vec<String>,
     /// A number of bytes, times, or milliseconds.
-    n: u64,
+    pub(crate) n: u64,
 }
 
 /// Does them all, and tells what came of each.
@@ -76,20 +76,7 @@ impl Act {
             ),
             "exec" => told(self.exec(host)),
             "GET" | "POST" => told(self.http(host)),
-            "put" => told(host.state().put(&self.name, "x".repeat(self.size()).as_bytes())),
-            "get" => told(host.state().get(&self.name).map(|entry| format!("{}", entry.is_some()))),
-            "reference" => told(host.secrets().reference(&self.name)),
-            "reveal" => told(host.secrets().reveal(&self.name)),
-            "query" => told(
-                host.sql(&self.name)
-                    .query(&self.text)
-                    .rows()
-                    .map(|rows| format!("{:?}", rows.rows)),
-            ),
-            "execute" => told(host.sql(&self.name).execute(&self.text).run()),
-            "metrics" => told(host.metrics(&self.name).query(&self.text).map(|series| series.len())),
-            "select" => told(host.process(&self.name).select().map(|found| found.len())),
-            other => panic!("there is no act `{other}`"),
+            act => services::call(act, self, host),
         }
     }
 
@@ -118,12 +105,12 @@ impl Act {
             .map(|response| format!("{} {}", response.status, response.text()))
     }
 
-    fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         usize::try_from(self.n).unwrap_or(usize::MAX)
     }
 }
 
-fn told<T: Display, E: Display>(result: Result<T, E>) -> String {
+pub(crate) fn told<T: Display, E: Display>(result: Result<T, E>) -> String {
     result.map_or_else(|error| error.to_string(), |value| format!("DONE: {value}"))
 }
 

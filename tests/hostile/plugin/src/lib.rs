@@ -7,6 +7,7 @@ mod computer;
 #[cfg(target_arch = "wasm32")]
 mod handles;
 mod remedy;
+mod services;
 
 use act::{Act, all};
 use evenkeel_sdk::{Finding, Host, Notice, Params, Result, Sample};

@@ -12,7 +12,7 @@ pub struct Mend {
     /// What it does when it applies its last action; those before do nothing.
     #[serde(default)]
     apply: Vec<Act>,
-    /// What it does when it undoes an action.
+    /// What it does when it undoes the action before its last.
     #[serde(default)]
     undo: Vec<Act>,
     /// Actions.
@@ -20,6 +20,8 @@ pub struct Mend {
     many: u32,
     #[serde(default)]
     effects: Vec<Declared>,
+    /// A root where the undoing of each action before that leaves a file.
+    mark: Option<String>,
 }
 
 /// An effect that it declares.
@@ -44,7 +46,12 @@ impl Remedy for Mend {
             Action::new(format!("action-{n}"), told.clone())
                 .risk(Risk::Low)
                 .effects(self.effects.iter().map(Declared::effect))
-                .undo("undoes it", [])
+                .undo(
+                    "undoes it",
+                    self.mark
+                        .iter()
+                        .map(move |root| Effect::write(root, &mark(n), b"undone")),
+                )
         });
         Ok(plan.collect())
     }
@@ -57,11 +64,18 @@ impl Remedy for Mend {
     }
 
     fn rollback(&self, host: &Host, action: &Action, _: Option<&Applied>) -> Result<()> {
-        if action.id == format!("action-{}", self.many) {
+        if action.id == format!("action-{}", self.many.saturating_sub(1)) {
             all(&self.undo, host);
+        } else if let Some(root) = &self.mark {
+            let n = action.id.trim_start_matches("action-");
+            host.files(root).write(&format!("undone-{n}"), b"undone")?;
         }
         Ok(())
     }
+}
+
+fn mark(n: u32) -> String {
+    format!("undone-{n}")
 }
 
 impl Declared {
