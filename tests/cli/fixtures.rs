@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
-use evenkeel_tests::{evenkeel::Home, workspace};
+use evenkeel_tests::{component, evenkeel::Home, workspace};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -51,7 +51,7 @@ impl Base {
         for path in list("base/manifests", "json")? {
             let json = fs::read(&path)?;
             let manifest: Value = serde_json::from_slice(&json)?;
-            let component = component(&manifest, &json)?;
+            let component = smallest(&manifest, &json)?;
             let digest = sha256(&component);
             home.write(&format!("plugins/{}.wasm", stem(&path)), "")?;
             fs::write(home.path().join(format!("plugins/{}.wasm", stem(&path))), component)?;
@@ -120,35 +120,14 @@ impl Base {
 }
 
 /// The smallest component that exports these kinds and carries this manifest.
-fn component(manifest: &Value, json: &[u8]) -> anyhow::Result<Vec<u8>> {
+fn smallest(manifest: &Value, json: &[u8]) -> anyhow::Result<Vec<u8>> {
     let kinds = manifest["kinds"].as_object().context("a manifest without kinds")?;
     let exports: String = kinds
         .keys()
         .map(|kind| format!("(instance ${kind}) (export \"evenkeel:plugin/{kind}@0.1.0\" (instance ${kind}))"))
         .collect();
-    let mut bytes = wat::parse_str(format!("(component {exports})"))?;
-    const NAME: &str = "evenkeel:manifest";
-    let mut section = leb128(NAME.len());
-    section.extend_from_slice(NAME.as_bytes());
-    section.extend_from_slice(json);
-    bytes.push(0);
-    bytes.extend(leb128(section.len()));
-    bytes.extend(section);
-    Ok(bytes)
-}
-
-/// As WebAssembly writes sizes: seven bits a byte, the lowest first.
-fn leb128(mut size: usize) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    loop {
-        let low = u8::try_from(size & 0x7f).expect("seven bits");
-        size >>= 7;
-        if size == 0 {
-            bytes.push(low);
-            return bytes;
-        }
-        bytes.push(low | 0x80);
-    }
+    let component = wat::parse_str(format!("(component {exports})"))?;
+    Ok(component::with_manifest(component, json))
 }
 
 fn expected(path: &Path) -> anyhow::Result<String> {

@@ -37,6 +37,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("noop", &["evenkeel-sdk"]),
     // It includes files of the sandbox as they are, and holds them against the SDK's.
     ("evenkeel-fuzz", &["evenkeel-model", "evenkeel-sdk"]),
+    // The plugin that attacks the host in tests/hostile.
+    ("hostile", &["evenkeel-sdk"]),
     // It measures rooms beside their peers, so it sees into each of them.
     (
         "evenkeel-benches",

@@ -12,6 +12,7 @@
 
 pub mod alerts;
 pub mod board;
+pub mod component;
 pub mod evenkeel;
 pub mod golden;
 pub mod plugins;

@@ -1,6 +1,11 @@
 //! The shipped plugins, built as their authors build them.
 
-use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 use anyhow::{Context, ensure};
 
@@ -21,6 +26,17 @@ pub fn shipped() -> anyhow::Result<PathBuf> {
         .map_err(anyhow::Error::msg)
 }
 
+/// The component of the plugin whose source is in this directory of the project.
+///
+/// # Errors
+/// When it doesn't build.
+pub fn built(directory: &str) -> anyhow::Result<PathBuf> {
+    ensure_target()?;
+    let _lock = workspace::lock("plugins")?;
+    let out = workspace::target_dir().join("plugins-of-tests");
+    build(&PathBuf::from(directory), &out)
+}
+
 /// The names of the plugins under plugins/, sorted.
 ///
 /// # Errors
@@ -39,24 +55,32 @@ pub fn names() -> anyhow::Result<Vec<String>> {
 
 fn build_all() -> anyhow::Result<PathBuf> {
     ensure_target()?;
-    let evenkeel = programs::program("evenkeel")?;
     let out = workspace::target_dir().join("plugins");
     let _lock = workspace::lock("plugins")?;
     for name in names()? {
-        let output = Command::new(&evenkeel)
-            .current_dir(workspace::root())
-            .args(["plugin", "build"])
-            .arg(PathBuf::from("plugins").join(&name))
-            .arg("--out")
-            .arg(&out)
-            .output()?;
-        ensure!(
-            output.status.success(),
-            "`evenkeel plugin build plugins/{name}` failed:\n{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        build(&PathBuf::from("plugins").join(name), &out)?;
     }
     Ok(out)
+}
+
+/// The path of the component that it wrote.
+fn build(plugin: &Path, out: &Path) -> anyhow::Result<PathBuf> {
+    let output = Command::new(programs::program("evenkeel")?)
+        .current_dir(workspace::root())
+        .args(["plugin", "build", "--json"])
+        .arg(plugin)
+        .arg("--out")
+        .arg(out)
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "`evenkeel plugin build {}` failed:\n{}",
+        plugin.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let installed: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let file = installed["file"].as_str().context("it does not say its file")?;
+    Ok(PathBuf::from(file))
 }
 
 /// rust-toolchain.toml names the target, but a compiler that rustup doesn't look after, or a

@@ -6,8 +6,9 @@ use std::time::Duration;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary};
-use tokio::sync::{Notify, RwLock, Semaphore, broadcast, watch};
+use tokio::sync::{Notify, RwLock, broadcast, watch};
 
+use crate::capacity::Capacity;
 use crate::drive::round::{Crew, Round};
 use crate::live::{Live, Registry, Slots};
 use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Opened, Plugins, RunFilter};
@@ -34,7 +35,7 @@ pub struct Engine {
     pub(crate) registry: Registry,
     pub(crate) slots: Slots,
     /// Runs at once; waiting runs don't count.
-    pub(crate) capacity: Arc<Semaphore>,
+    pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
     pub(crate) draining: watch::Sender<bool>,
@@ -60,7 +61,7 @@ impl Engine {
     pub fn new(ports: Ports, home: Arc<Home>) -> Arc<Self> {
         Arc::new(Self {
             ports,
-            capacity: Arc::new(Semaphore::new(home.settings.runs.clamp(1, Semaphore::MAX_PERMITS))),
+            capacity: Capacity::new(home.settings.runs),
             home: watch::Sender::new(home),
             registry: Registry::default(),
             slots: Slots::default(),

@@ -3,6 +3,7 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod capacity;
 pub mod context;
 pub mod decide;
 mod drive;

@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::port::Work;
-use crate::run::Run;
+use crate::run::{Attempt, Run};
 
 /// One invocation as it was recorded.
 #[derive(Clone, Debug)]
@@ -22,6 +22,8 @@ pub struct Recording {
     pub key: Key,
     pub plugin: Pinned,
     pub work: Work,
+    /// Effects that earlier attempts at the same action were about to make.
+    pub spent: Vec<Call>,
     pub params: Value,
     pub given: Given,
     pub tape: Tape,
@@ -36,6 +38,8 @@ pub struct Made {
     pub call: Call,
     /// None: an effect that was about to be made; what came of it is not known.
     pub answer: Option<Answer>,
+    /// An effect whose intent was recorded.
+    pub intended: bool,
     /// So much of the tape, in bytes, came before it.
     pub sensed: usize,
 }
@@ -156,6 +160,10 @@ fn begin(
         key: key.clone(),
         plugin: plugin.clone(),
         work: work(fold, key).ok_or(Unrecorded::Work)?,
+        spent: fold
+            .attempt(&key.step, key.phase, key.action.as_deref())
+            .map(Attempt::spent)
+            .unwrap_or_default(),
         params: params.clone(),
         given: given.ok_or(Unrecorded::Older)?.clone(),
         tape: Tape::default(),
@@ -219,6 +227,7 @@ impl Recording {
         self.calls.push(Made {
             call: call.clone(),
             answer: answer.cloned(),
+            intended: answer.is_none(),
             sensed: self.tape.0.len(),
         });
         Ok(())

@@ -67,6 +67,10 @@ pub struct SandboxLimits {
     pub calls: u32,
     pub log_lines: u64,
     pub log_bytes: u64,
+    /// What a plugin and the host may pass to each other in one call, as it takes space in memory.
+    pub crossing_bytes: usize,
+    /// Resources of WASI that an instance may hold at once.
+    pub handles: usize,
     /// Size of what an export may answer, and of one capability call's answer.
     pub answer_bytes: usize,
     /// Of all journaled calls of one invocation.
@@ -107,6 +111,8 @@ impl Default for SandboxLimits {
             calls: 10_000,
             log_lines: 1_000,
             log_bytes: 256 << 10,
+            crossing_bytes: 8 << 20,
+            handles: 1_000,
             answer_bytes: 4 << 20,
             journal_bytes: 16 << 20,
             findings: 1_000,

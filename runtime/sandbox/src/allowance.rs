@@ -34,7 +34,7 @@ pub struct Use<'c> {
 }
 
 /// The declared effects, with what is left of each.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Allowance {
     left: Vec<u32>,
     /// Effects whose subject is meant as it is written.
@@ -48,13 +48,13 @@ pub struct Allowance {
 type Named = (String, String, String);
 
 /// Where in `left` effects of one name are. Those of the same content are one.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Contents {
     any: Option<usize>,
     pinned: HashMap<String, usize>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Patterned {
     capability: String,
     operation: String,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::allowance::Use;
 use crate::capability::{CapabilityError, FromJson, GuestError, Json};
 use crate::halt::{Halt, size};
+use crate::replay::Answered;
 use crate::state::State;
 
 /// A call that may be made.
@@ -49,7 +50,7 @@ impl State {
     ) -> wasmtime::Result<Admitted<P, T, E>> {
         let ticket = self.count(call)?;
         if self.replay.is_some() {
-            return Ok(Admitted::Answered(self.recorded(ticket.call)?));
+            return Ok(Admitted::Answered(self.recorded(&ticket.call, uses)?));
         }
         let allowed = granted.and_then(|permit| self.phase(&ticket.call, uses).map(|()| permit));
         match allowed {
@@ -137,9 +138,12 @@ impl State {
             Work::Rollback(action, _) => (action, "undo_effects"),
         };
         let allowance = self.allowance.as_mut().ok_or_else(|| changes(call, "this call"))?;
-        allowance
-            .take(uses)
-            .map_err(|refused| format!("{refused} among the {effects} of the action `{}`", action.id))
+        allowance.take(uses).map_err(|refused| {
+            let reason = format!("{refused} among the {effects} of the action `{}`", action.id);
+            // The first is what it fails for; each call is told its own.
+            self.undeclared.get_or_insert_with(|| reason.clone());
+            reason
+        })
     }
 
     async fn record(&mut self, ticket: &Ticket, answer: &Answer) -> wasmtime::Result<()> {
@@ -199,19 +203,42 @@ impl State {
     }
 
     /// The answer of then, and its share of the journal.
-    fn recorded<T: FromJson, E: GuestError>(&mut self, call: Call) -> Result<Result<T, E>, Halt> {
-        let shown = self.shown(&call).into_owned();
+    fn recorded<T: FromJson, E: GuestError>(&mut self, call: &Call, uses: &[Use<'_>]) -> Result<Result<T, E>, Halt> {
+        let shown = self.shown(call).into_owned();
         let replay = self.replay.as_mut().expect("only a replay asks");
-        let (made, answer) = replay.call(shown)?;
+        let Answered { made, answer, intended } = replay.call(shown)?;
         let read = match &answer {
             Answer::Ok(value) => T::from_json(value).map(Ok),
             Answer::Err { error, .. } => E::from_json(error).map(Err),
             Answer::Denied(reason) => Ok(Err(E::denied(reason.clone()))),
         };
         let weight = weight(&made.request) + answer_weight(&answer);
-        let given = read.map_err(|why| replay.unreadable(made, why.to_string()))?;
+        let given = match read {
+            Ok(given) => given,
+            Err(why) => return Err(replay.unreadable(made, why.to_string())),
+        };
+        self.allowed_then(&made, uses, &answer, intended);
         self.charge(weight)?;
         Ok(given)
+    }
+
+    /// Takes from the action's effects what was taken then, and fails it for what it was refused
+    /// then.
+    fn allowed_then(&mut self, made: &Call, uses: &[Use<'_>], answer: &Answer, intended: bool) {
+        if !made.effect || self.allowance.is_none() {
+            return;
+        }
+        let Answer::Denied(reason) = answer else {
+            let _ = self.phase(made, uses);
+            return;
+        };
+        let before = (!intended).then(|| (self.allowance.clone(), self.undeclared.clone()));
+        let refused = self.phase(made, uses).err();
+        let is_that = refused.is_some_and(|refused| self.redactor.text(&refused) == reason.as_str());
+        // Otherwise one of the keys refused it, before the effects were looked at.
+        if let Some(before) = before.filter(|_| !is_that) {
+            (self.allowance, self.undeclared) = before;
+        }
     }
 
     pub fn charge(&mut self, bytes: usize) -> Result<(), Halt> {

@@ -16,6 +16,11 @@ pub use section::embed;
 
 /// The largest component that is looked at.
 pub const MAX_BYTES: usize = 32 << 20;
+/// Over all that is nested in it; Python's have a few hundred.
+pub const MAX_SECTIONS: usize = 100_000;
+pub const MAX_IMPORTS: usize = 1_000;
+/// Of the manifest's JSON.
+pub const MAX_MANIFEST: usize = 1 << 20;
 
 /// Why a component can't be used, in words for the person who adds it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,6 +37,14 @@ pub enum LoadError {
     OtherEncoding(u16),
     #[error("it is damaged: {0}")]
     Damaged(String),
+    #[error("it has more than {MAX_SECTIONS} sections")]
+    TooManySections,
+    #[error("it imports more than {MAX_IMPORTS} interfaces")]
+    TooManyImports,
+    #[error("its manifest has {0} bytes, and one has at most {MAX_MANIFEST}")]
+    LargeManifest(usize),
+    #[error("it has more than one manifest: build it anew with `evenkeel plugin build`")]
+    TwoManifests,
     #[error("it has no manifest: build it with `evenkeel plugin build`")]
     NoManifest,
     #[error("its manifest can't be read: {0}")]
@@ -108,11 +121,10 @@ pub fn inspect(bytes: &[u8]) -> Result<Facts, LoadError> {
     let names = contract::names(bytes)?;
     names.imports.iter().try_for_each(|name| contract::provided(name))?;
     let kinds = contract::kinds(&names.exports)?;
-    let mut manifest = None;
-    for section in &sections {
-        if let Some(json) = section.manifest() {
-            manifest = Some(read(json)?);
-        }
+    let mut manifests = sections.iter().filter_map(section::Section::manifest);
+    let manifest = manifests.next().map(read).transpose()?;
+    if manifests.next().is_some() {
+        return Err(LoadError::TwoManifests);
     }
     Ok(Facts {
         manifest,
@@ -127,6 +139,9 @@ pub fn digest(bytes: &[u8]) -> Digest {
 }
 
 fn read(json: &[u8]) -> Result<Manifest, LoadError> {
+    if json.len() > MAX_MANIFEST {
+        return Err(LoadError::LargeManifest(json.len()));
+    }
     serde_json::from_slice(json).map_err(|error| LoadError::BadManifest(error.to_string()))
 }
 
@@ -185,6 +200,47 @@ mod tests {
             error.to_string(),
             "its manifest can't be read: it describes `check`, `remedy`, and the component exports `check`"
         );
+    }
+
+    /// A custom section of this name, put behind a component.
+    fn and(mut bytes: Vec<u8>, name: &str, data: &[u8]) -> Vec<u8> {
+        use wasm_encoder::ComponentSection as _;
+        let section = wasm_encoder::CustomSection {
+            name: name.into(),
+            data: data.into(),
+        };
+        section.append_to_component(&mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn what_is_parsed_is_bounded() {
+        let words = |bytes: &[u8]| inspect(bytes).unwrap_err().to_string();
+        let one = embed(&check(), &manifest("one")).unwrap();
+        let two = and(one.clone(), "evenkeel:manifest", b"{}");
+        assert_eq!(
+            words(&two),
+            "it has more than one manifest: build it anew with `evenkeel plugin build`"
+        );
+        let large = and(check(), "evenkeel:manifest", &vec![b' '; MAX_MANIFEST + 1]);
+        assert_eq!(
+            words(&large),
+            "its manifest has 1048577 bytes, and one has at most 1048576"
+        );
+
+        // Each is an empty custom section without a name.
+        let sections = |many: usize| [check(), [0, 1, 0].repeat(many)].concat();
+        assert_eq!(words(&sections(MAX_SECTIONS)), "it has more than 100000 sections");
+        assert!(inspect(&sections(MAX_SECTIONS - 10)).is_ok());
+        let nested = sections(MAX_SECTIONS / 2);
+        let mut nesting = wasm_encoder::Component::new();
+        nesting.section(&wasm_encoder::RawSection { id: 4, data: &nested });
+        nesting.section(&wasm_encoder::RawSection { id: 4, data: &nested });
+        assert_eq!(words(nesting.as_slice()), "it has more than 100000 sections");
+
+        let import = |n: usize| format!(r#"(import "evenkeel:cap/files@0.1.{n}" (instance))"#);
+        let imports: String = (0..=MAX_IMPORTS).map(import).collect();
+        assert_eq!(words(&component(&imports)), "it imports more than 1000 interfaces");
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use evenkeel_engine::port::Work;
 use evenkeel_engine::recording::Replayed;
-use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::home::SandboxLimits;
+use evenkeel_model::invocation::{Class, Failure, Outcome, Stop};
 use evenkeel_model::plugin::Kind;
 use tokio::sync::watch;
 use wasmtime::component::{Instance, ResourceTableError};
@@ -18,10 +19,9 @@ use crate::halt::{Halt, size};
 use crate::lift::{self, Answer};
 use crate::loaded::Loaded;
 use crate::redact::Redactor;
-use crate::state::{HANDLES, Signals, State};
+use crate::state::{Signals, State};
+use crate::wasi::RANDOM_BYTES;
 
-/// What a plugin and the host pass to each other in one call, as it takes space in memory.
-const CROSSING: usize = 8 << 20;
 /// A cancelled plugin may clean up for so long.
 const GRACE: Duration = Duration::from_secs(5);
 /// An effect that was given up at the deadline may take so long to come to its end.
@@ -52,9 +52,10 @@ async fn to_its_end(loaded: &Loaded, state: State) -> (Outcome, State) {
     let mut state = store.into_data();
     state.hand_on_senses();
     state.log.close();
-    let outcome = match called {
-        Ok(answer) => lift::outcome(answer, &state.invocation.limits),
-        Err(error) => stopped(&error, &state).into(),
+    let outcome = match (called, &state.undeclared) {
+        (Ok(_), Some(reason)) => undeclared(reason),
+        (Ok(answer), None) => lift::outcome(answer, &state.invocation.limits),
+        (Err(error), _) => stopped(&error, &state).into(),
     };
     (redacted(outcome, &state.redactor), state)
 }
@@ -77,6 +78,16 @@ fn redacted(outcome: Outcome, redactor: &Redactor) -> Outcome {
         )
         .into(),
     }
+}
+
+/// An action that tried more than was approved is not one to be believed.
+fn undeclared(reason: &str) -> Outcome {
+    Outcome::Failed(Failure {
+        class: Class::Denied,
+        code: "undeclared-effect".into(),
+        message: reason.to_owned(),
+        details: None,
+    })
 }
 
 /// The schema of a kind's parameters, as the component itself says it.
@@ -135,11 +146,12 @@ impl Watch {
 }
 
 fn store(loaded: &Loaded, state: State) -> Store<State> {
-    let crossing = CROSSING.max(state.invocation.limits.answer_bytes.saturating_mul(2));
+    let limits = &state.invocation.limits;
+    let (crossing, handles) = (limits.crossing_bytes, limits.handles);
     let mut store = Store::new(loaded.pre.engine(), state);
     store.limiter(|state| &mut state.limiter);
     store.set_hostcall_fuel(crossing);
-    store.set_max_component_handles(HANDLES);
+    store.set_max_component_handles(handles);
     // Before anything of the component runs: it may have a start function.
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|mut store| store.data_mut().tick());
@@ -252,7 +264,7 @@ fn stopped(error: &wasmtime::Error, state: &State) -> Halt {
     if state.limiter.refused() {
         return Halt::memory(state.invocation.limits.memory_bytes);
     }
-    if let Some(halt) = crossed(error) {
+    if let Some(halt) = crossed(error, &state.invocation.limits) {
         return halt;
     }
     if let Some(exit) = error.downcast_ref::<I32Exit>() {
@@ -275,25 +287,25 @@ fn stopped(error: &wasmtime::Error, state: &State) -> Halt {
 }
 
 /// Limits that wasmtime keeps, and names in words of its own.
-fn crossed(error: &wasmtime::Error) -> Option<Halt> {
+fn crossed(error: &wasmtime::Error, limits: &SandboxLimits) -> Option<Halt> {
     let words = error.root_cause().to_string();
     let handles = matches!(
         error.downcast_ref::<ResourceTableError>(),
         Some(ResourceTableError::Full)
     ) || words.contains("store handle limit exceeded");
     if words.contains("allocated for hostcalls") {
-        let message = format!(
-            "it passed or answered more than {} in one call, which no setting raises",
-            size(CROSSING)
+        let what = format!(
+            "it passed or answered more than {} in one call",
+            size(limits.crossing_bytes)
         );
+        return Some(Halt::limit(what, "crossing"));
+    }
+    if words.starts_with("requested len ") && words.ends_with(&format!("exceeds limit {RANDOM_BYTES}")) {
+        let message = "it asked for more than 64 KiB of random bytes in one call, which no setting raises";
         return Some(Halt::new(Stop::Limit, message));
     }
-    handles.then(|| {
-        Halt::new(
-            Stop::Limit,
-            format!("it held more than {HANDLES} handles at once, which no setting raises"),
-        )
-    })
+    let held = || format!("it held more than {} handles at once", limits.handles);
+    handles.then(|| Halt::limit(held(), "handles"))
 }
 
 #[cfg(test)]

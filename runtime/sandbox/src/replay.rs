@@ -28,6 +28,14 @@ enum Next<'r> {
     End,
 }
 
+/// A recorded call.
+pub struct Answered {
+    pub made: Call,
+    pub answer: Answer,
+    /// An effect that was about to be made.
+    pub intended: bool,
+}
+
 /// The invocation that `recording` is of, of this plugin. Nothing is granted: no answer is asked
 /// for.
 pub fn invocation(recording: &Recording, plugin: &Pinned) -> Invocation {
@@ -37,6 +45,7 @@ pub fn invocation(recording: &Recording, plugin: &Pinned) -> Invocation {
         mode: recording.mode,
         key: recording.key.clone(),
         work: recording.work.clone(),
+        spent: recording.spent.clone(),
         params: recording.params.clone(),
         timeout: recording.given.timeout,
         limits: recording.given.limits.clone(),
@@ -80,8 +89,8 @@ impl Replay {
         Err(self.differ(words(&recorded), words(name)))
     }
 
-    /// The recorded call in this place, with its answer.
-    pub fn call(&mut self, call: Call) -> Result<(Call, Answer), Halt> {
+    /// What is recorded in this place, if it is of this call.
+    pub fn call(&mut self, call: Call) -> Result<Answered, Halt> {
         let made = match self.next() {
             Next::Called(made) if same_call(&made.call, &call) => made.clone(),
             Next::End => return Err(self.over(Side::Called(call.clone()), Some(call))),
@@ -91,7 +100,11 @@ impl Replay {
             return Err(self.pending(made.call));
         };
         self.compared += 1;
-        Ok((made.call, answer))
+        Ok(Answered {
+            made: made.call,
+            answer,
+            intended: made.intended,
+        })
     }
 
     /// The answer to the last call was a secret's value that this home's key does not open.

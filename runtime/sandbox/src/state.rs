@@ -25,9 +25,6 @@ use crate::replay::Replay;
 use crate::tape;
 use crate::wasi;
 
-/// Handles that an instance may hold at once, to resources of WASI.
-pub const HANDLES: usize = 1_000;
-
 /// The data of a store. Dropped with it when the invocation is over, whatever came of it.
 pub struct State {
     pub invocation: Invocation,
@@ -38,6 +35,8 @@ pub struct State {
     pub signals: Arc<Signals>,
     /// What an action may change. Nothing else has one.
     pub allowance: Option<Allowance>,
+    /// Why an effect was denied that the action does not declare. It fails for that, whatever it answers.
+    pub undeclared: Option<String>,
     /// Patterns of arguments that were needed so far.
     pub compiled: Compiled,
     /// What a plan or a dry run put into its memory.
@@ -70,7 +69,7 @@ impl State {
         let limits = &invocation.limits;
         let redactor = Redactor::default();
         let mut table = ResourceTable::new();
-        table.set_max_capacity(HANDLES);
+        table.set_max_capacity(limits.handles);
         Self {
             limiter: Limiter::new(limits.memory_bytes),
             log: Arc::new(Log::new(
@@ -85,6 +84,7 @@ impl State {
                 Work::Apply(action) => Some(Allowance::new(&action.effects, &invocation.spent)),
                 Work::Rollback(action, _) => Some(Allowance::new(&action.undo_effects, &invocation.spent)),
             },
+            undeclared: None,
             compiled: Compiled::default(),
             overlay: None,
             made: 0,

@@ -22,7 +22,7 @@ use crate::state::State;
 use crate::tape::Sense;
 
 /// More in one call ends the plugin: the host would have to hold it.
-const RANDOM_BYTES: u64 = 64 << 10;
+pub const RANDOM_BYTES: u64 = 64 << 10;
 /// Of the monotonic clock, in nanoseconds.
 const MICROSECOND: u64 = 1_000;
 

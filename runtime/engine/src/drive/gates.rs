@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::name::AssetId;
+use evenkeel_model::name::{AssetId, CustomerId};
 use evenkeel_model::run::{Body, Mode, Occurrence, Request, Summary};
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::run::{Course, Performed};
 use super::sleep_until;
@@ -205,16 +204,17 @@ impl Course {
         if self.permit.is_some() {
             return Ok(true);
         }
-        let capacity = Arc::clone(&self.engine.capacity);
-        if let Ok(permit) = Arc::clone(&capacity).try_acquire_owned() {
-            self.permit = Some(permit);
+        let customer = self.sharing_customer();
+        let capacity = &self.engine.capacity;
+        if let Some(place) = capacity.try_take(customer.as_ref()) {
+            self.permit = Some(place);
             return Ok(true);
         }
         let started = self.live.recorder.read(|run| run.started_at.is_some());
         if !started {
             let waiting = Body::Waiting {
                 gate: "capacity".into(),
-                why: "as many runs are under way as `[engine] runs` allows".into(),
+                why: "as many runs are under way as `[engine] runs` allows at all, or one customer".into(),
                 until: None,
             };
             say_waiting(&self.live, waiting).await?;
@@ -227,12 +227,19 @@ impl Course {
                 self.told_to_stop().await;
             }
         };
-        let permit: Option<OwnedSemaphorePermit> = tokio::select! {
-            permit = capacity.acquire_owned() => permit.ok(),
+        let place = tokio::select! {
+            place = capacity.take(customer.as_ref()) => place,
             () = stop => None,
         };
-        self.permit = permit;
+        self.permit = place;
         Ok(self.permit.is_some())
+    }
+
+    /// Whose run it is, if there is another customer to leave a place to; `local` always exists.
+    fn sharing_customer(&self) -> Option<CustomerId> {
+        let shared = self.engine.home().customers.len() > 2;
+        let of = |run: &Run| run.request.as_ref().and_then(|request| request.customer.clone());
+        self.live.recorder.read(of).filter(|_| shared)
     }
 }
 

@@ -7,9 +7,9 @@ use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
-use tokio::sync::OwnedSemaphorePermit;
 
 use super::sleep_until;
+use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
@@ -25,7 +25,7 @@ pub(crate) struct Course {
     pub(super) engine: Arc<Engine>,
     pub(super) live: Arc<Live>,
     subject: Option<Result<Subject, String>>,
-    pub(super) permit: Option<OwnedSemaphorePermit>,
+    pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
 }
 

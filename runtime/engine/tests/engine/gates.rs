@@ -14,7 +14,7 @@ use evenkeel_model::run::{Body, Mode, Request, State, Summary, Verdict};
 use evenkeel_model::runbook::Runbook;
 
 use crate::world::alarms::alert;
-use crate::world::home::{cooling, home, on_alert, on_cron, runbook, selecting, step};
+use crate::world::home::{asset, cooling, home, on_alert, on_cron, runbook, selecting, step, with_assets};
 use crate::world::script::{Script, System, applied, found, hang, plan};
 use crate::world::{World, noon, person};
 
@@ -348,6 +348,33 @@ async fn a_full_engine_lets_runs_wait_and_says_so() {
         waited.iter().all(|gate| gate == "capacity") && waited.len() >= 2,
         "{waited:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_customer_whose_runs_all_hang_leaves_a_place_to_another() {
+    let script = Script::default().on("look", Phase::Check, |invocation, _| async move {
+        if invocation.target.customer.as_str() == "steel" {
+            return hang().await;
+        }
+        found(Severity::Ok)
+    });
+    let mut assets: Vec<_> = (1..=6).map(|n| asset(&format!("steel-{n}"), "steel", None)).collect();
+    assets.extend([asset("local", "local", None), asset("zinc-1", "zinc", None)]);
+    let book = selecting(runbook("watch", vec![step("look")]), "role", "app");
+    let mut home = with_assets(vec![book], assets);
+    home.settings.runs = 4;
+    let world = World::new(home, script);
+    let accepted = world.ask(person("watch")).await.unwrap();
+    let of = |run: &RunId| world.journal.summary(*run).unwrap().target.unwrap();
+    let zinc = accepted.runs.iter().find(|run| of(run).as_str() == "zinc-1").unwrap();
+    let summary = world.engine.wait(*zinc).await.unwrap();
+    assert_eq!(summary.verdict, Some(Verdict::Healthy));
+    assert_eq!(world.script.called().len(), 4, "three of steel's, and zinc's");
+    let waiting = accepted
+        .runs
+        .iter()
+        .filter(|run| waits(&world, run.0).iter().any(|(gate, _)| gate == "capacity"));
+    assert_eq!(waiting.count(), 3, "the rest of steel's");
 }
 
 #[tokio::test(start_paused = true)]

@@ -113,11 +113,15 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
     let default = SandboxLimits::default();
     let count = |key, otherwise: usize| {
         let count = table.optional::<Count>(key);
-        count.map_or(otherwise, |count| whole(count.into_inner().0))
+        count.map_or(otherwise, |count| {
+            refuse_beyond(table, key, count.span(), u64::from(count.get_ref().0));
+            whole(count.into_inner().0)
+        })
     };
     let size = |key, otherwise: usize| {
         let size = table.optional::<Size>(key);
         size.map_or(otherwise, |size| {
+            refuse_beyond(table, key, size.span(), size.get_ref().0);
             usize::try_from(size.into_inner().0).unwrap_or(usize::MAX)
         })
     };
@@ -134,6 +138,8 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
             .map_or(default.calls, |calls| calls.into_inner().0),
         log_lines: count("log_lines", whole64(default.log_lines)) as u64,
         log_bytes: size("log_bytes", whole64(default.log_bytes)) as u64,
+        crossing_bytes: size("crossing", default.crossing_bytes),
+        handles: count("handles", default.handles),
         answer_bytes: size("answer_bytes", default.answer_bytes),
         journal_bytes: size("journal_bytes", default.journal_bytes),
         findings: count("findings", default.findings),
@@ -155,6 +161,32 @@ fn read_sandbox(table: &Table<'_, '_>) -> SandboxLimits {
     };
     table.finish();
     limits
+}
+
+/// What no host can hold, or no plugin can live with: the least and the most.
+const BOUNDS: [(&str, u64, u64, &str); 6] = [
+    ("concurrency", 1, 1_024, "write a number from 1 to 1024"),
+    ("memory", 1 << 20, 4 << 30, "write a size from `1MiB` to `4GiB`"),
+    ("crossing", 64 << 10, 1 << 30, "write a size from `64KiB` to `1GiB`"),
+    ("handles", 16, 1_000_000, "write a number from 16 to 1000000"),
+    (
+        "answer_bytes",
+        1 << 10,
+        256 << 20,
+        "write a size from `1KiB` to `256MiB`",
+    ),
+    ("journal_bytes", 1 << 10, 1 << 30, "write a size from `1KiB` to `1GiB`"),
+];
+
+fn refuse_beyond(table: &Table<'_, '_>, key: &str, span: std::ops::Range<usize>, value: u64) {
+    let bounds = BOUNDS.iter().find(|(bounded, ..)| *bounded == key);
+    if let Some((_, least, most, write)) = bounds
+        && !(*least..=*most).contains(&value)
+    {
+        let what = if value < *least { "small" } else { "large" };
+        let problem = table.problem("bad-value", span, format!("`{key}` is too {what}"));
+        table.say(problem.label(*write));
+    }
 }
 
 fn whole(count: u32) -> usize {

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use evenkeel_model::plugin::Kind;
 use wasmparser::{Parser, Payload};
 
-use super::LoadError;
 use super::section::damaged;
+use super::{LoadError, MAX_IMPORTS, MAX_SECTIONS};
 
 /// The version of `evenkeel:plugin` and `evenkeel:cap` that is served; patches are compatible.
 pub const CONTRACT: &str = "0.1";
@@ -69,13 +69,21 @@ pub fn names(bytes: &[u8]) -> Result<Names, LoadError> {
         imports: Vec::new(),
         exports: Vec::new(),
     };
-    let mut depth = 0_u32;
+    let (mut depth, mut sections) = (0_u32, 0);
     for payload in Parser::new(0).parse_all(bytes) {
-        match payload.map_err(damaged)? {
+        let payload = payload.map_err(damaged)?;
+        sections += usize::from(payload.as_section().is_some());
+        if sections > MAX_SECTIONS {
+            return Err(LoadError::TooManySections);
+        }
+        match payload {
             Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
             Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
+                    if names.imports.len() == MAX_IMPORTS {
+                        return Err(LoadError::TooManyImports);
+                    }
                     names.imports.push(import.map_err(damaged)?.name.name.to_owned());
                 }
             }

@@ -6,7 +6,7 @@ use evenkeel_model::plugin::Manifest;
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasmparser::BinaryReader;
 
-use super::LoadError;
+use super::{LoadError, MAX_SECTIONS};
 
 /// Where the manifest is.
 const NAME: &str = "evenkeel:manifest";
@@ -64,6 +64,9 @@ pub fn sections(bytes: &[u8]) -> Result<Vec<Section<'_>>, LoadError> {
         let id = reader.read_u8().map_err(damaged)?;
         let size = reader.read_var_u32().map_err(damaged)?;
         let content = reader.read_bytes(size as usize).map_err(damaged)?;
+        if sections.len() == MAX_SECTIONS {
+            return Err(LoadError::TooManySections);
+        }
         sections.push(Section {
             id,
             all: start..reader.current_position(),

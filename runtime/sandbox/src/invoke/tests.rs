@@ -102,7 +102,7 @@ async fn handles_are_counted() {
     assert_eq!(halt.stop, Stop::Limit);
     assert_eq!(
         halt.message,
-        "it held more than 1000 handles at once, which no setting raises"
+        "it held more than 1000 handles at once: the limit is `[sandbox] handles` in evenkeel.toml"
     );
 }
 

@@ -97,7 +97,7 @@ async fn what_crosses_in_one_call_is_bounded() {
         assert_eq!(stop, Stop::Limit, "{message}");
         assert_eq!(
             message,
-            "it passed or answered more than 8 MiB in one call, which no setting raises"
+            "it passed or answered more than 8 MiB in one call: the limit is `[sandbox] crossing` in evenkeel.toml"
         );
     }
 }

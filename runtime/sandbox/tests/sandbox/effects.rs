@@ -5,6 +5,7 @@ use std::fs;
 use evenkeel_engine::port::Work;
 use evenkeel_model::action::hex;
 use evenkeel_model::call::Answer;
+use evenkeel_model::invocation::{Class, Outcome};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -64,12 +65,16 @@ async fn apply_makes_what_was_approved_and_nothing_else() {
         json!([remove(&["a", "c"]), remove(&["a", "b"]), remove(&["a"])]),
     )
     .root(&["remove"], "data", &root);
-    let told = scene.told().await;
+    let told = scene.undeclared().await;
     assert_eq!(
         denied(&told[0]),
-        "FilesError::Denied(\"`files.remove` of `data:c` is not among the effects of the action `the-action`\")"
+        "Denied(\"`files.remove` of `data:c` is not among the effects of the action `the-action`\")"
     );
-    assert_eq!(told[1], json!({ "ok": [2, 2] }), "the denied call took nothing");
+    assert_eq!(
+        told[1],
+        json!({ "ok": { "files": 2, "bytes": 2 } }),
+        "the denied call took nothing"
+    );
     assert!(
         denied(&told[2]).contains("once more is not among the effects"),
         "{}",
@@ -84,7 +89,7 @@ async fn an_intent_comes_before_its_answer_and_a_denied_call_has_none() {
     fs::write(root.join("a"), "a").unwrap();
     let steps = json!([remove(&["z"]), remove(&["a"]), { "read": { "root": "data", "path": "a", "limit": 1 } }]);
     let scene = Scene::apply(vec![effect("files", "remove", "data:a")], steps).root(&["read", "remove"], "data", &root);
-    scene.told().await;
+    scene.undeclared().await;
     let lines = scene.journal.lines.lock().unwrap();
     let order: Vec<(u32, bool, bool)> = lines
         .iter()
@@ -110,7 +115,7 @@ async fn content_and_subject_are_what_was_approved() {
     let steps = json!([write("**", "other"), write("a", "approved"), write("**", "approved")]);
     let told = Scene::apply(vec![exact], steps)
         .root(&["write"], "data", &root)
-        .told()
+        .undeclared()
         .await;
     assert!(
         denied(&told[0]).contains("with this content is not among the effects"),
@@ -124,9 +129,36 @@ async fn content_and_subject_are_what_was_approved() {
     let glob = vec![effect("files", "write", "glob:data:tmp/*.log")];
     fs::create_dir(root.join("tmp")).unwrap();
     let steps = json!([write("tmp/x", ""), write("tmp/x.log", "")]);
-    let told = Scene::apply(glob, steps).root(&["write"], "data", &root).told().await;
+    let told = Scene::apply(glob, steps)
+        .root(&["write"], "data", &root)
+        .undeclared()
+        .await;
     assert!(denied(&told[0]).contains("is not among"), "{}", told[0]);
     assert_eq!(told[1], json!({ "ok": null }));
+}
+
+/// 23: it is not believed, and says what it tried first.
+#[tokio::test]
+async fn an_action_whose_undeclared_effect_was_denied_fails_whatever_it_answers() {
+    let (_dir, root) = scratch();
+    let undeclared = json!([remove(&["b"]), remove(&["c"]), remove(&["a"])]);
+    let scene = Scene::apply(vec![effect("files", "remove", "data:a")], undeclared).root(&["remove"], "data", &root);
+    let Outcome::Failed(failure) = scene.play().await else {
+        panic!("it is believed");
+    };
+    assert_eq!(
+        (failure.class, failure.code.as_str()),
+        (Class::Denied, "undeclared-effect")
+    );
+    assert_eq!(
+        failure.message,
+        "`files.remove` of `data:b` is not among the effects of the action `the-action`"
+    );
+
+    // What is not granted is no effect that it did not declare.
+    let ungranted = json!([{ "remove": { "root": "other", "paths": ["a"] } }]);
+    let scene = Scene::apply(vec![effect("files", "remove", "data:a")], ungranted).root(&["remove"], "data", &root);
+    assert!(denied(&scene.told().await[0]).contains("is not granted"));
 }
 
 #[tokio::test]
@@ -144,9 +176,9 @@ async fn rollback_has_effects_of_its_own() {
         json!({ "back": [remove(&["a"])] }),
     );
     let scene = Scene::new(Work::Rollback(forward_only, None), json!({})).root(&["remove"], "data", &root);
-    scene.play().await;
+    let told = scene.undeclared().await;
     assert!(root.join("a").exists());
-    let reason = format!("{:?}", scene.journal.answers()[0]);
+    let reason = denied(&told[0]);
     assert!(
         reason.contains("is not among the undo_effects of the action `the-action`"),
         "{reason}"
@@ -187,7 +219,7 @@ async fn a_second_attempt_does_not_get_what_the_first_one_used() {
     let mut second = Scene::apply(effects, steps).root(&["remove", "write"], "data", &root);
     second.invocation.key.attempt = 2;
     second.invocation.spent = first.journal.intents();
-    let told = second.told().await;
+    let told = second.undeclared().await;
     assert!(
         denied(&told[0]).contains("`data:a` once more is not among"),
         "{}",

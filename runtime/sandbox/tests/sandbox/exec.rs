@@ -74,7 +74,7 @@ async fn a_command_that_changes_things_is_approved_with_its_input() {
     approved.content = Some(hex(&Sha256::digest("good")));
     let step = |stdin: &str| json!({ "exec": { "profile": "command", "stdin": stdin } });
     let scene = Scene::apply(vec![approved], json!([step("evil"), step("good")])).profile("command", command);
-    let told = scene.told().await;
+    let told = scene.undeclared().await;
     assert!(denied(&told[0]).contains("with this content"), "{}", told[0]);
     assert_eq!(told[1]["ok"]["code"], json!(0));
     assert_eq!(fs::read_to_string(dir.join("out")).unwrap(), "good");

@@ -156,7 +156,7 @@ async fn only_granted_signals_and_only_where_changes_are_made() {
         ungranted[0]
     );
     let undeclared = grants(Scene::apply(Vec::new(), steps), "protected", &["TERM"])
-        .told()
+        .undeclared()
         .await;
     assert!(
         denied(&undeclared[0]).contains("is not among the effects"),

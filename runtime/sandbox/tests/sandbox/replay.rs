@@ -179,6 +179,42 @@ async fn effects_are_not_made_again() {
     assert!(path.join("old").exists() && !path.join("new").exists());
 }
 
+/// What an action fails for, whatever it answers, is found again: not what one of the keys refused,
+/// and what is one more than the action declares, over all attempts.
+#[tokio::test]
+async fn an_undeclared_effect_fails_the_action_again() {
+    let write = |root: &str| json!({ "write": { "root": root, "path": "new", "content": "x" } });
+    let (_dir, path) = scratch();
+    let mut declared = vec![
+        effect("files", "write", "data:new"),
+        effect("files", "write", "other:new"),
+    ];
+    declared[0].at_most = 2;
+    for (steps, spent, failed) in [
+        (json!([write("other"), write("data"), write("data")]), false, false),
+        (
+            json!([write("other"), write("data"), write("data"), write("data")]),
+            false,
+            true,
+        ),
+        (json!([write("other"), write("data"), write("data")]), true, true),
+    ] {
+        let mut scene = Scene::apply(declared.clone(), steps).root(&["write"], "data", &path);
+        if spent {
+            let before = Scene::apply(declared.clone(), json!([write("data")])).root(&["write"], "data", &path);
+            before.play().await;
+            scene.invocation.spent = before.journal.intents();
+        }
+        let (outcome, replayed) = scene.again().await;
+        assert_eq!(
+            matches!(&outcome, Outcome::Failed(failure) if failure.code == "undeclared-effect"),
+            failed,
+            "{outcome:?}"
+        );
+        assert_eq!(replayed.ending, Ending::Same, "{outcome:?}");
+    }
+}
+
 #[tokio::test]
 async fn plans_and_undoings_are_replayed() {
     let (_dir, path) = scratch();

@@ -158,7 +158,7 @@ async fn a_change_is_made_as_it_was_declared_and_no_other() {
     ]);
     let scene = Scene::apply(vec![declared(delete, "[1]"), declared("begin", "[]")], steps.clone());
     let scene = scene.database(&["execute"], "main", database.clone());
-    let told = scene.told().await;
+    let told = scene.undeclared().await;
     assert!(denied(&told[0]).contains("with this content"), "{}", told[0]);
     assert_eq!(told[1]["ok"], json!(1));
     assert!(denied(&told[2]).contains("is not among"), "{}", told[2]);

@@ -328,6 +328,7 @@ impl Scene {
             key: invocation.key.clone(),
             plugin: invocation.plugin.clone(),
             work: invocation.work.clone(),
+            spent: invocation.spent.clone(),
             params: invocation.params.clone(),
             given: Given {
                 seed: invocation.seed,
@@ -374,6 +375,21 @@ impl Scene {
         }
     }
 
+    /// What came of each call of an action that fails because it tried what it did not declare, as the journal has it.
+    pub async fn undeclared(&self) -> Vec<Value> {
+        match self.play().await {
+            Outcome::Failed(failure) => assert_eq!(failure.code, "undeclared-effect", "{failure:?}"),
+            other => panic!("not failed: {other:?}"),
+        }
+        let answers = self.journal.answers().into_iter();
+        let told = answers.map(|answer| match answer {
+            Answer::Ok(value) => json!({ "ok": value }),
+            Answer::Err { message, .. } => json!({ "err": message }),
+            Answer::Denied(reason) => json!({ "err": format!("Denied({reason:?})") }),
+        });
+        told.collect()
+    }
+
     /// How the host ended it.
     pub async fn stopped(&self) -> (Stop, String) {
         match self.play().await {
@@ -389,6 +405,7 @@ fn record(recording: &mut Recording, line: &Line) {
         recording.calls.push(Made {
             call: call.clone(),
             answer: answer.cloned(),
+            intended: answer.is_none(),
             sensed,
         });
     };
