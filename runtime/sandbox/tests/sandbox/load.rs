@@ -198,3 +198,94 @@ async fn changed_code_is_compiled_anew_and_a_run_keeps_what_it_began_with() {
         .await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
 }
+
+type Damage = Box<dyn Fn()>;
+
+/// What can become of an entry of the cache, whose two files are these.
+fn damages(code: &Path, mac: &Path, other_code: &Path, other_mac: &Path) -> Vec<(&'static str, Damage)> {
+    let paths = [code, mac, other_code, other_mac].map(Path::to_path_buf);
+    let damage = |act: fn(&[std::path::PathBuf; 4])| -> Damage {
+        let paths = paths.clone();
+        Box::new(move || act(&paths))
+    };
+    vec![
+        (
+            "cut",
+            damage(|[code, ..]| {
+                let bytes = fs::read(code).unwrap();
+                fs::write(code, &bytes[..bytes.len() / 2]).unwrap();
+            }),
+        ),
+        ("empty", damage(|[code, ..]| fs::write(code, b"").unwrap())),
+        (
+            "longer",
+            damage(|[code, ..]| {
+                let mut bytes = fs::read(code).unwrap();
+                bytes.push(0);
+                fs::write(code, bytes).unwrap();
+            }),
+        ),
+        ("without its MAC", damage(|[_, mac, ..]| fs::remove_file(mac).unwrap())),
+        (
+            "with a cut MAC",
+            damage(|[_, mac, ..]| {
+                let bytes = fs::read(mac).unwrap();
+                fs::write(mac, &bytes[..bytes.len() / 2]).unwrap();
+            }),
+        ),
+        (
+            "with another plugin's code",
+            damage(|[code, _, other, _]| {
+                fs::copy(other, code).unwrap();
+            }),
+        ),
+        (
+            "with another plugin's code and MAC",
+            damage(|[code, mac, other, other_mac]| {
+                fs::copy(other, code).unwrap();
+                fs::copy(other_mac, mac).unwrap();
+            }),
+        ),
+    ]
+}
+
+/// 20, 26: what this host compiled for one plugin is mapped for that one, whole, or not at all.
+#[tokio::test]
+async fn an_entry_that_is_torn_or_another_plugin_s_is_not_mapped() {
+    let (_dir, home) = scratch();
+    let data = home.join("data");
+    // Another code: a word of it is another.
+    let mut other = guest().to_vec();
+    let at = other.windows(7).position(|bytes| bytes == b"as-told").unwrap();
+    other[at..at + 7].copy_from_slice(b"AS-TOLD");
+    let (own, other) = (put(&home, "own.wasm", guest()), put(&home, "other.wasm", &other));
+    let both = [own.clone(), other.clone()];
+    let first = sandbox(&home, Some(&data));
+    first.install(&both);
+    for one in &both {
+        first.load(&one.digest).await.unwrap();
+        fs::remove_file(home.join(&one.file)).unwrap();
+    }
+    drop(first);
+    let file = |of: &Installed, extension: &str| {
+        let files = fs::read_dir(data.join("cache"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let of_it = |path: &std::path::PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            name.starts_with(&of.digest.to_string()) && name.ends_with(extension)
+        };
+        files.into_iter().find(of_it).unwrap()
+    };
+    let [code, mac] = [".cwasm", ".mac"].map(|extension| file(&own, extension));
+    let [other_code, other_mac] = [".cwasm", ".mac"].map(|extension| file(&other, extension));
+    let kept = [fs::read(&code).unwrap(), fs::read(&mac).unwrap()];
+    for (what, damage) in damages(&code, &mac, &other_code, &other_mac) {
+        damage();
+        let loaded = sandbox(&home, Some(&data)).load(&own.digest).await;
+        assert_eq!(loaded, Err(LoadError::NotInstalled(own.digest.clone())), "{what}");
+        fs::write(&code, &kept[0]).unwrap();
+        fs::write(&mac, &kept[1]).unwrap();
+        sandbox(&home, Some(&data)).load(&own.digest).await.expect(what);
+    }
+}
