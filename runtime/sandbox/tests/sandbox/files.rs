@@ -3,7 +3,10 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use evenkeel_model::action::Effect;
 use evenkeel_model::call::Answer;
 use serde_json::{Value, json};
 
@@ -109,6 +112,61 @@ async fn nothing_outside_of_the_root_is_read() {
         reader(&root, json!([read("within")])).told().await[0],
         json!({ "ok": "fine" }),
         "within the root"
+    );
+}
+
+/// 12: a directory becomes a link that leads out, and back, while it is read, written and removed in.
+#[tokio::test]
+async fn a_directory_that_is_swapped_under_way_leads_nowhere_else() {
+    let (_dir, home) = scratch();
+    let (root, outside) = (home.join("root"), home.join("outside"));
+    fs::create_dir_all(root.join("real")).unwrap();
+    fs::create_dir(&outside).unwrap();
+    for (directory, text) in [(&root.join("real"), "inside"), (&outside, "s3cret")] {
+        fs::write(directory.join("file"), text).unwrap();
+    }
+    symlink(&outside, root.join("link")).unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let (swapped, here) = (Arc::clone(&over), root.clone());
+    let swapping = std::thread::spawn(move || {
+        let mut swaps = 0_u64;
+        while !swapped.load(Ordering::Relaxed) {
+            fs::rename(here.join("real"), here.join("dir")).unwrap();
+            fs::rename(here.join("dir"), here.join("real")).unwrap();
+            fs::rename(here.join("link"), here.join("dir")).unwrap();
+            fs::rename(here.join("dir"), here.join("link")).unwrap();
+            swaps += 1;
+        }
+        swaps
+    });
+    let mut steps = Vec::new();
+    for n in 0..200 {
+        steps.push(read("dir/file"));
+        steps.push(json!({ "write": { "root": "data", "path": format!("dir/new-{n}"), "content": "x" } }));
+        steps.push(json!({ "remove": { "root": "data", "paths": ["dir/file-that-stays"] } }));
+    }
+    fs::write(outside.join("file-that-stays"), "s3cret").unwrap();
+    let declared = [("write", "glob:data:dir/*"), ("remove", "glob:data:dir/*")].map(|(operation, subject)| Effect {
+        at_most: 1_000,
+        ..effect("files", operation, subject)
+    });
+    let scene = Scene::apply(declared.to_vec(), Value::from(steps)).root(&["read", "write", "remove"], "data", &root);
+    let told = scene.told().await;
+    over.store(true, Ordering::Relaxed);
+    let swaps = swapping.join().unwrap();
+    assert!(swaps > 10, "it was swapped only {swaps} times");
+    let met = |word: &str| told.iter().filter(|told| told.to_string().contains(word)).count();
+    assert_eq!(met("s3cret"), 0);
+    assert!(met("inside") > 0 && met("Denied") > 0, "it met both: {told:?}");
+    let mut left: Vec<_> = fs::read_dir(&outside)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["file", "file-that-stays"],
+        "nothing was written or removed outside"
     );
 }
 
