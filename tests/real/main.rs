@@ -5,4 +5,5 @@
     reason = "tests start programs and look at the clock, as their users do"
 )]
 
+mod processes;
 mod repair;

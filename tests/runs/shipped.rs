@@ -33,6 +33,17 @@ impl Shipped {
             "the example home has another application"
         );
         home.write("assets.toml", &assets.replace("127.0.0.1:8077", board.address()))?;
+        // Its worker is found by the same address, so that no test sees that of another.
+        let roles = fs::read_to_string(home.path().join("evenkeel.toml"))?;
+        let pattern = |address: &str| address.replace('.', r"\.");
+        ensure!(
+            roles.contains(&pattern("127.0.0.1:8077")),
+            "the example home has another worker"
+        );
+        home.write(
+            "evenkeel.toml",
+            &roles.replace(&pattern("127.0.0.1:8077"), &pattern(board.address())),
+        )?;
         home.install_plugins()?;
         home.done(&["lock"])?;
         home.done(&["check"])?;
@@ -131,6 +142,7 @@ fn a_dry_run_prints_the_plan_of_each_remedy() -> anyhow::Result<()> {
         ("free-disk-space", "files.remove cache:home.html"),
         ("clean-slow-cache", "files.remove cache:home.html"),
         ("run-repair-script", "exec.run hold-failed-jobs []"),
+        ("restart-stuck-process", "exec.run start-worker []"),
     ] {
         let said = shipped
             .home
@@ -159,7 +171,7 @@ fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Re
 #[test]
 fn every_shipped_runbook_runs() -> anyhow::Result<()> {
     let Shipped { home, _board } = Shipped::new()?;
-    let runs: [(&[&str], &str); 7] = [
+    let runs: [(&[&str], &str); 8] = [
         (&["run-check-script"], "unhealthy"),
         (&["run-repair-script"], "repaired"),
         (&["run-check-script"], "healthy"),
@@ -169,6 +181,8 @@ fn every_shipped_runbook_runs() -> anyhow::Result<()> {
         ),
         (&["clean-slow-cache"], "healthy"),
         (&["restart-unhealthy-app"], "healthy"),
+        // The worker is not there. Once it is started, it ends when its home is gone.
+        (&["restart-stuck-process"], "repaired"),
         // There is no site whose certificate could be looked at.
         (&["watch-certificates"], "unhealthy"),
     ];
