@@ -1,6 +1,11 @@
 //! The shipped plugins, built as their authors build them.
 
-use std::{fs, path::PathBuf, process::Command, sync::OnceLock};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
 
 use anyhow::{Context, ensure};
 
@@ -42,11 +47,12 @@ fn build_all() -> anyhow::Result<PathBuf> {
     let evenkeel = programs::program("evenkeel")?;
     let out = workspace::target_dir().join("plugins");
     let _lock = workspace::lock("plugins")?;
-    for name in names()? {
+    let names = names()?;
+    for name in &names {
         let output = Command::new(&evenkeel)
             .current_dir(workspace::root())
             .args(["plugin", "build"])
-            .arg(PathBuf::from("plugins").join(&name))
+            .arg(PathBuf::from("plugins").join(name))
             .arg("--out")
             .arg(&out)
             .output()?;
@@ -56,7 +62,26 @@ fn build_all() -> anyhow::Result<PathBuf> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
+    remove_others(&out, &names)?;
     Ok(out)
+}
+
+/// Versions that were built there earlier don't ship any more.
+fn remove_others(out: &Path, names: &[String]) -> anyhow::Result<()> {
+    let mut shipped = Vec::new();
+    for name in names {
+        let manifest = workspace::root().join("plugins").join(name).join("plugin.toml");
+        let manifest: toml::Table = toml::from_str(&fs::read_to_string(manifest)?)?;
+        let version = manifest["version"].as_str().context("a plugin without a version")?;
+        shipped.push(format!("{name}-{version}.wasm"));
+    }
+    for component in fs::read_dir(out)? {
+        let component = component?;
+        if !shipped.iter().any(|name| component.file_name() == name.as_str()) {
+            fs::remove_file(component.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// rust-toolchain.toml names the target, but a compiler that rustup doesn't look after, or a
