@@ -5,5 +5,7 @@
     reason = "tests start programs and look at the clock, as their users do"
 )]
 
+mod databases;
+mod metrics;
 mod processes;
 mod repair;
