@@ -9,3 +9,4 @@ mod databases;
 mod metrics;
 mod processes;
 mod repair;
+mod secrets;
