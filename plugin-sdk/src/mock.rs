@@ -17,6 +17,7 @@
 mod answers;
 mod files;
 mod journal;
+mod processes;
 mod script;
 mod secrets;
 mod state;
@@ -137,15 +138,31 @@ impl MockHost {
         self
     }
 
-    /// A process that a profile selects.
+    /// A process that a profile selects. HUP, USR1 and USR2 leave it, every other signal ends it.
     #[must_use]
     pub fn with_process(self, profile: &str, process: Process) -> Self {
-        self.world()
-            .processes
-            .borrow_mut()
-            .entry(profile.to_owned())
-            .or_default()
-            .push(process);
+        self.world().processes.borrow_mut().put(profile, process);
+        self
+    }
+
+    /// A process that a profile selects, and that KILL alone ends.
+    #[must_use]
+    pub fn with_stubborn_process(self, profile: &str, process: Process) -> Self {
+        self.world().processes.borrow_mut().put_stubborn(profile, process);
+        self
+    }
+
+    /// A profile that selects nothing yet.
+    #[must_use]
+    pub fn with_no_process(self, profile: &str) -> Self {
+        self.world().processes.borrow_mut().know(profile);
+        self
+    }
+
+    /// What running a command leaves behind: a process that a profile selects.
+    #[must_use]
+    pub fn with_started(self, command: &str, profile: &str, process: Process) -> Self {
+        self.world().processes.borrow_mut().start(command, profile, process);
         self
     }
 

@@ -1,7 +1,9 @@
-//! Parameter types that runbooks write as text.
+//! Parameter types that many plugins take.
 
 mod duration;
 mod glob;
+mod levels;
 
 pub use duration::Duration;
 pub use glob::Glob;
+pub use levels::{Absent, Compare, Levels};

@@ -7,13 +7,14 @@ use evenkeel_tests::workspace;
 use crate::markdown::blocks;
 
 /// The pages with commands: README.md, and what it leads to.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/operators.md",
     "docs/plugins.md",
     "docs/api.md",
     "docs/security.md",
     "runbooks/README.md",
+    "plugins/README.md",
     "examples/demo/README.md",
 ];
 

@@ -5,4 +5,8 @@
     reason = "tests start programs and look at the clock, as their users do"
 )]
 
+mod databases;
+mod metrics;
+mod processes;
 mod repair;
+mod secrets;

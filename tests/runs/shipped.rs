@@ -2,7 +2,10 @@
 
 use std::{
     fs,
+    io::{Read, Write},
+    net::TcpListener,
     path::{Path, PathBuf},
+    thread,
 };
 
 use anyhow::ensure;
@@ -32,7 +35,23 @@ impl Shipped {
             assets.contains("127.0.0.1:8077"),
             "the example home has another application"
         );
+        ensure!(
+            assets.contains("localhost:9090"),
+            "the example home has another Prometheus"
+        );
+        let assets = assets.replace("localhost:9090", &prometheus()?);
         home.write("assets.toml", &assets.replace("127.0.0.1:8077", board.address()))?;
+        // Its worker is found by the same address, so that no test sees that of another.
+        let roles = fs::read_to_string(home.path().join("evenkeel.toml"))?;
+        let pattern = |address: &str| address.replace('.', r"\.");
+        ensure!(
+            roles.contains(&pattern("127.0.0.1:8077")),
+            "the example home has another worker"
+        );
+        home.write(
+            "evenkeel.toml",
+            &roles.replace(&pattern("127.0.0.1:8077"), &pattern(board.address())),
+        )?;
         home.install_plugins()?;
         home.done(&["lock"])?;
         home.done(&["check"])?;
@@ -46,6 +65,25 @@ impl Shipped {
     fn roots(&self) -> anyhow::Result<Tree> {
         Ok(Tree::of(&self.home.path().join("app"))?)
     }
+}
+
+/// What takes the place of a Prometheus here, `HOST:PORT`: one series, whatever is asked. Real ones are in tests/real.
+fn prometheus() -> anyhow::Result<String> {
+    let listener = TcpListener::bind("127.0.0.1:0")?;
+    let address = listener.local_addr()?.to_string();
+    let body =
+        r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{"instance":"a"},"value":[1,"7"]}]}}"#;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n";
+    let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { return };
+            let mut request = [0; 4096];
+            let _ = stream.read(&mut request);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    Ok(address)
 }
 
 /// The shipped runbooks' files, below runbooks/, sorted.
@@ -134,6 +172,7 @@ fn a_dry_run_prints_the_plan_of_each_remedy() -> anyhow::Result<()> {
         ("free-disk-space", "files.remove cache:home.html"),
         ("clean-slow-cache", "files.remove cache:home.html"),
         ("run-repair-script", "exec.run hold-failed-jobs []"),
+        ("restart-stuck-process", "exec.run start-worker []"),
     ] {
         let said = shipped
             .home
@@ -162,7 +201,7 @@ fn a_dry_run_of_the_restart_prints_its_plan_and_restarts_nothing() -> anyhow::Re
 #[test]
 fn every_shipped_runbook_runs() -> anyhow::Result<()> {
     let Shipped { home, board: _board } = Shipped::new()?;
-    let runs: [(&[&str], &str); 7] = [
+    let runs: [(&[&str], &str); 10] = [
         (&["run-check-script"], "unhealthy"),
         (&["run-repair-script"], "repaired"),
         (&["run-check-script"], "healthy"),
@@ -172,6 +211,10 @@ fn every_shipped_runbook_runs() -> anyhow::Result<()> {
         ),
         (&["clean-slow-cache"], "healthy"),
         (&["restart-unhealthy-app"], "healthy"),
+        // The worker is not there. Once it is started, it ends when its home is gone.
+        (&["restart-stuck-process"], "repaired"),
+        (&["watch-metrics"], "healthy"),
+        (&["watch-backlog"], "healthy"),
         // There is no site whose certificate could be looked at.
         (&["watch-certificates"], "unhealthy"),
     ];

@@ -57,9 +57,11 @@ fn build_all() -> anyhow::Result<PathBuf> {
     ensure_target()?;
     let out = workspace::target_dir().join("plugins");
     let _lock = workspace::lock("plugins")?;
+    let mut built = Vec::new();
     for name in names()? {
-        build(&PathBuf::from("plugins").join(name), &out)?;
+        built.push(build(&PathBuf::from("plugins").join(name), &out)?);
     }
+    remove_others(&out, &built)?;
     Ok(out)
 }
 
@@ -81,6 +83,20 @@ fn build(plugin: &Path, out: &Path) -> anyhow::Result<PathBuf> {
     let installed: serde_json::Value = serde_json::from_slice(&output.stdout)?;
     let file = installed["file"].as_str().context("it does not say its file")?;
     Ok(PathBuf::from(file))
+}
+
+/// Versions that were built there earlier don't ship any more.
+fn remove_others(out: &Path, built: &[PathBuf]) -> anyhow::Result<()> {
+    for component in fs::read_dir(out)? {
+        let component = component?;
+        if !built
+            .iter()
+            .any(|path| path.file_name() == Some(&component.file_name()))
+        {
+            fs::remove_file(component.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// rust-toolchain.toml names the target, but a compiler that rustup doesn't look after, or a

@@ -83,6 +83,7 @@ impl Calls for Rc<World> {
                 .map_err(ExecError::Denied)?;
         }
         let reply = self.exec.borrow_mut().next(profile);
+        self.processes.borrow_mut().ran(profile);
         reply.unwrap_or_else(|| Err(ExecError::Denied(untold("the profile", profile))))
     }
 
@@ -147,18 +148,14 @@ impl Calls for Rc<World> {
 
     fn processes(&self, profile: &str) -> Result<Vec<Process>, ProcessError> {
         self.read_call("process", "select", profile);
-        let processes = self.processes.borrow().get(profile).cloned();
+        let processes = self.processes.borrow().of(profile);
         processes.ok_or_else(|| ProcessError::Denied(untold("the profile", profile)))
     }
     fn signal(&self, profile: &str, pid: u32, started_ms: u64, signal: Signal) -> Result<(), ProcessError> {
         self.effect_call("process", "send", subject::process(signal, profile), b"")
             .map_err(ProcessError::Denied)?;
-        let processes = self.processes.borrow();
-        let selected = processes.get(profile).into_iter().flatten();
-        let hit = selected
-            .filter(|process| process.pid == pid && process.started_ms == started_ms)
-            .count();
-        if hit > 0 { Ok(()) } else { Err(ProcessError::Missing) }
+        let hit = self.processes.borrow_mut().signal(profile, (pid, started_ms), signal);
+        if hit { Ok(()) } else { Err(ProcessError::Missing) }
     }
 
     fn secret_reference(&self, name: &str) -> Result<String, SecretError> {

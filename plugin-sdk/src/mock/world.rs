@@ -3,13 +3,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::Tree;
 use super::journal::Journal;
+use super::processes::Processes;
 use super::script::Script;
 use super::state::Memory;
 use crate::Level;
 use crate::exec::{ExecError, Output};
 use crate::http::{HttpError, Response};
 use crate::metrics::Series;
-use crate::process::Process;
 use crate::sql::{Rows, SqlError};
 
 /// 2026-01-01T00:00:00Z.
@@ -24,7 +24,7 @@ pub(crate) struct World {
     pub http: RefCell<Script<Response, HttpError>>,
     /// By source and expression.
     pub metrics: RefCell<BTreeMap<(String, String), Vec<Series>>>,
-    pub processes: RefCell<BTreeMap<String, Vec<Process>>>,
+    pub processes: RefCell<Processes>,
     pub secrets: RefCell<BTreeMap<String, String>>,
     pub queries: RefCell<Script<Rows, SqlError>>,
     pub executes: RefCell<Script<u64, SqlError>>,

@@ -15,6 +15,10 @@ fn http_probe(params: HttpProbe, host: &Host) -> Result<Vec<Finding>> {
     for (name, value) in &params.headers {
         request = request.header(name, value);
     }
+    if let Some(secret) = &params.bearer {
+        let reference = host.secrets().reference(secret)?;
+        request = request.header("authorization", format!("Bearer {reference}"));
+    }
     match request.send() {
         Ok(answer) => Ok(judge::answer(&params, &answer, host.now_ms())),
         // What the operator forbids, and what this plugin can't judge, says nothing about the service.

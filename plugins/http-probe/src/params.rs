@@ -18,6 +18,8 @@ pub struct HttpProbe {
     /// Headers to send.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
+    /// A secret to send as a bearer token.
+    pub bearer: Option<String>,
     /// The statuses that are well. Redirects are not followed: expect them, if they are.
     #[serde(default = "Statuses::success")]
     pub status: Statuses,
@@ -76,6 +78,16 @@ impl HttpProbe {
             invalid,
             "no-body",
             "HEAD has no body: `contains` and `lacks` need GET"
+        );
+        ensure!(
+            self.bearer.is_none()
+                || !self
+                    .headers
+                    .keys()
+                    .any(|name| name.eq_ignore_ascii_case("authorization")),
+            invalid,
+            "authorized-twice",
+            "`bearer` and the header `authorization` can't both be given"
         );
         if let (Some(warn), Some(critical)) = (self.latency_warn, self.latency_critical) {
             ensure!(

@@ -189,3 +189,17 @@ fn every_finding_names_origin_and_path() -> Result<()> {
     assert!(findings.len() == 3 && findings.iter().all(|finding| finding.labels == labels));
     Ok(())
 }
+
+#[test]
+fn a_bearer_token_is_a_secret_that_has_to_be_granted() -> Result<()> {
+    let bearer = || params(json!({ "bearer": "token" }));
+    let host = || MockHost::new().with_http("GET", "app", "/health", Response::status(200));
+    let findings = http_probe(bearer()?, &host().with_secret("token", "the-value"))?;
+    assert_eq!(findings[0].severity, Severity::Ok);
+    let error = http_probe(bearer()?, &host()).expect_err("there is no such secret");
+    assert_eq!(error.code(), "secret-missing");
+    let twice = params(json!({ "bearer": "token", "headers": { "Authorization": "Basic eA==" } }))?;
+    let error = http_probe(twice, &host()).expect_err("which of them?");
+    assert_eq!((error.class(), error.code()), (Class::Invalid, "authorized-twice"));
+    Ok(())
+}
