@@ -116,10 +116,26 @@ fn message(kind: &Kind, error: &ValidationError<'_>) -> String {
         Kind::UniqueItems => "must have no element twice".to_owned(),
         Kind::Pattern { pattern } => format!("must match `{pattern}`"),
         Kind::Format { format } => format!("must be a valid {format}"),
-        Kind::AnyOf { .. } | Kind::OneOfNotValid { .. } => "has none of the forms that the schema allows".to_owned(),
+        Kind::AnyOf { context } | Kind::OneOfNotValid { context } => match constants(context) {
+            Some(options) => format!("must be one of {}", list(&options)),
+            None => "has none of the forms that the schema allows".to_owned(),
+        },
         Kind::OneOfMultipleValid { .. } => "has several of the forms that the schema tells apart".to_owned(),
         _ => error.to_string(),
     }
+}
+
+/// The values of forms that are one value each, as of an enumeration with a description a value.
+fn constants(forms: &[Vec<ValidationError<'_>>]) -> Option<Vec<Value>> {
+    let value = |errors: &Vec<ValidationError<'_>>| {
+        errors.iter().find_map(|error| match error.kind() {
+            Kind::Constant { expected_value } => Some(vec![expected_value.as_ref().clone()]),
+            Kind::Enum { options } => options.as_array().cloned(),
+            _ => None,
+        })
+    };
+    let values: Option<Vec<_>> = forms.iter().map(value).collect();
+    values.map(|values| values.concat())
 }
 
 fn types(kind: &jsonschema::error::TypeKind) -> String {
@@ -205,6 +221,28 @@ mod tests {
                 "`rot`: there is no such parameter",
                 "`warn`: must be at most 100",
             ]
+        );
+    }
+
+    #[test]
+    fn values_with_a_description_each_are_listed() {
+        let mode = json!([
+            { "const": "a", "type": "string", "description": "the first" },
+            { "enum": ["b", "c"], "type": "string" }
+        ]);
+        for forms in ["oneOf", "anyOf"] {
+            let schema = json!({ "type": "object", "properties": { "mode": { forms: mode.clone() } } });
+            for wrong in [json!("d"), json!(1)] {
+                assert_eq!(
+                    validate(&schema, &json!({ "mode": wrong })).unwrap_err(),
+                    ["`mode`: must be one of `a`, `b`, `c`"]
+                );
+            }
+        }
+        let schema = json!({ "type": "object", "properties": { "mode": { "oneOf": [{ "const": "a" }, { "type": "integer" }] } } });
+        assert_eq!(
+            validate(&schema, &json!({ "mode": "b" })).unwrap_err(),
+            ["`mode`: has none of the forms that the schema allows"]
         );
     }
 
