@@ -12,6 +12,7 @@ mod load;
 mod ours;
 mod race;
 mod recorded;
+mod runs;
 mod scale;
 mod serve;
 mod step;
@@ -47,6 +48,8 @@ struct Args {
 enum What {
     /// A no-op step, one with ten calls, and 64 at once.
     Step,
+    /// Whole runs of a no-op step, journaled, 64 at once.
+    Runs,
     /// The memory of 1,000 live instances.
     Live,
     /// 100 plugins compiled, and out of the cache.
@@ -112,11 +115,12 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
     type Measure = fn(&Setting) -> Result<()>;
     let wanted: &[Measure] = match what {
         Some(What::Step) => &[step::run],
+        Some(What::Runs) => &[runs::run],
         Some(What::Live) => &[live::run],
         Some(What::Load) => &[load::run],
         Some(What::Serve) => &[serve::run],
         Some(What::Alert) => &[alert::run],
-        _ => &[step::run, live::run, load::run, serve::run, alert::run],
+        _ => &[step::run, runs::run, live::run, load::run, serve::run, alert::run],
     };
     wanted.iter().try_for_each(|measure| measure(setting))
 }

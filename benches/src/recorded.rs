@@ -32,6 +32,15 @@ impl Calls for Nowhere {
     fn progress(&self, _: u16, _: String) {}
 }
 
+/// Sealed, as the daemon's is.
+pub fn store(home: &Path) -> Result<Store> {
+    let options = Options {
+        seal: Some(Seal::new(&[7; KEY], [7; SALT])),
+        ..Options::default()
+    };
+    Ok(Store::open(&home.join("bench.db"), options)?)
+}
+
 /// In the store, sealed, as the engine has it written: with the next group, since no effect is made.
 pub struct Stored {
     store: Arc<Store>,
@@ -40,11 +49,7 @@ pub struct Stored {
 
 impl Stored {
     pub async fn open(home: &Path) -> Result<Self> {
-        let options = Options {
-            seal: Some(Seal::new(&[7; KEY], [7; SALT])),
-            ..Options::default()
-        };
-        let store = Arc::new(Store::open(&home.join("bench.db"), options)?);
+        let store = Arc::new(store(home)?);
         let occurrence = Occurrence::Person {
             runbook: "noop".into(),
             request: "bench".into(),

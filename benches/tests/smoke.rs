@@ -50,6 +50,14 @@ fn steps_are_measured_beside_the_bare_loop() -> Result<()> {
 }
 
 #[test]
+fn runs_are_measured_beside_the_disk() -> Result<()> {
+    let printed = smoke("runs")?;
+    assert_positive(&printed, "evenkeel, 64 runs at once", 1, 5);
+    assert_positive(&printed, "append 4 KiB and fdatasync, one by one", 1, 5);
+    Ok(())
+}
+
+#[test]
 fn live_instances_are_weighed() -> Result<()> {
     let printed = smoke("live")?;
     assert_positive(&printed, "evenkeel, out of the pool, in a call", 1, 3);
