@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use crate::asset::{Asset, Customer};
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
+use crate::params::Schemas;
 use crate::plugin::Installed;
 use crate::role::Role;
 use crate::runbook::Runbook;
@@ -25,6 +26,8 @@ pub struct Home {
     pub assets: BTreeMap<AssetId, Arc<Asset>>,
     pub runbooks: BTreeMap<RunbookName, Arc<Runbook>>,
     pub plugins: Vec<Installed>,
+    /// What those take as parameters.
+    pub schemas: Schemas,
 }
 
 /// `evenkeel.toml` but for the roles.
