@@ -14,33 +14,36 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::figures::{Figures, ratio, say};
+use crate::Setting;
+use crate::figures::{Figures, table};
 
 const WARM_UP: usize = 20;
 
-pub fn run(short: bool) -> Result<()> {
-    let rounds = if short { 50 } else { 1_000 };
-    let mut ours = ours::Ours::start()?;
+pub fn run(setting: &Setting) -> Result<()> {
+    let rounds = setting.scale.alerts;
+    let mut ours = ours::Ours::start(&setting.evenkeel()?)?;
     let mut peer = peer::Peer::start()?;
     let (mut ours_took, mut peer_took) = (Figures::default(), Figures::default());
-    for n in 0..WARM_UP + rounds {
+    let warm_up = WARM_UP.min(rounds);
+    for n in 0..warm_up + rounds {
         let times = (ours.once(n)?, peer.once(n)?);
-        if n >= WARM_UP {
+        if n >= warm_up {
             ours_took.add(times.0);
             peer_took.add(times.1);
         }
     }
-    say(&ours_took.line("evenkeel: alert POST to first plugin call"));
-    say(&peer_took.line("webhook receiver: alert POST to `sh -c`"));
-    say(&format!(
-        "evenkeel is {:.2} times as fast, journal on disk first",
-        ratio(&ours_took, &peer_took)
-    ));
+    table(
+        "from the POST of an alert",
+        &[
+            ("evenkeel, journal on disk: a plugin's first call", &ours_took),
+            ("webhook receiver: `sh -c`", &peer_took),
+        ],
+    );
     Ok(())
 }
 
 /// One request on a connection of its own; the answer's status and all that follows.
-fn request(address: SocketAddr, head: &str, body: &str) -> Result<String> {
+pub fn request(address: SocketAddr, head: &str, body: &str) -> Result<String> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;

@@ -5,6 +5,9 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
+/// Where the no-op plugin lies in a home that it was built for.
+pub const NOOP: &str = "plugins/noop-1.0.0.wasm";
+
 /// The checkout.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,32 +1,139 @@
-//! Benchmarks beside the peer, in one run: `cargo run --release -p evenkeel-benches -- [step|alert] [--short]`.
-//!
-//! They print ratios and assert nothing: these figures belong to the machine that they were measured on.
+//! Benchmarks beside the peer, in one run. They print figures and ratios and assert nothing: these belong to the machine
+//! that they were measured on. benches/README.md says how to read them.
 
 mod alert;
+mod bare;
 mod build;
+mod copies;
+mod extism;
 mod figures;
+mod live;
+mod load;
+mod ours;
+mod race;
+mod recorded;
+mod runs;
+mod scale;
+mod serve;
 mod step;
 
-use anyhow::{Result, bail};
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+use crate::extism::Extism;
+use crate::figures::say;
+use crate::scale::Scale;
+
+/// Measures evenkeel beside its peers.
+#[derive(Parser)]
+#[command(version)]
+struct Args {
+    /// All of them, if none is named.
+    #[command(subcommand)]
+    what: Option<What>,
+    /// A shorter form, whose figures are rougher.
+    #[arg(long, global = true)]
+    short: bool,
+    /// A handful of each: only whether it runs. Without Extism, which takes minutes to build.
+    #[arg(long, global = true, conflicts_with = "short")]
+    smoke: bool,
+    /// This `evenkeel`, instead of one that is built now.
+    #[arg(long, global = true, value_name = "PROGRAM")]
+    evenkeel: Option<PathBuf>,
+}
+
+#[derive(Clone, Subcommand)]
+enum What {
+    /// A no-op step, one with ten calls, and 64 at once.
+    Step,
+    /// Whole runs of a no-op step, journaled, 64 at once.
+    Runs,
+    /// The memory of 1,000 live instances.
+    Live,
+    /// 100 plugins compiled, and out of the cache.
+    Load,
+    /// `evenkeel serve` with 100 plugins and 1,000 runbooks: until it is ready, and idle.
+    Serve,
+    /// An alert's way to the first call of a plugin.
+    Alert,
+    #[command(hide = true)]
+    LiveOf {
+        who: String,
+        instances: usize,
+        home: PathBuf,
+    },
+    #[command(hide = true)]
+    Receiver { fifo: String },
+}
+
+/// How everything is measured.
+struct Setting {
+    scale: Scale,
+    with_extism: bool,
+    evenkeel: Option<PathBuf>,
+}
+
+impl Setting {
+    fn of(args: &Args) -> Self {
+        let scale = match (args.smoke, args.short) {
+            (true, _) => Scale::SMOKE,
+            (false, true) => Scale::SHORT,
+            (false, false) => Scale::FULL,
+        };
+        Self {
+            scale,
+            with_extism: !args.smoke,
+            evenkeel: args.evenkeel.clone(),
+        }
+    }
+
+    fn evenkeel(&self) -> Result<PathBuf> {
+        self.evenkeel.clone().map_or_else(build::evenkeel, Ok)
+    }
+
+    fn extism(&self) -> Result<Option<Extism>> {
+        self.with_extism.then(Extism::start).transpose()
+    }
+}
 
 fn main() -> Result<()> {
-    let args: Vec<_> = std::env::args().skip(1).collect();
-    let words: Vec<_> = args.iter().map(String::as_str).collect();
-    let short = words.contains(&"--short");
-    match words
-        .iter()
-        .copied()
-        .filter(|word| *word != "--short")
-        .collect::<Vec<_>>()
-        .as_slice()
-    {
-        [] => {
-            step::run(short)?;
-            alert::run(short)
+    let args = Args::parse();
+    let setting = Setting::of(&args);
+    match args.what {
+        Some(What::LiveOf { who, instances, home }) => live::of(&who, instances, &home),
+        Some(What::Receiver { fifo }) => alert::receiver::serve(&fifo),
+        what => {
+            say(&machine()?);
+            measure(what, &setting)
         }
-        ["step"] => step::run(short),
-        ["alert"] => alert::run(short),
-        ["receiver", fifo] => alert::receiver::serve(fifo),
-        _ => bail!("usage: evenkeel-benches [step|alert] [--short]"),
     }
+}
+
+fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
+    type Measure = fn(&Setting) -> Result<()>;
+    let wanted: &[Measure] = match what {
+        Some(What::Step) => &[step::run],
+        Some(What::Runs) => &[runs::run],
+        Some(What::Live) => &[live::run],
+        Some(What::Load) => &[load::run],
+        Some(What::Serve) => &[serve::run],
+        Some(What::Alert) => &[alert::run],
+        _ => &[step::run, runs::run, live::run, load::run, serve::run, alert::run],
+    };
+    wanted.iter().try_for_each(|measure| measure(setting))
+}
+
+/// What the figures can't be read without: other work on the machine makes all of them worse.
+fn machine() -> Result<String> {
+    let load = std::fs::read_to_string("/proc/loadavg")?;
+    let load = load.split(' ').take(3).collect::<Vec<_>>().join(" ");
+    let cores = std::thread::available_parallelism()?;
+    let build = if cfg!(debug_assertions) {
+        ", an unoptimised build"
+    } else {
+        ""
+    };
+    Ok(format!("{cores} cores, load {load} before it begins{build}"))
 }

@@ -1,44 +1,117 @@
-//! One no-op step through the sandbox, journal off, beside a bare wasmtime loop on the same component with the same
-//! engine settings: a new store and a new instance a call.
+//! One step through the sandbox beside its peers: a bare wasmtime loop on the same component with the same engine
+//! settings, and Extism's Rust SDK on a plugin of its own that does the same. Each makes a new store and a new instance a
+//! step. A no-op step, one with ten capability calls, and 64 no-op steps at once.
 
-mod bare;
-mod ours;
-
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
+use evenkeel_engine::port::Calls;
+use evenkeel_model::home::SandboxLimits;
+use tokio::runtime::Runtime;
 
+use crate::Setting;
+use crate::bare::Bare;
 use crate::build;
-use crate::figures::{Figures, ratio, say};
+use crate::extism::Extism;
+use crate::ours::Ours;
+use crate::race::{Contender, at_once, in_a_row, race};
+use crate::recorded::{Nowhere, Stored};
 
-const WARM_UP: usize = 200;
+const AT_ONCE: usize = 64;
+/// Of the crowd, in one turn: so many of its own turns.
+const CROWDED: usize = 20;
 
-pub fn run(short: bool) -> Result<()> {
-    let rounds = if short { 500 } else { 20_000 };
+pub fn run(setting: &Setting) -> Result<()> {
     let home = tempfile::tempdir()?;
-    build::plugin(&build::evenkeel()?, "benches/noop", &home.path().join("plugins"))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let ours = ours::Ours::load(home.path()).await?;
-        let bare = bare::Bare::load(&home.path().join("plugins/noop-1.0.0.wasm"))?;
-        let (mut ours_took, mut bare_took) = (Figures::default(), Figures::default());
-        for n in 0..WARM_UP + rounds {
-            let start = Instant::now();
-            ours.once().await?;
-            let between = Instant::now();
-            bare.once().await?;
-            let end = Instant::now();
-            if n >= WARM_UP {
-                ours_took.add(between - start);
-                bare_took.add(end - between);
-            }
+    build::plugin(&setting.evenkeel()?, "benches/noop", &home.path().join("plugins"))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let mut peers = Peers::load(&runtime, setting, home.path())?;
+    let (steps, turn) = (setting.scale.steps, setting.scale.turn);
+    race("a no-op step", peers.in_a_row(&runtime, 0), steps / turn, turn)?;
+    race(
+        "a step with ten calls",
+        peers.in_a_row(&runtime, 10),
+        steps / turn / 2,
+        turn,
+    )?;
+    let crowd = peers.at_once(&runtime);
+    race("64 no-op steps at once", crowd, setting.scale.crowds, turn * CROWDED)
+}
+
+struct Peers {
+    ours: Arc<Ours>,
+    nowhere: Arc<dyn Calls>,
+    stored: Arc<dyn Calls>,
+    bare: Arc<Bare>,
+    extism: Option<Extism>,
+}
+
+impl Peers {
+    fn load(runtime: &Runtime, setting: &Setting, home: &Path) -> Result<Self> {
+        let limits = SandboxLimits {
+            concurrency: AT_ONCE,
+            ..SandboxLimits::default()
+        };
+        let component = home.join(build::NOOP);
+        let bare = Bare::load(evenkeel_sandbox::start_engine(&limits)?, &component)?;
+        Ok(Self {
+            ours: Arc::new(runtime.block_on(Ours::load(home, AT_ONCE))?),
+            nowhere: Arc::new(Nowhere),
+            stored: Arc::new(runtime.block_on(Stored::open(home))?),
+            bare: Arc::new(bare),
+            extism: setting.extism()?,
+        })
+    }
+
+    /// Steps with so many calls each; of none nothing is journaled.
+    fn in_a_row<'p>(&'p mut self, runtime: &'p Runtime, calls: u32) -> Vec<Contender<'p>> {
+        let (ours, bare) = (&self.ours, &self.bare);
+        let (nowhere, stored) = (&self.nowhere, &self.stored);
+        let mut contenders = vec![
+            Contender::new("evenkeel, journal off", move |steps| {
+                in_a_row(runtime, steps, || ours.step(calls, Arc::clone(nowhere)))
+            }),
+            Contender::new("bare wasmtime", move |steps| {
+                in_a_row(runtime, steps, || bare.step(calls, None))
+            }),
+        ];
+        if calls > 0 {
+            contenders.push(Contender::new("evenkeel, journaled in SQLite", move |steps| {
+                in_a_row(runtime, steps, || ours.step(calls, Arc::clone(stored)))
+            }));
         }
-        say(&ours_took.line("evenkeel: one no-op step, journal off"));
-        say(&bare_took.line("bare wasmtime: one no-op call"));
-        say(&format!(
-            "evenkeel has {:.2} of the bare loop's rate",
-            ratio(&ours_took, &bare_took)
-        ));
-        Ok(())
-    })
+        contenders.extend(
+            self.extism
+                .as_mut()
+                .map(|extism| Contender::new("Extism, a fresh plugin a step", move |steps| extism.steps(steps, calls))),
+        );
+        contenders
+    }
+
+    fn at_once<'p>(&'p mut self, runtime: &'p Runtime) -> Vec<Contender<'p>> {
+        let (ours, bare, nowhere) = (&self.ours, &self.bare, &self.nowhere);
+        let mut contenders = vec![
+            Contender::new("evenkeel, 64 tasks", move |steps| {
+                let (ours, nowhere) = (Arc::clone(ours), Arc::clone(nowhere));
+                at_once(runtime, AT_ONCE, steps, move || {
+                    let (ours, nowhere) = (Arc::clone(&ours), Arc::clone(&nowhere));
+                    async move { ours.step(0, nowhere).await }
+                })
+            }),
+            Contender::new("bare wasmtime, 64 tasks", move |steps| {
+                let bare = Arc::clone(bare);
+                at_once(runtime, AT_ONCE, steps, move || {
+                    let bare = Arc::clone(&bare);
+                    async move { bare.step(0, None).await }
+                })
+            }),
+        ];
+        contenders.extend(
+            self.extism
+                .as_mut()
+                .map(|extism| Contender::new("Extism, 64 threads", move |steps| extism.crowd(AT_ONCE, steps))),
+        );
+        contenders
+    }
 }

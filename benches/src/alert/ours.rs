@@ -12,7 +12,7 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::{alert, request};
-use crate::build::{command, done, evenkeel, plugin};
+use crate::build::{command, done, plugin};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,15 +25,14 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub fn start() -> Result<Self> {
-        let evenkeel = evenkeel()?;
+    pub fn start(evenkeel: &Path) -> Result<Self> {
         let home = tempfile::tempdir()?;
         let called = TcpListener::bind("127.0.0.1:0")?;
         let address = free_address()?;
         write_home(home.path(), called.local_addr()?, address)?;
-        plugin(&evenkeel, "plugins/http-probe", &home.path().join("plugins"))?;
-        done(command(&evenkeel).arg("--home").arg(home.path()).arg("lock"))?;
-        let daemon = command(&evenkeel)
+        plugin(evenkeel, "plugins/http-probe", &home.path().join("plugins"))?;
+        done(command(evenkeel).arg("--home").arg(home.path()).arg("lock"))?;
+        let daemon = command(evenkeel)
             .arg("--home")
             .arg(home.path())
             .arg("serve")

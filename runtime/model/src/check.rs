@@ -140,6 +140,7 @@ impl<'s> Scope<'s> {
                 .map(|runbook| (runbook.name.clone(), Arc::new(runbook)))
                 .collect(),
             plugins: installed.to_vec(),
+            schemas: self.plugins.schemas,
         }
     }
 }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::asset::{Asset, Customer};
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
+use crate::params::Schemas;
 use crate::plugin::Installed;
 use crate::role::Role;
 use crate::runbook::Runbook;
@@ -27,6 +28,8 @@ pub struct Home {
     pub assets: BTreeMap<AssetId, Arc<Asset>>,
     pub runbooks: BTreeMap<RunbookName, Arc<Runbook>>,
     pub plugins: Vec<Installed>,
+    /// What those take as parameters.
+    pub schemas: Schemas,
 }
 
 /// `evenkeel.toml` but for the roles.

@@ -1,7 +1,11 @@
 //! Parameters against the JSON schema in a plugin's manifest (draft 2020-12).
 
+mod schemas;
+
 use jsonschema::{Draft, ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::Value;
+
+pub use schemas::Schemas;
 
 /// A schema, compiled. Nothing that it refers to is ever fetched.
 #[derive(Debug)]
@@ -43,16 +47,15 @@ impl Schema {
             .flat_map(|error| rejections(&error))
             .collect()
     }
-}
 
-/// Whether a plugin may see these parameters. The errors are sentences that name the place.
-pub fn validate(schema: &Value, params: &Value) -> Result<(), Vec<String>> {
-    let schema = Schema::new(schema).map_err(|why| vec![format!("the plugin's schema can't be used: {why}")])?;
-    let rejections = schema.rejections(params);
-    if rejections.is_empty() {
-        Ok(())
-    } else {
-        Err(rejections.iter().map(ToString::to_string).collect())
+    /// Whether a plugin may see these parameters. The errors are sentences that name the place.
+    pub fn validate(&self, params: &Value) -> Result<(), Vec<String>> {
+        let rejections = self.rejections(params);
+        if rejections.is_empty() {
+            Ok(())
+        } else {
+            Err(rejections.iter().map(ToString::to_string).collect())
+        }
     }
 }
 
@@ -201,16 +204,14 @@ mod tests {
 
     #[test]
     fn good_parameters_pass() {
-        assert_eq!(
-            validate(&schema(), &json!({ "root": "data", "warn": 80, "keep": ["x"] })),
-            Ok(())
-        );
+        let params = json!({ "root": "data", "warn": 80, "keep": ["x"] });
+        assert_eq!(Schema::new(&schema()).unwrap().validate(&params), Ok(()));
     }
 
     #[test]
     fn everything_that_is_wrong_is_said() {
         let params = json!({ "warn": 900, "mode": "c", "keep": [1], "rot": "x" });
-        let mut errors = validate(&schema(), &params).unwrap_err();
+        let mut errors = Schema::new(&schema()).unwrap().validate(&params).unwrap_err();
         errors.sort();
         assert_eq!(
             errors,
@@ -234,21 +235,27 @@ mod tests {
             let schema = json!({ "type": "object", "properties": { "mode": { forms: mode.clone() } } });
             for wrong in [json!("d"), json!(1)] {
                 assert_eq!(
-                    validate(&schema, &json!({ "mode": wrong })).unwrap_err(),
+                    Schema::new(&schema)
+                        .unwrap()
+                        .validate(&json!({ "mode": wrong }))
+                        .unwrap_err(),
                     ["`mode`: must be one of `a`, `b`, `c`"]
                 );
             }
         }
         let schema = json!({ "type": "object", "properties": { "mode": { "oneOf": [{ "const": "a" }, { "type": "integer" }] } } });
         assert_eq!(
-            validate(&schema, &json!({ "mode": "b" })).unwrap_err(),
+            Schema::new(&schema)
+                .unwrap()
+                .validate(&json!({ "mode": "b" }))
+                .unwrap_err(),
             ["`mode`: has none of the forms that the schema allows"]
         );
     }
 
     #[test]
     fn a_schema_that_refers_elsewhere_is_refused_and_not_fetched() {
-        assert!(validate(&json!({ "$ref": "https://example.com/x.json" }), &json!({})).is_err());
+        assert!(Schema::new(&json!({ "$ref": "https://example.com/x.json" })).is_err());
     }
 
     #[test]

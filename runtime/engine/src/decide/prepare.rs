@@ -7,10 +7,10 @@ use evenkeel_model::action::Action;
 use evenkeel_model::asset::Asset;
 use evenkeel_model::grant::Access;
 use evenkeel_model::invocation::{Key, Phase};
-use evenkeel_model::plugin::Manifest;
+use evenkeel_model::plugin::{Installed, Manifest};
 use evenkeel_model::run::Mode;
 use evenkeel_model::runbook::Step;
-use evenkeel_model::{params, template};
+use evenkeel_model::template;
 use serde_json::Value;
 
 use super::{Invoke, Subject};
@@ -23,7 +23,7 @@ use crate::run::{Attempt, Run};
 pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, attempt: u32) -> Result<Invoke, String> {
     let context = context::of(run, subject);
     let params = template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?;
-    check_params(manifest(subject, step)?, step, &params)?;
+    check_params(subject, step, &params)?;
     invoke(run, subject, step, work, attempt, params)
 }
 
@@ -92,19 +92,19 @@ fn target(subject: &Subject) -> Result<&Arc<Asset>, String> {
 }
 
 fn manifest<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Manifest, String> {
-    let installed = subject
-        .home
-        .plugins
-        .iter()
-        .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest);
-    installed
-        .map(|plugin| &plugin.manifest)
+    installed(subject, step).map(|plugin| &plugin.manifest)
+}
+
+fn installed<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Installed, String> {
+    let mut plugins = subject.home.plugins.iter();
+    plugins
+        .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest)
         .ok_or_else(|| format!("`{}` is not installed any more", step.plugin))
 }
 
-fn check_params(manifest: &Manifest, step: &Step, values: &Value) -> Result<(), String> {
-    let Some(schema) = manifest.kinds.get(&step.plugin.kind) else {
-        return Err(format!("`{}` is no {}", step.plugin, step.plugin.kind));
-    };
-    params::validate(schema, values).map_err(|wrong| format!("`with`: {}", wrong.join("; ")))
+fn check_params(subject: &Subject, step: &Step, values: &Value) -> Result<(), String> {
+    let schema = subject.home.schemas.of(installed(subject, step)?, step.plugin.kind)?;
+    schema
+        .validate(values)
+        .map_err(|wrong| format!("`with`: {}", wrong.join("; ")))
 }

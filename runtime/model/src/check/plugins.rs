@@ -2,13 +2,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::lock_file;
 use crate::authored::step::Step;
 use crate::authored::{At, Reader};
 use crate::home::lock::{Lock, Locked};
-use crate::params::Schema;
+use crate::params::{Schema, Schemas};
 use crate::plugin::{Installed, Kind, Pinned, Uses};
 use crate::problem::{File, Problem, quoted};
 
@@ -85,8 +85,6 @@ impl Found<'_> {
     }
 }
 
-type Schemas = BTreeMap<(String, Kind), Option<Rc<Schema>>>;
-
 pub(crate) struct Plugins<'i> {
     installed: &'i [Installed],
     /// None: there is none, or it can't be read; either is said once.
@@ -95,8 +93,7 @@ pub(crate) struct Plugins<'i> {
     used: RefCell<BTreeSet<(String, String)>>,
     /// Something that the lock could pin is used.
     any_uses: Cell<bool>,
-    /// By the digest of the file.
-    schemas: RefCell<Schemas>,
+    pub schemas: Schemas,
 }
 
 impl<'i> Plugins<'i> {
@@ -119,7 +116,7 @@ impl<'i> Plugins<'i> {
             lock,
             used: RefCell::default(),
             any_uses: Cell::new(false),
-            schemas: RefCell::default(),
+            schemas: Schemas::default(),
         }
     }
 
@@ -174,14 +171,9 @@ impl<'i> Plugins<'i> {
         Some(installed)
     }
 
-    /// The schema of its parameters, read once.
-    pub fn schema(&self, found: Found<'_>) -> Option<Rc<Schema>> {
-        let key = (found.installed.digest.to_string(), found.kind);
-        let read = || {
-            let schema = found.installed.manifest.kinds.get(&found.kind)?;
-            Schema::new(schema).ok().map(Rc::new)
-        };
-        self.schemas.borrow_mut().entry(key).or_insert_with(read).clone()
+    /// The schema of its parameters; none: it has none that can be used.
+    pub fn schema(&self, found: Found<'_>) -> Option<Arc<Schema>> {
+        self.schemas.of(found.installed, found.kind).ok()
     }
 
     /// What can be said of the lock once all runbooks were looked at.

@@ -89,6 +89,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .map(|book| (book.name.clone(), Arc::new(book)))
             .collect(),
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
+        schemas: Default::default(),
     }
 }
 

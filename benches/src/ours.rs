@@ -1,20 +1,20 @@
-//! The sandbox, with calls that are recorded nowhere.
+//! The sandbox, as the engine calls it.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use async_trait::async_trait;
-use evenkeel_engine::port::{Calls, Invocation, JournalError, Plugins as _, Work};
+use evenkeel_engine::port::{Calls, Invocation, Plugins as _, Work};
 use evenkeel_model::asset::{Asset, Reach};
-use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::home::SandboxLimits;
-use evenkeel_model::invocation::{Key, Outcome, Phase};
+use evenkeel_model::invocation::Outcome;
 use evenkeel_model::name::RunId;
 use evenkeel_model::plugin::{Kind, Pinned};
 use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
 use tokio::sync::watch;
+
+use crate::recorded;
 
 pub struct Ours {
     sandbox: Sandbox,
@@ -24,8 +24,12 @@ pub struct Ours {
 }
 
 impl Ours {
-    pub async fn load(home: &Path) -> Result<Self> {
-        let limits = SandboxLimits::default();
+    /// The first plugin of that home, for so many instances at once.
+    pub async fn load(home: &Path, concurrency: usize) -> Result<Self> {
+        let limits = SandboxLimits {
+            concurrency,
+            ..SandboxLimits::default()
+        };
         let sandbox = Sandbox::new(home, None, &limits, Compiler::in_process(), Ports::local(home))?;
         let installed = scan(home).installed;
         sandbox.install(&installed);
@@ -36,12 +40,7 @@ impl Ours {
             run: RunId(1),
             runbook: "noop".into(),
             mode: evenkeel_model::run::Mode::Live,
-            key: Key {
-                step: "noop".into(),
-                phase: Phase::Check,
-                action: None,
-                attempt: 1,
-            },
+            key: recorded::key(),
             plugin: Pinned {
                 name: plugin.manifest.name,
                 version: plugin.manifest.version,
@@ -66,8 +65,13 @@ impl Ours {
         })
     }
 
-    pub async fn once(&self) -> Result<()> {
-        match self.sandbox.invoke(self.invocation.clone(), Arc::new(Nowhere)).await {
+    /// One step that makes so many capability calls.
+    pub async fn step(&self, calls: u32, recorded: Arc<dyn Calls>) -> Result<()> {
+        let mut invocation = self.invocation.clone();
+        if calls > 0 {
+            invocation.params = serde_json::json!({ "calls": calls });
+        }
+        match self.sandbox.invoke(invocation, recorded).await {
             Outcome::Done(_) => Ok(()),
             other => bail!("the no-op step came to {other:?}"),
         }
@@ -85,19 +89,4 @@ fn local() -> Asset {
         depends_on: Vec::new(),
         reach: Reach::Local,
     }
-}
-
-struct Nowhere;
-
-#[async_trait]
-impl Calls for Nowhere {
-    async fn intend(&self, _: u32, _: &Call) -> Result<(), JournalError> {
-        Ok(())
-    }
-    async fn answered(&self, _: u32, _: Option<&Call>, _: &Answer, _: Duration) -> Result<(), JournalError> {
-        Ok(())
-    }
-    fn log(&self, _: Level, _: String, _: Vec<(String, String)>) {}
-    fn logs_dropped(&self, _: u64) {}
-    fn progress(&self, _: u16, _: String) {}
 }

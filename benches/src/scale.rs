@@ -1,0 +1,60 @@
+//! How much is measured.
+
+use std::time::Duration;
+
+/// What a benchmark repeats, and over how many things.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// Steps of each contender.
+    pub steps: usize,
+    /// Steps in a row, before it is the next one's turn.
+    pub turn: usize,
+    /// How often the 64 have their turn.
+    pub crowds: usize,
+    /// Live instances.
+    pub instances: usize,
+    pub plugins: usize,
+    pub runbooks: usize,
+    /// How often plugins are loaded, and the daemon started.
+    pub starts: usize,
+    /// How long the daemon is left alone before its memory is read.
+    pub idle: Duration,
+    /// Alerts posted.
+    pub alerts: usize,
+}
+
+impl Scale {
+    /// What the figures that are told are measured with.
+    pub const FULL: Self = Self {
+        steps: 20_000,
+        turn: 50,
+        crowds: 21,
+        instances: 1_000,
+        plugins: 100,
+        runbooks: 1_000,
+        starts: 20,
+        idle: Duration::from_secs(5),
+        alerts: 1_000,
+    };
+
+    pub const SHORT: Self = Self {
+        steps: 1_000,
+        crowds: 5,
+        starts: 3,
+        alerts: 50,
+        ..Self::FULL
+    };
+
+    /// Whether it runs at all; its figures say nothing.
+    pub const SMOKE: Self = Self {
+        steps: 4,
+        turn: 2,
+        crowds: 1,
+        instances: 8,
+        plugins: 2,
+        runbooks: 2,
+        starts: 1,
+        idle: Duration::ZERO,
+        alerts: 2,
+    };
+}
