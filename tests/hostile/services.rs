@@ -81,7 +81,7 @@ exec = []
             "asks to reveal what it may only use",
             r#"{ act = "reveal", name = "token" }"#,
             r#"secrets = ["use token"]"#,
-            "`reveal token` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `secrets`, and the role of the target must allow it",
+            "`reveal token` is not granted: the step's `grant` does not name it under `secrets`; the plugin's manifest must ask for it and the role of the target allow it, too",
         ),
         secret(
             18,
@@ -102,7 +102,7 @@ exec = []
             "names a secret that does not exist",
             r#"{ act = "reveal", name = "oak-1/token" }"#,
             granted,
-            "`reveal oak-1/token` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `secrets`, and the role of the target must allow it",
+            "`reveal oak-1/token` is not granted: the step's `grant` does not name it under `secrets`; the plugin's manifest must ask for it and the role of the target allow it, too",
         ),
     ];
     let arena = Arena::new(&settings, &[], attacks)?;
@@ -204,7 +204,7 @@ allow = ["query"]
         metrics(
             "asks a source that is not granted",
             r#"{ act = "metrics", name = "intern", text = "up" }"#,
-            "`query intern` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `metrics`, and the role of the target must allow it",
+            "`query intern` is not granted: the step's `grant` does not name it under `metrics`; the plugin's manifest must ask for it and the role of the target allow it, too",
         ),
         metrics(
             "asks for all series",

@@ -41,7 +41,7 @@ fn files_are_what_is_granted_and_nothing_else() -> anyhow::Result<()> {
             r#"{ act = "write", name = "shown", path = "page.txt", text = "x" }"#,
         )
         .grant(shown)
-        .says("`write shown` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `files`, and the role of the target must allow it"),
+        .says("`write shown` is not granted: the step's `grant` does not name it under `files`; the plugin's manifest must ask for it and the role of the target allow it, too"),
         Attack::remedy(
             13,
             "removes while it plans",
@@ -62,14 +62,14 @@ fn files_are_what_is_granted_and_nothing_else() -> anyhow::Result<()> {
             r#"{ act = "read", name = "oak-1/data", path = "secret.txt" }"#,
         )
         .grant(shown)
-        .says("`read oak-1/data` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `files`, and the role of the target must allow it"),
+        .says("`read oak-1/data` is not granted: the step's `grant` does not name it under `files`; the plugin's manifest must ask for it and the role of the target allow it, too"),
         Attack::check(
             35,
             "names an asset that does not exist",
             r#"{ act = "read", name = "elm-1/data", path = "secret.txt" }"#,
         )
         .grant(shown)
-        .says("`read elm-1/data` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `files`, and the role of the target must allow it"),
+        .says("`read elm-1/data` is not granted: the step's `grant` does not name it under `files`; the plugin's manifest must ask for it and the role of the target allow it, too"),
     ];
     let arena = Arena::new("", &[], attacks)?;
     arena.fight()?;
@@ -173,7 +173,7 @@ allow = ["GET"]
             "asks an origin that is not granted",
             "intern",
             "/ok",
-            "`GET intern` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `http`, and the role of the target must allow it",
+            "`GET intern` is not granted: the step's `grant` does not name it under `http`; the plugin's manifest must ask for it and the role of the target allow it, too",
         ),
         get(
             "asks with an absolute URL",
@@ -284,7 +284,7 @@ read_only = true
             15,
             "runs a profile that is not listed",
             "sh",
-            "`run sh` is not granted: the plugin's manifest must ask for it, the step's `grant` must name it under `exec`, and the role of the target must allow it",
+            "`run sh` is not granted: the step's `grant` does not name it under `exec`; the plugin's manifest must ask for it and the role of the target allow it, too",
         ),
         look(
             "passes an argument too many",
