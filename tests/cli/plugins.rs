@@ -154,6 +154,42 @@ fn a_mistake_in_plugin_toml_is_shown_at_its_place() -> anyhow::Result<()> {
     Ok(())
 }
 
+#[test]
+fn how_a_plugin_that_is_not_rust_is_built_is_up_to_it_and_what_goes_wrong_is_said() -> anyhow::Result<()> {
+    let home = Home::empty()?;
+    let head = "name = \"own\"\nversion = \"1.0.0\"\nsummary = \"Looks\"\n";
+    let cases = [
+        (
+            "",
+            "says in plugin.toml how it is built, with the keys `command` and `component` under `[build]`",
+        ),
+        (
+            "[build]\ncommand = [\"no-such-tool\", \"x\"]\ncomponent = \"p.wasm\"\n",
+            "can't start `no-such-tool`, which plugin.toml names under `[build]`; is what builds it installed?",
+        ),
+        (
+            "[build]\ncommand = [\"sh\", \"-c\", \"echo no >&2; exit 3\"]\ncomponent = \"p.wasm\"\n",
+            "`sh -c echo no >&2; exit 3` ended with exit status: 3; its messages are above",
+        ),
+        (
+            "[build]\ncommand = [\"true\"]\ncomponent = \"p.wasm\"\n",
+            "`true` ended well and made no `p.wasm`",
+        ),
+        (
+            "[build]\ncommand = [\"sh\", \"-c\", \"echo I am a plugin > p.wasm\"]\ncomponent = \"p.wasm\"\n",
+            "it is not WebAssembly",
+        ),
+    ];
+    for (build, wanted) in cases {
+        home.write("plugin.toml", &format!("{head}{build}"))?;
+        let said = home.run(&["plugin", "build"])?;
+        assert_eq!(said.code, 1, "{said:#?}");
+        assert!(said.stderr.contains(wanted), "{wanted}: {said:#?}");
+        assert!(said.stdout.is_empty(), "{said:#?}");
+    }
+    Ok(())
+}
+
 /// The source of disk-usage under another Cargo.toml.
 fn crate_with(home: &Home, version: &str, crate_type: &str) -> anyhow::Result<()> {
     let root = workspace::root();

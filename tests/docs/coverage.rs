@@ -19,7 +19,7 @@ const PAGES: [&str; 8] = [
 ];
 
 /// Marks of blocks that a test runs.
-const RUN: [&str; 2] = ["run", "first-runbook"];
+const RUN: [&str; 4] = ["run", "first-runbook", "javascript", "python"];
 
 /// The first line of each block of commands that no test runs, and why.
 const NOT_RUN: [(&str, &str); 5] = [

@@ -6,6 +6,7 @@
 )]
 
 mod coverage;
+mod languages;
 mod markdown;
 mod pages;
 mod shell;

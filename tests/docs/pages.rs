@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The commands of all blocks with that mark, in order.
-fn commands(page: &str, mark: &str) -> anyhow::Result<String> {
+pub fn commands(page: &str, mark: &str) -> anyhow::Result<String> {
     let blocks = blocks(page)?;
     let marked: Vec<&str> = blocks
         .iter()

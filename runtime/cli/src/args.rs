@@ -196,7 +196,7 @@ pub enum Plugin {
 
 #[derive(Args)]
 pub struct PluginBuild {
-    /// The directory with `plugin.toml` and `Cargo.toml`.
+    /// The directory with `plugin.toml`, and `Cargo.toml` if it is Rust.
     #[arg(default_value = ".")]
     pub dir: PathBuf,
     /// Where the component is written.

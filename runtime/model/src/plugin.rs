@@ -5,7 +5,7 @@ mod source;
 mod uses;
 
 pub use manifest::ManifestError;
-pub use source::Source;
+pub use source::{Build, Source};
 pub use uses::{Uses, UsesError};
 
 use std::collections::BTreeMap;

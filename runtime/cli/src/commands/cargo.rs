@@ -26,6 +26,13 @@ pub struct Artifact {
 
 /// Runs `cargo build` in `dir`; its words go to standard error.
 pub fn build(dir: &Path) -> Result<Artifact> {
+    if !dir.join("Cargo.toml").is_file() {
+        bail!(
+            "`{}` has no Cargo.toml; a plugin that is not Rust says in plugin.toml how it is built, with the keys \
+             `command` and `component` under `[build]`",
+            dir.display()
+        );
+    }
     target_is_there(dir)?;
     let mut cargo = command("cargo", dir);
     cargo.args([

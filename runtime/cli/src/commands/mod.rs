@@ -2,6 +2,7 @@
 
 mod cargo;
 pub mod check;
+mod component;
 pub mod init;
 pub mod lock;
 pub mod plugin;

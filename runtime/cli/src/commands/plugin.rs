@@ -12,7 +12,7 @@ use evenkeel_model::plugin::{Installed, Kind, Manifest, Source};
 use evenkeel_sandbox::{Facts, Ports, Sandbox, Scan, digest, embed, scan};
 use serde_json::Value;
 
-use super::cargo;
+use super::{cargo, component};
 use crate::args::{Listing, Plugin, PluginBuild, PluginInspect};
 use crate::desk::Desk;
 use crate::home::Files;
@@ -29,18 +29,13 @@ pub async fn plugin(home: &Path, command: &Plugin) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Compiles, asks the component for its schemas, and puts the manifest into it.
+/// Builds, asks the component for its schemas, and puts the manifest into it.
 async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
     let source = read_source(&args.dir)?;
-    let artifact = cargo::build(&args.dir)?;
-    if artifact.version != source.version.to_string() {
-        bail!(
-            "plugin.toml says version {}, Cargo.toml says {}; make them one",
-            source.version,
-            artifact.version
-        );
-    }
-    let bytes = fs::read(&artifact.file).with_context(|| format!("can't read `{}`", artifact.file.display()))?;
+    let bytes = match &source.build {
+        Some(build) => component::make(&args.dir, build)?,
+        None => compile(&args.dir, &source)?,
+    };
     let manifest = source.manifest(describe(home, &bytes).await?);
     let bytes = embed(&bytes, &manifest)?;
     let out = out_dir(home, args)?;
@@ -56,6 +51,18 @@ async fn build(home: &Path, args: &PluginBuild) -> Result<()> {
         bytes.len() / 1024,
         installed.digest
     ))?)
+}
+
+fn compile(dir: &Path, source: &Source) -> Result<Vec<u8>> {
+    let artifact = cargo::build(dir)?;
+    if artifact.version != source.version.to_string() {
+        bail!(
+            "plugin.toml says version {}, Cargo.toml says {}; make them one",
+            source.version,
+            artifact.version
+        );
+    }
+    fs::read(&artifact.file).with_context(|| format!("can't read `{}`", artifact.file.display()))
 }
 
 /// Runs nothing but the component's `describe`, with nothing granted.

@@ -1,13 +1,14 @@
 //! `plugin.toml`.
 
 use std::collections::BTreeMap;
+use std::path::{Component, Path};
 
 use semver::Version;
 
 use super::value::{Strings, Value as _};
 use super::{At, Reader, Table};
 use crate::grant::Capability;
-use crate::plugin::Source;
+use crate::plugin::{Build, Source};
 
 type Verbs = BTreeMap<Capability, Vec<String>>;
 
@@ -32,6 +33,9 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<Source> {
         .table("optional")
         .map(|table| read_verbs(&table, Some(&capabilities)))
         .unwrap_or_default();
+    let build = root.table("build");
+    let is_cargo = build.is_none();
+    let build = build.and_then(|table| read_build(&table));
     root.finish();
     Some(Source {
         name: name?.into_inner(),
@@ -40,6 +44,30 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<Source> {
         license,
         capabilities,
         optional,
+        build: (is_cargo || build.is_some()).then_some(build)?,
+    })
+}
+
+fn read_build(table: &Table<'_, '_>) -> Option<Build> {
+    let command = table.required::<Strings>("command");
+    let component = table.required::<String>("component");
+    table.finish();
+    let (command, component) = (command?, component?);
+    if command.get_ref().is_empty() {
+        let problem = table.problem("bad-value", command.span(), "`command` names no program".to_owned());
+        table.say(problem.help("write it like `[\"npm\", \"run\", \"build\"]`"));
+        return None;
+    }
+    let path = Path::new(component.get_ref());
+    if !path.components().all(|part| matches!(part, Component::Normal(_))) {
+        let what = format!("`{}` is not within this directory", component.get_ref());
+        let problem = table.problem("bad-value", component.span(), what);
+        table.say(problem.help("write where the command puts the component, like `dist/plugin.wasm`"));
+        return None;
+    }
+    Some(Build {
+        command: command.into_inner().into_iter().map(At::into_inner).collect(),
+        component: component.into_inner(),
     })
 }
 

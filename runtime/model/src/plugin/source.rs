@@ -19,6 +19,17 @@ pub struct Source {
     pub license: Option<String>,
     pub capabilities: BTreeMap<Capability, Vec<String>>,
     pub optional: BTreeMap<Capability, Vec<String>>,
+    /// None: it is a crate, and cargo builds it.
+    pub build: Option<Build>,
+}
+
+/// How a component comes to be that cargo doesn't build.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Build {
+    /// A program and its arguments, run in the directory of `plugin.toml`. Never empty.
+    pub command: Vec<String>,
+    /// Where the component is then, relative to that directory.
+    pub component: String,
 }
 
 impl Source {
@@ -66,9 +77,18 @@ mod tests {
             files = ["read", "remove"]
             [optional]
             files = ["remove"]
+            [build]
+            command = ["make", "plugin.wasm"]
+            component = "plugin.wasm"
         "#;
         let kinds = BTreeMap::from([(Kind::Remedy, serde_json::json!({ "type": "object" }))]);
-        let manifest = Source::parse(text).unwrap().manifest(kinds);
+        let source = Source::parse(text).unwrap();
+        let build = source.build.clone().unwrap();
+        assert_eq!(
+            (build.command.join(" ").as_str(), build.component.as_str()),
+            ("make plugin.wasm", "plugin.wasm")
+        );
+        let manifest = source.manifest(kinds);
         let json = serde_json::to_vec(&manifest).unwrap();
         assert_eq!(Manifest::parse(&json).unwrap(), manifest);
     }
@@ -89,6 +109,30 @@ mod tests {
             "unknown-verb",
         ];
         assert_eq!(codes, wanted);
+    }
+
+    #[test]
+    fn a_build_has_a_command_and_a_component_within_the_directory() {
+        let codes = |build: &str| {
+            let text = format!("name = \"x\"\nversion = \"1.0.0\"\nsummary = \"x\"\n[build]\n{build}\n");
+            let problems = Source::parse(&text).err().unwrap_or_default();
+            problems.iter().map(|problem| problem.code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes("command = [\"make\"]\ncomponent = \"dist/plugin.wasm\""), [""; 0]);
+        assert_eq!(codes("command = []\ncomponent = \"plugin.wasm\""), ["bad-value"]);
+        assert_eq!(codes("command = [\"make\"]"), ["missing-key"]);
+        assert_eq!(
+            codes("command = [\"make\"]\ncomponent = \"../plugin.wasm\""),
+            ["bad-value"]
+        );
+        assert_eq!(
+            codes("command = [\"make\"]\ncomponent = \"/plugin.wasm\""),
+            ["bad-value"]
+        );
+        assert_eq!(
+            codes("command = [\"make\"]\ncomponent = \"plugin.wasm\"\nenv = {}"),
+            ["unknown-key"]
+        );
     }
 
     proptest! {
