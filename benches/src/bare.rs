@@ -36,7 +36,16 @@ pub struct Bare {
 struct State {
     wasi: WasiCtx,
     table: ResourceTable,
-    stuck: Option<Arc<Stuck>>,
+    call: InCall,
+}
+
+/// What happens in a call that the component makes.
+pub enum InCall {
+    Nothing,
+    /// Others go first.
+    Yields,
+    /// It is never answered.
+    Sticks(Arc<Stuck>),
 }
 
 impl WasiView for State {
@@ -50,10 +59,12 @@ impl WasiView for State {
 
 impl Host for State {
     async fn get(&mut self, _: String) -> Result<Option<Entry>, StateError> {
-        match &self.stuck {
-            None => Ok(None),
-            Some(stuck) => match stuck.wait().await {},
+        match &self.call {
+            InCall::Nothing => {}
+            InCall::Yields => tokio::task::yield_now().await,
+            InCall::Sticks(stuck) => match stuck.wait().await {},
         }
+        Ok(None)
     }
     async fn put(&mut self, _: String, _: Vec<u8>, _: Option<u64>) -> Result<u64, StateError> {
         Err(StateError::Quota)
@@ -76,8 +87,8 @@ impl Bare {
         Ok(Self { engine, pre })
     }
 
-    /// The component makes so many calls; with `stuck`, the first is never answered.
-    pub async fn step(&self, calls: u32, stuck: Option<Arc<Stuck>>) -> Result<()> {
+    /// The component makes so many calls.
+    pub async fn step(&self, calls: u32, call: InCall) -> Result<()> {
         let params = if calls == 0 {
             "{}".to_owned()
         } else {
@@ -86,7 +97,7 @@ impl Bare {
         let state = State {
             wasi: WasiCtx::builder().build(),
             table: ResourceTable::new(),
-            stuck,
+            call,
         };
         let mut store = Store::new(&self.engine, state);
         store.set_epoch_deadline(1_000_000);

@@ -58,7 +58,7 @@ impl Extism {
         Ok((each.iter().sum(), each))
     }
 
-    /// No-op steps that so many threads make at once.
+    /// Steps with one call each that so many threads make at once.
     pub fn crowd(&mut self, at_once: usize, steps: usize) -> Result<Turn> {
         let numbers = self.ask(&format!("crowd {at_once} {steps}"))?;
         let (all, each) = numbers.split_first().context("it answers a number at least")?;

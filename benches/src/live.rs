@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use wasmtime::{Config, Engine};
 
 use crate::Setting;
-use crate::bare::Bare;
+use crate::bare::{Bare, InCall};
 use crate::build::{self, command};
 use crate::figures::say;
 use crate::ours::Ours;
@@ -83,11 +83,11 @@ async fn grown(who: &str, instances: usize, home: &Path) -> Result<u64> {
         }
         "bare" => {
             let bare = Arc::new(Bare::load(one_by_one()?, &home.join(build::NOOP))?);
-            bare.step(1, None).await?;
+            bare.step(1, InCall::Nothing).await?;
             before = resident("self")?;
             for _ in 0..instances {
                 let (bare, stuck) = (Arc::clone(&bare), Arc::clone(&stuck));
-                tasks.spawn(async move { bare.step(1, Some(stuck)).await });
+                tasks.spawn(async move { bare.step(1, InCall::Sticks(stuck)).await });
             }
         }
         _ => bail!("`{who}` is nobody"),
@@ -115,10 +115,20 @@ fn one_by_one() -> Result<Engine> {
     Ok(Engine::new(&config)?)
 }
 
-/// Of a process, in bytes; /proc counts in KiB.
+/// Of a process, in bytes.
 pub fn resident(process: &str) -> Result<u64> {
+    status(process, "VmRSS:")
+}
+
+/// Of that, what is not mapped from files: programs and compiled plugins are, and their pages can be dropped.
+pub fn anonymous(process: &str) -> Result<u64> {
+    status(process, "RssAnon:")
+}
+
+/// /proc counts in KiB.
+fn status(process: &str, key: &str) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let line = line.context("Linux says VmRSS")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(key));
+    let line = line.with_context(|| format!("Linux says {key}"))?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u64>()? * 1024)
 }

@@ -36,9 +36,12 @@ struct Args {
     /// A shorter form, whose figures are rougher.
     #[arg(long, global = true)]
     short: bool,
-    /// A handful of each: only whether it runs. Without Extism, which takes minutes to build.
+    /// A handful of each: only whether it runs.
     #[arg(long, global = true, conflicts_with = "short")]
     smoke: bool,
+    /// Without Extism, which takes minutes to build.
+    #[arg(long, global = true)]
+    no_extism: bool,
     /// This `evenkeel`, instead of one that is built now.
     #[arg(long, global = true, value_name = "PROGRAM")]
     evenkeel: Option<PathBuf>,
@@ -84,7 +87,7 @@ impl Setting {
         };
         Self {
             scale,
-            with_extism: !args.smoke,
+            with_extism: !args.no_extism,
             evenkeel: args.evenkeel.clone(),
         }
     }

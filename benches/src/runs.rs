@@ -29,8 +29,9 @@ const CROWDED: usize = 20;
 /// What one append carries, in bytes.
 const PAGE: usize = 4 << 10;
 
-const RUNBOOK: &str = "name = \"noop\"\nsummary = \"Does nothing\"\n\n[targets]\nselect = 'role=\"host\"'\n\n\
-                       [[step]]\nid = \"noop\"\nuses = \"noop@1\"\n";
+/// Names of the two runbooks: without a cool-down nothing is asked of the history.
+const FREE: &str = "free";
+const COOLED: &str = "cooled";
 
 pub fn run(setting: &Setting) -> Result<()> {
     let home = tempfile::tempdir()?;
@@ -40,7 +41,12 @@ pub fn run(setting: &Setting) -> Result<()> {
     let synced = Mutex::new(File::create(home.path().join("synced"))?);
     let (floor, runtime) = (&floor, &runtime);
     let contenders = vec![
-        Contender::new("evenkeel, 64 runs at once", move |runs| crowd(runtime, floor, runs)),
+        Contender::new("evenkeel, 64 runs at once, no cool-down", move |runs| {
+            crowd(runtime, floor, FREE, runs)
+        }),
+        Contender::new("evenkeel, 64 at once, the default cool-down", move |runs| {
+            crowd(runtime, floor, COOLED, runs)
+        }),
         Contender::new("append 4 KiB and fdatasync, one by one", move |times| {
             let times = times.div_ceil(CROWDED);
             in_a_row(runtime, times, || async { append(&synced) })
@@ -50,11 +56,11 @@ pub fn run(setting: &Setting) -> Result<()> {
     race("a no-op run, journaled", contenders, setting.scale.crowds, runs)
 }
 
-fn crowd(runtime: &Runtime, floor: &Arc<Floor>, runs: usize) -> Result<crate::race::Turn> {
+fn crowd(runtime: &Runtime, floor: &Arc<Floor>, runbook: &'static str, runs: usize) -> Result<crate::race::Turn> {
     let floor = Arc::clone(floor);
     at_once(runtime, AT_ONCE, runs, move || {
         let floor = Arc::clone(&floor);
-        async move { floor.run().await }
+        async move { floor.run(runbook).await }
     })
 }
 
@@ -98,10 +104,10 @@ impl Floor {
         })
     }
 
-    async fn run(&self) -> Result<()> {
+    async fn run(&self, runbook: &str) -> Result<()> {
         let target = self.free().pop().context("there is a target a task")?;
         let request = PersonRequest {
-            runbook: "noop".into(),
+            runbook: runbook.into(),
             target: Some(target.clone()),
             all: false,
             mode: Mode::Live,
@@ -134,12 +140,28 @@ fn name(n: usize) -> String {
 fn write_home(evenkeel: &Path, dir: &Path) -> Result<()> {
     build::plugin(evenkeel, "benches/noop", &dir.join("plugins"))?;
     fs::create_dir(dir.join("runbooks"))?;
-    fs::write(dir.join("runbooks/noop.toml"), RUNBOOK)?;
+    for (file, text) in runbooks() {
+        fs::write(dir.join(file), text)?;
+    }
     let settings = format!("[engine]\nruns = {AT_ONCE}\n\n[sandbox]\nconcurrency = {AT_ONCE}\n\n[role.host]\n");
     fs::write(dir.join("evenkeel.toml"), settings)?;
     let assets = (0..AT_ONCE).map(|n| format!("[[asset]]\nid = \"{}\"\nrole = \"host\"\n\n", name(n)));
     fs::write(dir.join("assets.toml"), assets.collect::<String>())?;
     done(command(evenkeel).arg("--home").arg(dir).arg("lock"))
+}
+
+/// Their files and texts.
+fn runbooks() -> Vec<(String, String)> {
+    let text = |(name, limits): (&str, &str)| {
+        let text = format!(
+            "name = \"{name}\"\nsummary = \"Does nothing\"\n\n[targets]\nselect = 'role=\"host\"'\n\n{limits}\
+             [[step]]\nid = \"noop\"\nuses = \"noop@1\"\n"
+        );
+        (format!("runbooks/{name}.toml"), text)
+    };
+    [(FREE, "[limits]\ncooldown = \"0s\"\n\n"), (COOLED, "")]
+        .map(text)
+        .into()
 }
 
 fn read_home(dir: &Path) -> Result<Home> {
@@ -148,7 +170,7 @@ fn read_home(dir: &Path) -> Result<Home> {
         dir: dir.to_owned(),
         evenkeel: text("evenkeel.toml")?,
         assets: text("assets.toml")?,
-        runbooks: vec![("runbooks/noop.toml".into(), RUNBOOK.into())],
+        runbooks: runbooks(),
         lock: text("evenkeel.lock")?,
     };
     let checked = check::check(&sources, &scan(dir).installed);

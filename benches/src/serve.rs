@@ -14,7 +14,7 @@ use crate::alert::request;
 use crate::build::{command, done};
 use crate::copies;
 use crate::figures::{Figures, say, table};
-use crate::live::resident;
+use crate::live::{anonymous, resident};
 
 pub fn run(setting: &Setting) -> Result<()> {
     let evenkeel = setting.evenkeel()?;
@@ -51,7 +51,7 @@ fn measure(setting: &Setting, evenkeel: &Path, home: &Path, runbooks: usize) -> 
         format!("[server]\nlisten = \"{address}\"\n\n[role.host.roots.data]\npath = \".\"\nallow = [\"read\"]\n");
     fs::write(home.join("evenkeel.toml"), settings)?;
     done(command(evenkeel).arg("--home").arg(home).arg("lock"))?;
-    let (mut ready, mut held) = (Figures::default(), 0);
+    let (mut ready, mut held) = (Figures::default(), (0, 0));
     // The first one may still have something to compile.
     for n in 0..=setting.scale.starts {
         let start = Instant::now();
@@ -62,13 +62,17 @@ fn measure(setting: &Setting, evenkeel: &Path, home: &Path, runbooks: usize) -> 
         }
         if n == setting.scale.starts {
             std::thread::sleep(setting.scale.idle);
-            held = resident(&daemon.0.id().to_string())?;
+            let process = daemon.0.id().to_string();
+            held = (resident(&process)?, anonymous(&process)?);
         }
     }
     let what = format!("{} plugins, {runbooks} runbooks", setting.scale.plugins);
     table(&what, &[("`evenkeel serve` to ready", &ready)]);
-    let held = held as f64 / 1_048_576.0;
-    say(&format!("  idle for {:?}: {held:.1} MiB resident", setting.scale.idle));
+    let [all, own] = [held.0, held.1].map(|bytes| bytes as f64 / 1_048_576.0);
+    say(&format!(
+        "  idle for {:?}: {all:.1} MiB resident, of which {own:.1} MiB are not mapped from files",
+        setting.scale.idle
+    ));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! One step through the sandbox beside its peers: a bare wasmtime loop on the same component with the same engine
 //! settings, and Extism's Rust SDK on a plugin of its own that does the same. Each makes a new store and a new instance a
-//! step. A no-op step, one with ten capability calls, and 64 no-op steps at once.
+//! step. A no-op step, one with ten capability calls, and 64 at once: each makes a
+//! call that lets the others go first, so that all of them are under way.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use evenkeel_model::home::SandboxLimits;
 use tokio::runtime::Runtime;
 
 use crate::Setting;
-use crate::bare::Bare;
+use crate::bare::{Bare, InCall};
 use crate::build;
 use crate::extism::Extism;
 use crate::ours::Ours;
 use crate::race::{Contender, at_once, in_a_row, race};
-use crate::recorded::{Nowhere, Stored};
+use crate::recorded::{Nowhere, Stored, Yields};
 
 const AT_ONCE: usize = 64;
 /// Of the crowd, in one turn: so many of its own turns.
@@ -36,7 +37,12 @@ pub fn run(setting: &Setting) -> Result<()> {
         turn,
     )?;
     let crowd = peers.at_once(&runtime);
-    race("64 no-op steps at once", crowd, setting.scale.crowds, turn * CROWDED)
+    race(
+        "64 at once, each with a call that yields",
+        crowd,
+        setting.scale.crowds,
+        turn * CROWDED,
+    )
 }
 
 struct Peers {
@@ -73,7 +79,7 @@ impl Peers {
                 in_a_row(runtime, steps, || ours.step(calls, Arc::clone(nowhere)))
             }),
             Contender::new("bare wasmtime", move |steps| {
-                in_a_row(runtime, steps, || bare.step(calls, None))
+                in_a_row(runtime, steps, || bare.step(calls, InCall::Nothing))
             }),
         ];
         if calls > 0 {
@@ -89,21 +95,23 @@ impl Peers {
         contenders
     }
 
+    /// Without the call, a task that nothing interrupts would make all of its steps before the next begins.
     fn at_once<'p>(&'p mut self, runtime: &'p Runtime) -> Vec<Contender<'p>> {
-        let (ours, bare, nowhere) = (&self.ours, &self.bare, &self.nowhere);
+        let (ours, bare) = (&self.ours, &self.bare);
+        let yields: Arc<dyn Calls> = Arc::new(Yields);
         let mut contenders = vec![
             Contender::new("evenkeel, 64 tasks", move |steps| {
-                let (ours, nowhere) = (Arc::clone(ours), Arc::clone(nowhere));
+                let (ours, yields) = (Arc::clone(ours), Arc::clone(&yields));
                 at_once(runtime, AT_ONCE, steps, move || {
-                    let (ours, nowhere) = (Arc::clone(&ours), Arc::clone(&nowhere));
-                    async move { ours.step(0, nowhere).await }
+                    let (ours, yields) = (Arc::clone(&ours), Arc::clone(&yields));
+                    async move { ours.step(1, yields).await }
                 })
             }),
             Contender::new("bare wasmtime, 64 tasks", move |steps| {
                 let bare = Arc::clone(bare);
                 at_once(runtime, AT_ONCE, steps, move || {
                     let bare = Arc::clone(&bare);
-                    async move { bare.step(0, None).await }
+                    async move { bare.step(1, InCall::Yields).await }
                 })
             }),
         ];

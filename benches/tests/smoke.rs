@@ -9,7 +9,7 @@ use evenkeel_tests::programs::program;
 #[expect(clippy::disallowed_methods, reason = "the test starts the benchmark")]
 fn smoke(benchmark: &str) -> Result<String> {
     let output = Command::new(env!("CARGO_BIN_EXE_evenkeel-benches"))
-        .args([benchmark, "--smoke", "--evenkeel"])
+        .args([benchmark, "--smoke", "--no-extism", "--evenkeel"])
         .arg(program("evenkeel")?)
         .output()?;
     let words = String::from_utf8_lossy(&output.stderr);
@@ -52,7 +52,8 @@ fn steps_are_measured_beside_the_bare_loop() -> Result<()> {
 #[test]
 fn runs_are_measured_beside_the_disk() -> Result<()> {
     let printed = smoke("runs")?;
-    assert_positive(&printed, "evenkeel, 64 runs at once", 1, 5);
+    assert_positive(&printed, "evenkeel, 64 runs at once, no cool-down", 1, 5);
+    assert_positive(&printed, "evenkeel, 64 at once, the default cool-down", 1, 5);
     assert_positive(&printed, "append 4 KiB and fdatasync, one by one", 1, 5);
     Ok(())
 }

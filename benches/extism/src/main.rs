@@ -1,7 +1,7 @@
 //! Does with Extism what the benchmark asks for on standard input, a line a wish, and answers each with a line of numbers.
 //!
 //! `steps N CALLS`: nanoseconds of each of N steps, each with so many calls of the host. `crowd THREADS N`: nanoseconds in
-//! all, then of each of N no-op steps that so many threads make at once. `live N`: how many bytes are resident with N
+//! all, then of each of N steps, with a call each that lets other threads go first, that so many threads make at once. `live N`: how many bytes are resident with N
 //! instances more than with none.
 //!
 //! A step is what evenkeel does for one: a fresh instance out of compiled code, JSON in, JSON out. All of Extism's settings
@@ -9,17 +9,27 @@
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use extism::{CompiledPlugin, Manifest, PTR, Plugin, PluginBuilder, UserData, Wasm, host_fn};
 
-host_fn!(lookup(_key: String) -> String { Ok(String::new()) });
+/// Whether a call lets other threads go first.
+static YIELDS: AtomicBool = AtomicBool::new(false);
+
+host_fn!(lookup(_key: String) -> String {
+    if YIELDS.load(Ordering::Relaxed) {
+        std::thread::yield_now();
+    }
+    Ok(String::new())
+});
 
 fn main() -> Result<()> {
-    let file = std::env::args().nth(1).context("usage: evenkeel-benches-extism PLUGIN.wasm")?;
-    let builder = PluginBuilder::new(Manifest::new([Wasm::file(file)]))
+    let file = std::env::args()
+        .nth(1)
+        .context("usage: evenkeel-benches-extism PLUGIN.wasm")?;
+    let builder = PluginBuilder::new(Manifest::new([Wasm::data(std::fs::read(file)?)]))
         .with_wasi(true)
         .with_cache_disabled()
         .with_function("lookup", [PTR], [PTR], UserData::new(()), lookup);
@@ -65,17 +75,21 @@ fn crowd(compiled: &CompiledPlugin, threads: usize, steps: usize) -> Result<Vec<
     let work = || -> Result<()> {
         let mut own = Vec::new();
         while begun.fetch_add(1, Ordering::Relaxed) < steps {
-            own.push(step(compiled, "{}")?);
+            own.push(step(compiled, r#"{"calls":1}"#)?);
         }
         took.lock().expect("no thread panics").extend(own);
         Ok(())
     };
+    YIELDS.store(true, Ordering::Relaxed);
     let start = Instant::now();
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        threads.into_iter().try_for_each(|thread| thread.join().expect("no thread panics"))
+        threads
+            .into_iter()
+            .try_for_each(|thread| thread.join().expect("no thread panics"))
     })?;
     let all = start.elapsed().as_nanos();
+    YIELDS.store(false, Ordering::Relaxed);
     let took = took.into_inner().expect("no thread panics");
     Ok([vec![all], took].concat())
 }
@@ -96,6 +110,9 @@ fn live(compiled: &CompiledPlugin, instances: usize) -> Result<u128> {
 /// In bytes; /proc counts in KiB.
 fn resident() -> Result<u128> {
     let status = std::fs::read_to_string("/proc/self/status")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("Linux says VmRSS")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("Linux says VmRSS")?;
     Ok(line.trim().trim_end_matches(" kB").parse::<u128>()? * 1024)
 }
