@@ -93,7 +93,11 @@ impl Setting {
     }
 
     fn evenkeel(&self) -> Result<PathBuf> {
-        self.evenkeel.clone().map_or_else(build::evenkeel, Ok)
+        let Some(program) = &self.evenkeel else {
+            return build::evenkeel();
+        };
+        // It is started from other directories.
+        Ok(std::path::absolute(program)?)
     }
 
     fn extism(&self) -> Result<Option<Extism>> {
