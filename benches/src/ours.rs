@@ -48,6 +48,7 @@ impl Ours {
                 kind: Kind::Check,
             },
             work: Work::Check,
+            resume: None,
             spent: Vec::new(),
             params: serde_json::json!({}),
             input: Default::default(),

@@ -135,6 +135,24 @@ pub enum Runs {
         /// Its number.
         run: RunId,
     },
+    /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
+    Resolve(RunsResolve),
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("found").required(true))]
+pub struct RunsResolve {
+    /// Its number.
+    pub run: RunId,
+    /// The action that was in doubt is done, as a whole: the run goes on with what follows it.
+    #[arg(long, group = "found")]
+    pub done: bool,
+    /// The effect was not made: an action that was interrupted there makes it now.
+    #[arg(long, group = "found")]
+    pub not_done: bool,
+    /// What you saw; it is kept with the run.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
 }
 
 #[derive(Args)]

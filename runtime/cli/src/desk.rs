@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use evenkeel_console::port::Circuit;
-use evenkeel_engine::PersonRequest;
 use evenkeel_engine::port::{Journal as _, RunFilter};
+use evenkeel_engine::{PersonRequest, Resolution};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
@@ -179,6 +179,26 @@ impl Desk {
             None => format!("/api/v1/circuits/{}/close", encode(plugin)),
         };
         Ok(client.post::<Closed>(&path, &Value::Null).await?.closed)
+    }
+
+    /// Says whether what nobody knew of was done.
+    pub async fn resolve(&mut self, run: RunId, done: bool, why: &str) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                let said = json!({ "done": done, "why": why });
+                let path = format!("/api/v1/runs/{run}/resolve");
+                client.post::<Value>(&path, &said).await.map(drop)
+            }
+            Self::House(house) => {
+                let said = Resolution {
+                    done,
+                    who: user::name(),
+                    why: why.to_owned(),
+                };
+                Ok(house.engine.resolve(run, said).await?)
+            }
+            Self::Files(_) => unreachable!("a desk to read resolves nothing"),
+        }
     }
 
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {

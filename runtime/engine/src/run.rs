@@ -119,6 +119,12 @@ impl Run {
             }
             Body::Started => self.started_at = Some(event.at),
             Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
+            Body::Resumed { key } => {
+                if let Some(attempt) = self.under_way(key) {
+                    attempt.resumed = attempt.resumed.saturating_add(1);
+                }
+            }
+            Body::Resolved { key, n, done, who, .. } => self.resolve(key, *n, *done, who, event.at),
             Body::Intended { key, n, call } => self.intend(key, *n, call),
             Body::Called { key, n, answer, .. } => self.answer(key, *n, answer),
             Body::Ended { key, outcome } => self.end(key, outcome, event.at),
@@ -186,6 +192,7 @@ impl Run {
             begun_at: at,
             ended: None,
             intents: BTreeMap::new(),
+            resumed: 0,
             earlier: self
                 .attempts
                 .get(&Place::of(key))
@@ -202,9 +209,11 @@ impl Run {
 
     fn intend(&mut self, key: &Key, n: u32, call: &Call) {
         if let Some(attempt) = self.under_way(key) {
+            attempt.resumed = 0;
             attempt.intents.insert(
                 n,
                 Intent {
+                    n,
                     call: call.clone(),
                     reply: Reply::Missing,
                 },
@@ -213,7 +222,9 @@ impl Run {
     }
 
     fn answer(&mut self, key: &Key, n: u32, answer: &Answer) {
-        if let Some(intent) = self.under_way(key).and_then(|attempt| attempt.intents.get_mut(&n)) {
+        let Some(attempt) = self.under_way(key) else { return };
+        attempt.resumed = 0;
+        if let Some(intent) = attempt.intents.get_mut(&n) {
             intent.reply = Reply::of(&intent.call, answer);
         }
     }
@@ -225,6 +236,28 @@ impl Run {
                 outcome: outcome.clone(),
             });
         }
+    }
+
+    /// A person has looked: the run goes on from there.
+    fn resolve(&mut self, key: &Key, n: u32, done: bool, who: &str, at: DateTime<Utc>) {
+        let Some(attempt) = self.under_way(key) else { return };
+        let interrupted = attempt.ended.as_ref().is_none_or(Ended::is_interruption);
+        if done {
+            attempt.ended = Some(Ended {
+                at,
+                outcome: Outcome::Done(attempt.as_done(who)),
+            });
+        } else if interrupted {
+            attempt.intents.remove(&n);
+            (attempt.ended, attempt.resumed) = (None, 0);
+        } else if let Some(intent) = attempt.intents.get_mut(&n) {
+            intent.reply = Reply::Clear;
+        }
+        if done || interrupted {
+            // What the step came to is not what it comes to now.
+            self.steps.entry(key.step.clone()).or_default().result = None;
+        }
+        (self.finished, self.escalated) = (None, None);
     }
 
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
@@ -288,20 +321,20 @@ impl Run {
             })
     }
 
-    /// The effect that may or may not have happened, and can't safely be made again: its answer
-    /// is not there or leaves it open, or the rest of its action is not there. Interrupted actions
-    /// that had made effects are in doubt as a whole, for they can't be entered in the middle.
-    /// What came to its end well is not: its plugin saw the answers, and says what was done.
+    /// The effect that may or may not have happened, and can't safely be made again. None while
+    /// what was interrupted can be gone on with.
+    ///
+    /// What came to its end well is not in doubt: its plugin saw the answers, and says what was
+    /// done. What was interrupted for good is, as a whole: nobody knows what had followed.
     pub fn doubt(&self) -> Option<(&Attempt, &Intent)> {
-        self.effecting().find_map(|attempt| {
-            let mut open = attempt.intents.values().filter(|intent| intent.reply != Reply::Clear);
-            let doubtful = match attempt.ended.as_ref().map(|ended| &ended.outcome) {
-                None => open.next_back().or_else(|| attempt.intents.values().last()),
-                Some(Outcome::Stopped { .. } | Outcome::Failed(_)) => open.rfind(|intent| !intent.call.repeatable),
-                Some(Outcome::Done(_)) => None,
-            };
-            doubtful.map(|intent| (attempt, intent))
-        })
+        let mut over = self.effecting().filter(|attempt| !attempt.goes_on());
+        over.find_map(|attempt| Some((attempt, attempt.doubtful()?)))
+    }
+
+    /// The same, when nothing is gone on with any more.
+    pub fn doubt_left(&self) -> Option<(&Attempt, &Intent)> {
+        self.effecting()
+            .find_map(|attempt| Some((attempt, attempt.doubtful()?)))
     }
 
     /// Attempts that may change the world.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::{Asset, Customer};
+use crate::check::Sources;
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
 use crate::params::Schemas;
 use crate::plugin::Installed;
@@ -30,6 +31,8 @@ pub struct Home {
     pub plugins: Vec<Installed>,
     /// What those take as parameters.
     pub schemas: Schemas,
+    /// Its texts but for the runbooks, so that one can be checked again.
+    pub sources: Arc<Sources>,
 }
 
 /// `evenkeel.toml` but for the roles.

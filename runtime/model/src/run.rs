@@ -158,6 +158,11 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         given: Option<Box<Given>>,
     },
+    /// The invocation was interrupted and is gone on with: its calls are answered from the record
+    /// up to here.
+    Resumed {
+        key: Key,
+    },
     /// What the plugin sensed since its last call, or since it began.
     Sensed {
         key: Key,
@@ -224,6 +229,15 @@ pub enum Body {
         why: String,
     },
     CancelRequested {
+        why: String,
+    },
+    /// A person has looked whether an effect was made that nobody knew of: the run goes on.
+    Resolved {
+        key: Key,
+        n: u32,
+        /// The action is done, by whomever. Otherwise that effect was not made.
+        done: bool,
+        who: String,
         why: String,
     },
     Finished {

@@ -6,7 +6,7 @@ use evenkeel_model::alert::Alert;
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
 use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
 use super::safe;
@@ -53,6 +53,19 @@ impl Story {
             Body::Invoked {
                 key, plugin, params, ..
             } => vec![invoked(key, &plugin.to_string(), params)],
+            Body::Resumed { key } => {
+                self.intended.retain(|(of, ..)| of != key);
+                vec![inner(&format!(
+                    "… the {} was interrupted, and goes on from here",
+                    key.phase
+                ))]
+            }
+            Body::Resolved {
+                key, done, who, why, ..
+            } => {
+                self.intended.retain(|(of, ..)| of != key);
+                vec![resolved(key, *done, who, why)]
+            }
             // For a replay; nobody reads it.
             Body::Sensed { .. } => Vec::new(),
             Body::Intended { key, n, call } => {
@@ -82,7 +95,7 @@ impl Story {
             Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
             Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
             Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
-            Body::Finished { verdict, why, .. } => self.finished(verdict.as_str(), why, event.at),
+            Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
         }
     }
 
@@ -131,12 +144,17 @@ impl Story {
         self.intended.iter().map(line).collect()
     }
 
-    fn finished(&self, verdict: &str, why: &str, at: DateTime<Utc>) -> Vec<String> {
+    fn finished(&self, verdict: Verdict, why: &str, at: DateTime<Utc>) -> Vec<String> {
         let took = self
             .requested
             .map_or(String::new(), |from| format!(" after {}", span(at - from)));
         let mut lines = self.unanswered();
         lines.push(row("verdict", &format!("{verdict}{took}: {}", safe::text(why))));
+        if verdict == Verdict::Unknown {
+            let run = self.run;
+            let found = format!("look, and say what you found: `evenkeel runs resolve {run} --done` (or `--not-done`)");
+            lines.push(inner(&found));
+        }
         lines
     }
 }
@@ -335,6 +353,18 @@ fn effect_text(effect: &Effect) -> String {
         .map_or(String::new(), |hash| format!(", content {}", safe::short(hash, 13)));
     let name = format!("{}.{}", safe::text(&effect.capability), safe::text(&effect.operation));
     format!("{name} {}{content}{times}", safe::short(&effect.subject, WIDTH))
+}
+
+fn resolved(key: &Key, done: bool, who: &str, why: &str) -> String {
+    let action = key.action.as_deref().unwrap_or_default();
+    let said = if done { "is done" } else { "was not done" };
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", safe::text(why))
+    };
+    let what = format!("{} says that `{}` {said}{why}", safe::text(who), safe::text(action));
+    row("resolved", &what)
 }
 
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {

@@ -34,7 +34,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 
 fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
     match stage::of(run, run.attempt(&step.id, Phase::Plan, None)) {
-        Stage::Call(number, at) => call(run, subject, step, (number, at), Work::Plan, now),
+        Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
         Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
             Ok(planned) => Command::Append(vec![planned]),
             Err(why) => fail(step, why, false),
@@ -123,11 +123,13 @@ fn ask(subject: &Subject, step: &Step, plan: &Plan) -> Command {
 /// The next action that has not been applied; an action is finished before the run stops.
 fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<Utc>) -> Command {
     for (index, action) in plan.actions.iter().enumerate() {
-        let why = match stage::of(run, run.attempt(&step.id, Phase::Apply, Some(&action.id))) {
+        let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
+        let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
+        let why = match stage::of(run, attempt) {
             Stage::Done(Output::Applied(_)) => continue,
-            Stage::Call(..) if run.cancel.is_some() => return stop(run, step, plan, index),
-            Stage::Call(number, at) => match prepare::act(run, subject, step, Work::Apply(action.clone()), number) {
-                Ok(invoke) => return when_due(invoke, at, now),
+            Stage::Call(_) if run.cancel.is_some() && untouched => return stop(run, step, plan, index),
+            Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
+                Ok(invoke) => return when_due(invoke, turn.at, now),
                 Err(why) => why,
             },
             Stage::Done(_) => "it answered something else than what was applied".into(),

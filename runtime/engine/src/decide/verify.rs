@@ -5,7 +5,7 @@ use evenkeel_model::invocation::{Finding, Outcome, Output, Phase, Severity};
 use evenkeel_model::run::Body;
 use evenkeel_model::runbook::{Healed, Step};
 
-use super::stage::ATTEMPTS;
+use super::stage::{ATTEMPTS, Turn};
 use super::step::{told, when_due, worst};
 use super::{Command, Subject, prepare};
 use crate::port::Work;
@@ -55,7 +55,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
 }
 
 fn look(run: &Run, subject: &Subject, step: &Step, number: u32, at: DateTime<Utc>, now: DateTime<Utc>) -> Command {
-    match prepare::look(run, subject, step, Work::Check, number) {
+    match prepare::look(run, subject, step, Work::Check, Turn::begin(number)) {
         Ok(mut invoke) => {
             invoke.interruptible = false;
             when_due(invoke, Some(at), now)

@@ -235,6 +235,7 @@ impl Scene {
             },
             plugin: pinned(kind),
             work,
+            resume: None,
             spent: Vec::new(),
             params,
             input: BTreeMap::new(),
@@ -337,6 +338,8 @@ impl Scene {
             },
             tape: Tape::default(),
             calls: Vec::new(),
+            logged: 0,
+            elapsed: Duration::ZERO,
             outcome: Some(outcome),
         };
         for line in self.journal.lines.lock().unwrap().iter() {

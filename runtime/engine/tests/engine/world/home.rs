@@ -90,6 +90,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .collect(),
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
         schemas: Default::default(),
+        sources: Default::default(),
     }
 }
 
