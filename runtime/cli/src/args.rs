@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use evenkeel_model::name::RunId;
+use evenkeel_model::name::{RoundId, RunId};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired; \
-12 failed; 13 rejected; 14 cancelled; 15 unknown. A command over several runs exits with the worst.";
+12 failed; 13 rejected; 14 cancelled; 15 unknown; 16 waits for an approval. A command over several runs exits with the worst.";
 
 /// Runs runbooks of sandboxed WebAssembly plugins, by schedule and by alert.
 #[derive(Parser)]
@@ -35,6 +35,12 @@ pub enum Command {
     /// Lists runs and tells their stories.
     #[command(subcommand)]
     Runs(Runs),
+    /// Shows the plans that wait for a person: content, impact, undo.
+    Approvals(Approvals),
+    /// Says yes to a plan that waits.
+    Approve(Approve),
+    /// Says no to a plan that waits.
+    Decline(Approve),
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -137,6 +143,35 @@ pub enum Runs {
     },
     /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
     Resolve(RunsResolve),
+}
+
+#[derive(Args)]
+pub struct Approvals {
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+pub struct Approve {
+    /// The run that waits.
+    #[arg(group = "whose")]
+    pub run: Option<RunId>,
+    /// All runs of a round that wait.
+    #[arg(long, group = "whose", conflicts_with = "plan")]
+    pub round: Option<RoundId>,
+    /// Only if this is its plan: the hash that `approvals` shows, or the beginning of it.
+    #[arg(long, value_name = "HASH")]
+    pub plan: Option<String>,
+    /// Why; it is kept with the run.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+}
+
+/// What is decided on.
+pub enum Whose {
+    Run(RunId),
+    Round(RoundId),
 }
 
 #[derive(Args)]

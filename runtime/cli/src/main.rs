@@ -54,6 +54,9 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => commands::run::run(&cli.home, args, now).await,
         Command::Serve(args) => commands::serve::serve(&cli.home, args).await,
         Command::Runs(command) => commands::runs::runs(&cli.home, command).await,
+        Command::Approvals(args) => commands::approvals::list(&cli.home, args).await,
+        Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
+        Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());

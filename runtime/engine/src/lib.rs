@@ -3,6 +3,7 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod approve;
 mod capacity;
 pub mod context;
 pub mod decide;
@@ -24,6 +25,7 @@ mod serve;
 pub mod trigger;
 mod words;
 
+pub use crate::approve::{ApprovalError, Decision, Pending};
 pub use crate::engine::{Drained, Engine, Ports};
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};

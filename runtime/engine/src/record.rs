@@ -201,6 +201,7 @@ impl State {
 fn durability(bodies: &[Body]) -> Durability {
     let durable = bodies.iter().any(|body| match body {
         Body::Started | Body::Intended { .. } | Body::Finished { .. } => true,
+        Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } => true,
         Body::Ended { key, .. } => matches!(key.phase, Phase::Apply | Phase::Rollback | Phase::Send),
         _ => false,
     });

@@ -161,6 +161,9 @@ impl Engine {
         let (target, runbook) = live.recorder.read(|run| {
             let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
             run.started_at?;
+            if run.waits_for_approval().is_some() {
+                return None;
+            }
             Some((request.target.clone()?, request.runbook.clone()))
         })?;
         let taken = self.slots.of(&target).take(Holder { run: live.id, runbook });

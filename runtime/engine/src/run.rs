@@ -3,6 +3,7 @@
 //! *Invariant:* folding the events of a run in their order gives the same state in the process
 //! that wrote them and in the one that finds them after a crash. So `decide` has no other memory.
 
+mod approval;
 mod attempt;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
+pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Reply};
 
 #[derive(Clone, Debug, Default)]
@@ -30,6 +32,8 @@ pub struct Run {
     pub attempts: BTreeMap<Place, Attempt>,
     /// What `[healed]` asked.
     pub looks: Looks,
+    /// The highest number of an invocation of each check.
+    checks: BTreeMap<StepId, u32>,
     pub verified: Option<Verified>,
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
@@ -59,6 +63,9 @@ pub enum GateState {
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     pub plan: Option<Plan>,
+    pub approval: Option<Approval>,
+    /// What was approved last, if that is void.
+    approved: Option<String>,
     pub result: Option<StepResult>,
     pub finished_at: Option<DateTime<Utc>>,
 }
@@ -147,6 +154,9 @@ impl Run {
                 })
             }
             Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
+            Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::ApprovalVoid { .. } => {
+                self.apply_to_approval(event)
+            }
             Body::Sensed { .. }
             | Body::Logged { .. }
             | Body::LogsDropped { .. }
@@ -193,17 +203,25 @@ impl Run {
             ended: None,
             intents: BTreeMap::new(),
             resumed: 0,
+            void: false,
             earlier: self
                 .attempts
                 .get(&Place::of(key))
                 .map(Attempt::spent)
                 .unwrap_or_default(),
         };
-        // A step that has its result is called again by `[healed]` alone.
-        if key.phase == Phase::Check && self.result(&key.step).is_some() {
-            self.looks.begin(attempt);
-        } else {
+        if key.phase != Phase::Check {
             self.attempts.insert(Place::of(key), attempt);
+            return;
+        }
+        let highest = self.checks.entry(key.step.clone()).or_default();
+        *highest = key.attempt.max(*highest);
+        // One that has its result is called again before an approved plan is applied, and by
+        // `[healed]`.
+        match (self.result(&key.step).is_some(), self.rechecking()) {
+            (false, _) => drop(self.attempts.insert(Place::of(key), attempt)),
+            (true, Some(approval)) => drop(approval.rechecks.insert(key.step.clone(), attempt)),
+            (true, None) => self.looks.begin(attempt),
         }
     }
 
@@ -261,14 +279,11 @@ impl Run {
     }
 
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
-        let look = self.looks.last.as_mut().filter(|attempt| attempt.key == *key);
-        match look {
-            Some(attempt) => Some(attempt),
-            None => self
-                .attempts
-                .get_mut(&Place::of(key))
-                .filter(|attempt| attempt.key == *key),
-        }
+        let looks = self.looks.last.iter_mut();
+        let approvals = self.steps.values_mut().filter_map(|step| step.approval.as_mut());
+        let rechecks = approvals.filter_map(|approval| approval.rechecks.get_mut(&key.step));
+        let attempt = self.attempts.get_mut(&Place::of(key)).into_iter();
+        looks.chain(rechecks).chain(attempt).find(|attempt| attempt.key == *key)
     }
 
     // ---- what is asked of it -------------------------------------------------------------
@@ -279,6 +294,11 @@ impl Run {
 
     pub fn plan(&self, step: &StepId) -> Option<&Plan> {
         self.steps.get(step)?.plan.as_ref()
+    }
+
+    /// The number of a check's last invocation.
+    pub(crate) fn last_check(&self, step: &StepId) -> u32 {
+        self.checks.get(step).copied().unwrap_or(0)
     }
 
     pub fn attempt(&self, step: &StepId, phase: Phase, action: Option<&str>) -> Option<&Attempt> {

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::authored::runbook::AuthoredRunbook;
 use crate::authored::{self, At, Reader};
 use crate::home::lock::{self, Lock};
-use crate::home::{Home, Settings};
+use crate::home::{Approvers, Home, Settings};
 use crate::name::RunbookName;
 use crate::plugin::Installed;
 use crate::problem::{File, Level, Problem};
@@ -147,6 +147,11 @@ impl<'s> Scope<'s> {
             assets,
             plugins,
         }
+    }
+
+    /// None: `evenkeel.toml` can't be read.
+    pub fn approvers(&self) -> Option<&BTreeMap<String, Approvers>> {
+        self.settings.as_ref().map(|settings| &settings.approvers)
     }
 
     fn home(self, sources: &Sources, runbooks: impl Iterator<Item = Runbook>, installed: &[Installed]) -> Home {

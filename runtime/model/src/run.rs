@@ -216,6 +216,37 @@ pub enum Body {
         risk: Risk,
         who: Option<String>,
     },
+    /// A plan waits for its approval. It binds to the actions, the plugin, its parameters and what
+    /// it may use: whatever changes in these voids it.
+    ApprovalAsked {
+        step: StepId,
+        binding: String,
+        risk: Risk,
+        /// A name among the home's approvers; none: whoever may talk to the daemon.
+        ask: Option<String>,
+        /// So many people have to say yes.
+        need: u32,
+        /// Then it is rejected.
+        until: DateTime<Utc>,
+    },
+    Approved {
+        step: StepId,
+        binding: String,
+        who: String,
+        why: String,
+        /// As many as it needs have said so now.
+        enough: bool,
+    },
+    Declined {
+        step: StepId,
+        who: String,
+        why: String,
+    },
+    /// What was approved is not what would be done now: it is planned anew.
+    ApprovalVoid {
+        step: StepId,
+        why: String,
+    },
     StepFinished {
         step: StepId,
         result: StepResult,

@@ -59,11 +59,26 @@ pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
     Ok(code(&told))
 }
 
+/// Tells runs of this process from their beginning to their end.
+pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
+    desk.cancel_when_interrupted(runs)?;
+    let mut told = Vec::new();
+    for run in runs {
+        told.push(follow(&mut desk, *run, 0, false).await?);
+    }
+    desk.leave().await;
+    Ok(code(&told))
+}
+
 /// Of the worst of these runs.
 fn code(told: &[Told]) -> ExitCode {
     let worst = told
         .iter()
-        .map(|told| told.summary.verdict.map_or(exit::ERROR, exit::code))
+        .map(|told| match (told.summary.verdict, waits(&told.events)) {
+            (Some(verdict), _) => exit::code(verdict),
+            (None, true) => exit::WAITING,
+            (None, false) => exit::ERROR,
+        })
         .max();
     worst.unwrap_or(exit::ERROR).into()
 }
@@ -84,10 +99,20 @@ async fn follow(desk: &mut Desk, run: RunId, seq: u64, silent: bool) -> Result<T
         if let Some(summary) = ended(&summary, all.last()) {
             return Ok(Told { summary, events: all });
         }
+        if desk.is_here() && !more && waits(&all) {
+            let how = format!("`evenkeel approve {run}` goes on with it, here or beside a daemon");
+            render::note(&format!("run {run} waits for an approval, and is left so; {how}"));
+            return Ok(Told { summary, events: all });
+        }
         if summary.finished_at.is_some() && !more {
             return Ok(Told { summary, events: all });
         }
     }
+}
+
+/// Nobody can say yes to a run of this process while it waits here.
+fn waits(events: &[Event]) -> bool {
+    matches!(events.last().map(|event| &event.body), Some(Body::ApprovalAsked { .. }))
 }
 
 /// The summary of a run whose end has been told. The one that came with it may have been read

@@ -13,6 +13,7 @@
 //!   check or a plan is then begun anew, and so is an action that had begun no effect; one that
 //!   had is in doubt.
 
+mod approve;
 mod conclude;
 mod prepare;
 mod remedy;
@@ -81,6 +82,8 @@ pub enum Command {
     Append(Vec<Body>),
     AskGates,
     SleepUntil(DateTime<Utc>),
+    /// Of people, who may say yes or no until then. Meanwhile the run holds nothing.
+    AwaitDecision(DateTime<Utc>),
     Invoke(Box<Invoke>),
 }
 

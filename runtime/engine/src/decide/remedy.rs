@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::stage::{self, Stage};
 use super::step::{call, cancelled, fail, finish, skip, when_due};
-use super::{Command, Subject, prepare};
+use super::{Command, Subject, approve, prepare};
 use crate::port::Work;
 use crate::run::{Plan, Run};
 use crate::{risk, words};
@@ -24,11 +24,12 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         None => plan(run, subject, step, now),
         Some(plan) if plan.actions.is_empty() => finish(step, nothing_to_do()),
         Some(plan) if run.dry() => finish(step, only_planned(step, plan)),
-        Some(plan) => match asks(step, plan.risk) {
-            // What has been applied was not to be asked for when it was.
-            true if !begun(run, step, plan) => ask(subject, step, plan),
-            _ => apply(run, subject, step, plan, now),
-        },
+        Some(plan) => {
+            // Once it has begun, nobody is asked any more.
+            let first = asks(step, plan.risk) && !begun(run, step, plan);
+            let asking = first.then(|| approve::advance(run, subject, step, plan, now)).flatten();
+            asking.unwrap_or_else(|| apply(run, subject, step, plan, now))
+        }
     }
 }
 
@@ -60,7 +61,7 @@ fn planned(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Body, S
     })
 }
 
-fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>, String> {
+pub(super) fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>, String> {
     let access = prepare::granted(subject, step)?;
     let undo = subject
         .runbook
@@ -73,49 +74,13 @@ fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>
 
 // ---- asking ------------------------------------------------------------------------------
 
-fn asks(step: &Step, risk: Risk) -> bool {
+pub(super) fn asks(step: &Step, risk: Risk) -> bool {
     step.ask_from.is_some_and(|from| risk >= from)
 }
 
 fn begun(run: &Run, step: &Step, plan: &Plan) -> bool {
     let mut actions = plan.actions.iter();
     actions.any(|action| run.attempt(&step.id, Phase::Apply, Some(&action.id)).is_some())
-}
-
-/// Until approvals arrive there is nobody who could say yes. The step does nothing, not even
-/// those of its actions that need no person: a plan is approved as a whole.
-fn ask(subject: &Subject, step: &Step, plan: &Plan) -> Command {
-    let risks = risks(subject, step, &plan.actions).unwrap_or_else(|_| vec![plan.risk; plan.actions.len()]);
-    let riskiest = risks.iter().zip(&plan.actions).max_by_key(|(risk, _)| **risk);
-    let which = riskiest.map_or(String::new(), |(_, action)| {
-        format!("`{}`: {}", action.id, action.summary)
-    });
-    let asked = plan.actions.iter().zip(&risks).filter(|(_, risk)| asks(step, **risk));
-    let mut bodies: Vec<Body> = asked
-        .map(|(action, risk)| Body::Asked {
-            step: step.id.clone(),
-            action: action.id.clone(),
-            risk: *risk,
-            who: step.ask.clone(),
-        })
-        .collect();
-    let who = step.ask.as_ref().map_or(String::new(), |who| format!(" (`{who}`)"));
-    let from = step.ask_from.unwrap_or(plan.risk);
-    bodies.push(Body::StepFinished {
-        step: step.id.clone(),
-        result: StepResult {
-            status: StepStatus::Rejected,
-            severity: None,
-            changed: false,
-            summary: format!(
-                "{which}: a person{who} would have to approve this (risk {}, `ask_from` is {from}), and \
-                 approvals arrive with a later version; raise `ask_from` to let it be applied without",
-                plan.risk
-            ),
-            output: Value::Null,
-        },
-    });
-    Command::Append(bodies)
 }
 
 // ---- applying ----------------------------------------------------------------------------

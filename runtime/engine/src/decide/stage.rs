@@ -59,6 +59,8 @@ pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
         };
     };
     match &ended.outcome {
+        // What it said is not asked for any more.
+        _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
         _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn::begin(number + 1)),
         Outcome::Done(output) => Stage::Done(output),
         Outcome::Failed(failure) if failure.class == Class::Transient && untouched && number < ATTEMPTS => {

@@ -125,7 +125,25 @@ impl Course {
                 }
                 Ok(Performed::Again)
             }
+            Command::AwaitDecision(until) => {
+                self.let_go();
+                tokio::select! {
+                    () = sleep_until(&*self.engine.ports.clock, until) => {}
+                    () = self.drained() => {}
+                    () = self.cancelled_since(seq) => {}
+                    () = self.live.touched.notified() => {}
+                }
+                Ok(Performed::Again)
+            }
             Command::Invoke(invoke) => self.invoke(*invoke, seq).await,
+        }
+    }
+
+    /// Others may work on the target, and in its place, while it waits for people.
+    fn let_go(&mut self) {
+        self.permit = None;
+        if let Some(taken) = self.taken.take() {
+            taken.give_back();
         }
     }
 

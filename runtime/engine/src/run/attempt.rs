@@ -58,6 +58,8 @@ pub struct Attempt {
     pub earlier: Vec<Call>,
     /// How often it was gone on with since it came any further.
     pub resumed: u32,
+    /// A plan that is not to be applied any more: it is made anew.
+    pub void: bool,
 }
 
 /// An invocation that was interrupted is gone on with so often without coming any further, so that

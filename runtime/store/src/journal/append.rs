@@ -115,6 +115,17 @@ impl Line {
                 self.why = Some(why.clone());
                 self.finished_at = Some(at);
             }
+            Body::ApprovalAsked { step, risk, ask, .. } => {
+                let who = ask.as_ref().map_or(String::new(), |ask| format!(" (`{ask}`)"));
+                self.state = Some(State::Waiting);
+                self.why = Some(format!(
+                    "a person{who} has to approve the plan of `{step}`, risk {risk}"
+                ));
+            }
+            Body::Approved { enough: true, .. } | Body::Declined { .. } => {
+                self.state = Some(State::Running);
+                self.why = Some(String::new());
+            }
             Body::Resolved { .. } => {
                 *self = Self {
                     state: Some(State::Running),
