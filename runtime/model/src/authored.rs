@@ -4,6 +4,7 @@
 pub(crate) mod assets;
 pub(crate) mod json;
 pub(crate) mod lock;
+pub(crate) mod notify;
 pub(crate) mod plugin;
 mod reader;
 pub(crate) mod role;

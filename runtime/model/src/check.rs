@@ -2,6 +2,7 @@
 
 mod assets;
 mod grants;
+mod notify;
 mod parameters;
 pub(crate) mod plugins;
 mod roles;
@@ -12,11 +13,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::authored::notify::AuthoredRouting;
 use crate::authored::runbook::AuthoredRunbook;
 use crate::authored::{self, At, Reader};
 use crate::home::lock::{self, Lock};
 use crate::home::{Approvers, Home, Settings};
 use crate::name::RunbookName;
+use crate::notify::Routing;
 use crate::plugin::Installed;
 use crate::problem::{File, Level, Problem};
 use crate::runbook::Runbook;
@@ -64,15 +67,23 @@ pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<
         runbooks.push((File { path, text }, runbook, checked));
     }
     refuse_namesakes(&runbooks, &mut problems);
+    let routing = scope.routing(&runbooks, &mut problems);
     scope.plugins.finish(sources.lock.as_deref(), &mut problems);
 
     problems.sort_by(|a, b| (&a.file, place(a), a.code).cmp(&(&b.file, place(b), b.code)));
     if problems.iter().any(|problem| problem.level == Level::Error) {
         return Err(problems);
     }
+    let file = scope.roles.file;
     let runbooks = runbooks.into_iter().filter_map(|(_, _, checked)| checked);
+    let (home, authored) = scope.home(sources, runbooks, routing, installed);
+    let meaningless = notify::refuse_meaningless(&home, &authored, file);
+    if !meaningless.is_empty() {
+        problems.extend(meaningless);
+        return Err(problems);
+    }
     Ok(Checked {
-        home: scope.home(sources, runbooks, installed),
+        home,
         warnings: problems,
     })
 }
@@ -104,6 +115,7 @@ fn place(problem: &Problem) -> usize {
 /// What runbooks are checked against.
 pub(crate) struct Scope<'s> {
     settings: Option<Settings>,
+    routing: AuthoredRouting,
     pub roles: Roles<'s>,
     pub assets: Assets,
     pub plugins: Plugins<'s>,
@@ -129,9 +141,9 @@ impl<'s> Scope<'s> {
         let settings = authored::settings::read(&settings_reader);
         let authored_assets = authored::assets::read(&assets_reader);
 
-        let (settings, roles, customers) = match settings {
-            Some(settings) => (Some(settings.settings), Some(settings.roles), settings.customers),
-            None => (None, None, Vec::new()),
+        let (settings, roles, routing, customers) = match settings {
+            Some(read) => (Some(read.settings), Some(read.roles), read.routing, read.customers),
+            None => (None, None, AuthoredRouting::default(), Vec::new()),
         };
         let known_roles = sources.evenkeel.is_some().then_some(roles).flatten();
         let roles = Roles::new(settings_file, known_roles);
@@ -143,6 +155,7 @@ impl<'s> Scope<'s> {
         let plugins = Plugins::new(installed, sources.lock.as_deref().map(Lock::parse), problems);
         Self {
             settings,
+            routing,
             roles,
             assets,
             plugins,
@@ -154,8 +167,23 @@ impl<'s> Scope<'s> {
         self.settings.as_ref().map(|settings| &settings.approvers)
     }
 
-    fn home(self, sources: &Sources, runbooks: impl Iterator<Item = Runbook>, installed: &[Installed]) -> Home {
-        Home {
+    fn routing(&self, runbooks: &[Read<'_>], problems: &mut Vec<Problem>) -> Routing {
+        let reader = Reader::new(self.roles.file);
+        let names = runbooks.iter().filter_map(|(_, runbook, _)| runbook.as_ref()?.name.as_ref());
+        let names = names.map(|name| name.get_ref().as_str()).collect();
+        let routing = notify::check(&reader, &self.routing, &names, self);
+        problems.extend(reader.into_problems());
+        routing
+    }
+
+    fn home(
+        self,
+        sources: &Sources,
+        runbooks: impl Iterator<Item = Runbook>,
+        routing: Routing,
+        installed: &[Installed],
+    ) -> (Home, AuthoredRouting) {
+        let home = Home {
             dir: sources.dir.clone(),
             sources: Arc::new(Sources {
                 runbooks: Vec::new(),
@@ -169,8 +197,10 @@ impl<'s> Scope<'s> {
                 .map(|runbook| (runbook.name.clone(), Arc::new(runbook)))
                 .collect(),
             plugins: installed.to_vec(),
+            routing,
             schemas: self.plugins.schemas,
-        }
+        };
+        (home, self.routing)
     }
 }
 

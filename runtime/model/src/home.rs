@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::asset::{Asset, Customer};
 use crate::check::Sources;
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
+use crate::notify::Routing;
 use crate::params::Schemas;
 use crate::plugin::Installed;
 use crate::role::Role;
@@ -29,6 +30,7 @@ pub struct Home {
     pub assets: BTreeMap<AssetId, Arc<Asset>>,
     pub runbooks: BTreeMap<RunbookName, Arc<Runbook>>,
     pub plugins: Vec<Installed>,
+    pub routing: Routing,
     /// What those take as parameters.
     pub schemas: Schemas,
     /// Its texts but for the runbooks, so that one can be checked again.

@@ -14,6 +14,7 @@ pub mod grant;
 pub mod home;
 pub mod invocation;
 pub mod name;
+pub mod notify;
 pub mod params;
 mod pattern;
 pub mod plugin;

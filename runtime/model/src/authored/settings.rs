@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::notify::{self, AuthoredRouting};
 use super::role::{self, Form, Role};
 use super::value::{Count, Size, Span, Strings};
 use super::{At, Reader, Table};
@@ -19,6 +20,7 @@ const RUNS: u32 = 16;
 pub(crate) struct AuthoredSettings {
     pub settings: Settings,
     pub roles: Vec<Role>,
+    pub routing: AuthoredRouting,
     /// Customers that sources name.
     pub customers: Vec<At<String>>,
 }
@@ -61,6 +63,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         .into_iter()
         .map(|(name, table)| role::read(name, &table))
         .collect();
+    let routing = notify::read(&root);
     root.finish();
     Some(AuthoredSettings {
         settings: Settings {
@@ -74,6 +77,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             group,
         },
         roles,
+        routing,
         customers,
     })
 }

@@ -14,11 +14,13 @@ use crate::name::is_name;
 use crate::plugin::{Kind, Uses, UsesError};
 use crate::problem::quoted;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an approval is waited for if nothing is said.
 const EXPIRES: Duration = Duration::from_secs(24 * 3_600);
 
 pub(crate) struct Step {
+    /// `step` or `notifier`, as messages call it.
+    pub what: &'static str,
     /// The header.
     pub place: Range<usize>,
     pub id: Option<At<String>>,
@@ -42,6 +44,11 @@ impl Step {
     pub fn name(&self) -> &str {
         self.id.as_ref().map_or("?", |id| id.get_ref().as_str())
     }
+
+    /// With what it is.
+    pub fn title(&self) -> String {
+        format!("{} `{}`", self.what, self.name())
+    }
 }
 
 pub(crate) fn read(table: &Table<'_, '_>) -> Step {
@@ -57,6 +64,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
     let grants = grant.as_ref().map(read_grants).unwrap_or_default();
     let when = table.optional::<String>("when");
     let step = Step {
+        what: "step",
         place: table.span.clone(),
         id,
         uses,
@@ -78,7 +86,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
     step
 }
 
-fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {
+pub(super) fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {
     match Uses::parse(text.get_ref()) {
         Ok(uses) => Some(At::new(text.span(), uses)),
         Err(error) => {
@@ -96,7 +104,7 @@ fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {
     }
 }
 
-fn read_with(table: &Table<'_, '_>) -> Option<Json> {
+pub(super) fn read_with(table: &Table<'_, '_>) -> Option<Json> {
     match table.value("with") {
         Some(with) if with.get_ref().is_table() => Some(Json::read(table, with)),
         Some(other) => {
@@ -115,7 +123,7 @@ fn read_ask_from(table: &Table<'_, '_>) -> Option<Risk> {
         .map_or(Some(Risk::Medium), At::into_inner)
 }
 
-fn read_grants(grant: &Table<'_, '_>) -> Vec<At<Grant>> {
+pub(super) fn read_grants(grant: &Table<'_, '_>) -> Vec<At<Grant>> {
     let mut grants = Vec::new();
     for (key, value) in grant.entries() {
         let word = key.get_ref().as_ref();

@@ -184,8 +184,8 @@ fn refuse_missing(reader: &Reader<'_>, step: &Step, found: Found<'_>, capability
         " and "
     };
     let message = format!(
-        "step `{}` does not grant {}, which `{name}` needs",
-        step.name(),
+        "{} does not grant {}, which `{name}` needs",
+        step.title(),
         verbs.join(joint)
     );
     let problem = reader.file.problem("missing-grant", place, message);

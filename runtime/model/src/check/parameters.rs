@@ -52,7 +52,7 @@ fn problem(reader: &Reader<'_>, step: &Step, place: &Place, found: Found<'_>, re
     let key = place.key.clone().unwrap_or_else(|| value.clone());
     match &rejection.reason {
         Reason::Missing(name) => {
-            let message = format!("step `{}` does not give `{}`", step.name(), joined(&path, name));
+            let message = format!("{} does not give `{}`", step.title(), joined(&path, name));
             let problem = reader.file.problem("missing-parameter", key, message);
             problem.label(format!("`{plugin}` needs it"))
         }

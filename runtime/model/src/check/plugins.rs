@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lock_file;
+use crate::authored::notify::NOTIFIER;
 use crate::authored::step::Step;
 use crate::authored::{At, Reader};
 use crate::home::lock::{Lock, Locked};
@@ -45,7 +46,7 @@ impl Miss {
         let (name, span) = (&uses.get_ref().name, uses.span());
         match self {
             Self::NoPlugin => {
-                let problem = file.problem("unknown-plugin", span, format!("step `{step}` uses `{name}`"));
+                let problem = file.problem("unknown-plugin", span, format!("{step} uses `{name}`"));
                 let names = installed.iter().map(|plugin| plugin.manifest.name.as_str());
                 let problem = problem.label("it is not installed").suggest(name, names);
                 problem.help("`evenkeel plugin list` shows what is installed")
@@ -126,7 +127,7 @@ impl<'i> Plugins<'i> {
         let highest = match highest(uses.get_ref(), self.installed) {
             Ok(highest) => highest,
             Err(miss) => {
-                reader.say(miss.problem(reader.file, step.name(), uses, self.installed));
+                reader.say(miss.problem(reader.file, &step.title(), uses, self.installed));
                 return None;
             }
         };
@@ -135,7 +136,7 @@ impl<'i> Plugins<'i> {
             Some(lock) => self.locked(reader, lock, uses).unwrap_or(highest),
             None => highest,
         };
-        let kind = kind(reader, uses, installed)?;
+        let kind = kind(reader, step.what, uses, installed)?;
         Some(Found { installed, kind })
     }
 
@@ -213,8 +214,23 @@ fn refuse_twins(installed: &[Installed], problems: &mut Vec<Problem>) {
     }
 }
 
-/// The kind that the step names, or the only one. A step runs a check or a remedy.
-fn kind(reader: &Reader<'_>, uses: &At<Uses>, installed: &Installed) -> Option<Kind> {
+/// A plugin of a kind that doesn't belong there.
+fn misplaced(reader: &Reader<'_>, what: &str, uses: &At<Uses>, kind: Kind) -> Problem {
+    let name = &uses.get_ref().name;
+    let problem = reader
+        .file
+        .problem("wrong-kind", uses.span(), format!("`{name}` is a {kind}, which no {what} runs"));
+    match what {
+        NOTIFIER => problem.label("a notifier is needed").help("checks and remedies are for the steps of runbooks"),
+        _ => problem
+            .label("a step runs a check or a remedy")
+            .help("a notifier is told of what happens by `[notifier.NAME]` and `[[route]]` in evenkeel.toml"),
+    }
+}
+
+/// The kind that `uses` names, or the only one. A step runs a check or a remedy, and a notifier a
+/// notifier.
+fn kind(reader: &Reader<'_>, what: &str, uses: &At<Uses>, installed: &Installed) -> Option<Kind> {
     let name = &uses.get_ref().name;
     let kinds = installed.manifest.kinds.keys().copied().collect::<Vec<_>>();
     let (code, message, label) = match (uses.get_ref().kind, kinds.as_slice()) {
@@ -223,8 +239,13 @@ fn kind(reader: &Reader<'_>, uses: &At<Uses>, installed: &Installed) -> Option<K
             ("unknown-kind", format!("`{name}` is no {kind}"), format!("it is {has}"))
         }
         (Some(kind), _) | (None, &[kind]) => {
-            if matches!(kind, Kind::Check | Kind::Remedy) {
+            let notifies = what == NOTIFIER;
+            if (notifies && kind == Kind::Notifier) || (!notifies && matches!(kind, Kind::Check | Kind::Remedy)) {
                 return Some(kind);
+            }
+            if notifies || kind == Kind::Notifier {
+                reader.say(misplaced(reader, what, uses, kind));
+                return None;
             }
             let label = "a step runs a check or a remedy".to_owned();
             ("not-yet", format!("a {kind} arrives with a later version"), label)

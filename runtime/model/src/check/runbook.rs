@@ -284,7 +284,7 @@ fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], ki
     });
 }
 
-fn check_parameters(reader: &Reader<'_>, step: &AuthoredStep, found: Found<'_>, scope: &Scope<'_>) {
+pub(super) fn check_parameters(reader: &Reader<'_>, step: &AuthoredStep, found: Found<'_>, scope: &Scope<'_>) {
     if let Some(schema) = scope.plugins.schema(found) {
         if let Some(with) = &step.with {
             parameters::check(reader, step, with, found, &schema);

@@ -82,10 +82,15 @@ pub fn resolve(sources: &Sources, installed: &[Installed]) -> Result<Lock, Vec<P
         .unwrap_or_default();
     let mut locked = Vec::new();
     let mut problems = Vec::new();
-    for (path, text) in &sources.runbooks {
+    let settings = sources.evenkeel.iter().map(|text| ("evenkeel.toml", text));
+    let runbooks = sources.runbooks.iter().map(|(path, text)| (path.as_str(), text));
+    for (at, (path, text)) in settings.chain(runbooks).enumerate() {
         let reader = Reader::new(File { path, text });
-        let runbook = authored::runbook::read(&reader);
-        for step in runbook.iter().flat_map(|runbook| &runbook.steps) {
+        let steps = match at == 0 && sources.evenkeel.is_some() {
+            true => authored::notify::steps(&reader),
+            false => authored::runbook::read(&reader).map_or_else(Vec::new, |runbook| runbook.steps),
+        };
+        for step in &steps {
             let Some(uses) = &step.uses else { continue };
             match choose(uses.get_ref(), installed, &existing) {
                 Ok(plugin) => locked.push(Locked {
@@ -93,7 +98,7 @@ pub fn resolve(sources: &Sources, installed: &[Installed]) -> Result<Lock, Vec<P
                     version: plugin.manifest.version.clone(),
                     digest: plugin.digest.clone(),
                 }),
-                Err(miss) => problems.push(miss.problem(reader.file, step.name(), uses, installed)),
+                Err(miss) => problems.push(miss.problem(reader.file, &step.title(), uses, installed)),
             }
         }
         let decisive = |problem: &Problem| matches!(problem.code, "syntax" | "bad-uses");

@@ -97,6 +97,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .into_iter()
             .map(|book| (book.name.clone(), Arc::new(book)))
             .collect(),
+        routing: Default::default(),
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
         schemas: Default::default(),
         sources: Default::default(),
