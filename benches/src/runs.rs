@@ -93,7 +93,8 @@ impl Floor {
         }
         let ports = Ports {
             journal: store.clone(),
-            alerts: store,
+            alerts: store.clone(),
+            outbox: store,
             plugins: Arc::new(sandbox),
             clock: Arc::new(SystemClock),
         };

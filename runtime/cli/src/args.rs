@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
 
 const AFTER_HELP: &str = "\
@@ -41,6 +42,11 @@ pub enum Command {
     Approve(Approve),
     /// Says no to a plan that waits.
     Decline(Approve),
+    /// Shows what people were told, what still waits to be told, and each try.
+    Outbox(Outbox),
+    /// Tries the notifiers of the home.
+    #[command(subcommand)]
+    Notify(Notify),
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -168,6 +174,35 @@ pub struct Approve {
     pub why: String,
 }
 
+#[derive(Args)]
+pub struct Outbox {
+    /// Only notices in this state: `waiting`, `delivered` or `given-up`.
+    #[arg(long, value_parser = notice_state)]
+    pub state: Option<NoticeState>,
+    /// Only those for this notifier.
+    #[arg(long, value_name = "NAME")]
+    pub notifier: Option<String>,
+    /// Only notices with a smaller number.
+    #[arg(long, value_name = "NUMBER")]
+    pub before: Option<u64>,
+    /// How many at most, up to 1,000.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Subcommand)]
+pub enum Notify {
+    /// Sends a test notice, and says what came of it.
+    Test {
+        /// The notifier's name in `evenkeel.toml`.
+        name: String,
+        #[command(flatten)]
+        listing: Listing,
+    },
+}
+
 /// What is decided on.
 pub enum Whose {
     Run(RunId),
@@ -278,6 +313,12 @@ fn verdict(text: &str) -> Result<evenkeel_model::run::Verdict, String> {
         let names: Vec<_> = all.iter().map(|verdict| verdict.as_str()).collect();
         format!("one of {}", names.join(", "))
     })
+}
+
+fn notice_state(text: &str) -> Result<NoticeState, String> {
+    let all = NoticeState::ALL;
+    let found = all.into_iter().find(|state| state.as_str() == text);
+    found.ok_or_else(|| format!("one of {}", all.map(NoticeState::as_str).join(", ")))
 }
 
 fn duration(text: &str) -> Result<std::time::Duration, String> {

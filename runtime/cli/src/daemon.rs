@@ -244,6 +244,26 @@ impl evenkeel_console::port::Daemon for Daemon {
                 "Events that were written.",
                 counts.events,
             ),
+            counter(
+                "evenkeel_notices_total",
+                "Notices for people that came in.",
+                counts.notices,
+            ),
+            counter(
+                "evenkeel_notices_delivered_total",
+                "Notices that were delivered.",
+                counts.delivered,
+            ),
+            counter(
+                "evenkeel_notices_given_up_total",
+                "Notices that were given up.",
+                counts.given_up,
+            ),
+            counter(
+                "evenkeel_notice_tries_total",
+                "Tries to deliver a notice.",
+                counts.tries,
+            ),
             counter("evenkeel_journal_groups_total", "Transactions.", counts.groups),
             gauge(
                 "evenkeel_circuits_open",

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use evenkeel_console::port::Circuit;
+use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter, Posted, Tried};
 use evenkeel_engine::port::{Journal as _, RunFilter};
 use evenkeel_engine::run::Run;
 use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution};
@@ -241,6 +242,34 @@ impl Desk {
             }
             Self::Files(_) => unreachable!("a desk to read resolves nothing"),
         }
+    }
+
+    /// What people were told, and are to be told.
+    pub async fn notices(&mut self, filter: OutboxFilter) -> Result<Vec<Posted>> {
+        match self {
+            Self::Daemon(client) => {
+                let state = filter.state.map(|state| ("state", state.as_str().to_owned()));
+                let limit = Some(("limit", filter.limit.to_string()));
+                let before = filter.before.map(|number| ("before", number.to_string()));
+                let notifier = filter.notifier.map(|name| ("notifier", encode(&name)));
+                let pairs = [state, limit, before, notifier].into_iter().flatten();
+                let pairs: Vec<String> = pairs.map(|(name, value)| format!("{name}={value}")).collect();
+                client.get(&format!("/api/v1/outbox?{}", pairs.join("&"))).await
+            }
+            Self::Files(store) => Ok(store.notices(filter).await?),
+            Self::House(house) => Ok(house.store.notices(filter).await?),
+        }
+    }
+
+    /// Sends a test notice. Without a daemon this process sends it.
+    pub async fn test_notifier(dir: &Path, name: &str) -> Result<Tried> {
+        let home = home::locate(dir)?;
+        if let Some(mut client) = Client::connect(&home::data(&home)).await? {
+            let path = format!("/api/v1/notifiers/{}/test", encode(name));
+            return client.post(&path, &Value::Null).await;
+        }
+        let house = House::open(&home).await?;
+        Ok(house.engine.test_notifier(name, &user::name()).await?)
     }
 
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {

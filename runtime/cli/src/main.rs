@@ -57,6 +57,8 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Approvals(args) => commands::approvals::list(&cli.home, args).await,
         Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
+        Command::Outbox(args) => commands::outbox::outbox(&cli.home, args).await,
+        Command::Notify(command) => commands::outbox::notify(&cli.home, command).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());

@@ -55,6 +55,7 @@ impl House {
         let ports = Ports {
             journal: store.clone(),
             alerts: store.clone(),
+            outbox: store.clone(),
             plugins: sandbox.clone(),
             clock: clock.clone(),
         };
@@ -120,7 +121,9 @@ async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     sandbox.bound_compiling(&home.settings.sandbox);
     sandbox.install(&home.plugins);
     let steps = home.runbooks.values().flat_map(|runbook| &runbook.steps);
-    let used: BTreeMap<_, _> = steps.map(|step| (&step.plugin.digest, &step.plugin)).collect();
+    let steps = steps.map(|step| &step.plugin);
+    let notifiers = home.routing.notifiers.values().map(|notifier| &notifier.plugin);
+    let used: BTreeMap<_, _> = steps.chain(notifiers).map(|plugin| (&plugin.digest, plugin)).collect();
     let loads = used.into_iter().map(async |(digest, plugin)| {
         let loaded = sandbox.load(digest).await;
         loaded

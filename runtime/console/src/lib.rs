@@ -11,6 +11,7 @@ mod circuits;
 mod daemon;
 mod error;
 mod metrics;
+mod outbox;
 pub mod port;
 mod runs;
 mod serve;
@@ -47,6 +48,8 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
         .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/outbox", get(outbox::list))
+        .route("/api/v1/notifiers/{name}/test", post(outbox::test))
         .route("/api/v1/alerts", get(alerts::firing))
         .route("/api/v1/circuits", get(circuits::list))
         .route("/api/v1/circuits/{plugin}/close", post(circuits::close))

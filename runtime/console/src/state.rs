@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use evenkeel_alerting::port::Memory;
 use evenkeel_engine::Engine;
+use evenkeel_engine::port::outbox::Outbox;
 use evenkeel_engine::port::{Clock, Journal};
 
 use crate::metrics::{Metric, MetricKind};
@@ -12,6 +13,7 @@ use crate::port::Daemon;
 pub struct Console {
     pub engine: Arc<Engine>,
     pub journal: Arc<dyn Journal>,
+    pub outbox: Arc<dyn Outbox>,
     pub memory: Arc<dyn Memory>,
     pub clock: Arc<dyn Clock>,
     pub daemon: Arc<dyn Daemon>,

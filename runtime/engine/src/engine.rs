@@ -11,6 +11,8 @@ use tokio::sync::{Notify, RwLock, broadcast, watch};
 use crate::capacity::Capacity;
 use crate::drive::round::{Crew, Round};
 use crate::live::{Live, Registry, Slots};
+use crate::notify::Post;
+use crate::port::outbox::Outbox;
 use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Opened, Plugins, RunFilter};
 use crate::record::{Feed, Recorder};
 use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
@@ -24,6 +26,7 @@ const FEED_EVENTS: usize = 4_096;
 pub struct Ports {
     pub journal: Arc<dyn Journal>,
     pub alerts: Arc<dyn Alerts>,
+    pub outbox: Arc<dyn Outbox>,
     pub plugins: Arc<dyn Plugins>,
     pub clock: Arc<dyn Clock>,
 }
@@ -38,6 +41,7 @@ pub struct Engine {
     pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
+    pub(crate) post: Post,
     pub(crate) draining: watch::Sender<bool>,
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
@@ -59,10 +63,17 @@ pub struct Drained {
 impl Engine {
     /// `home.settings.runs` is taken here, once: a reload doesn't change how many runs go at once.
     pub fn new(ports: Ports, home: Arc<Home>) -> Arc<Self> {
+        let capacity = Capacity::new(home.settings.runs);
+        let home = watch::Sender::new(home);
+        let post = Post {
+            home: home.subscribe(),
+            arrived: Arc::default(),
+        };
         Arc::new(Self {
             ports,
-            capacity: Capacity::new(home.settings.runs),
-            home: watch::Sender::new(home),
+            capacity,
+            home,
+            post,
             registry: Registry::default(),
             slots: Slots::default(),
             feed: broadcast::Sender::new(FEED_EVENTS),
@@ -218,7 +229,7 @@ impl Engine {
     pub(crate) fn take_on(&self, run: RunId, round: RoundId, fold: Run) -> Arc<Live> {
         let journal = Arc::clone(&self.ports.journal);
         let clock = Arc::clone(&self.ports.clock);
-        let recorder = Recorder::new(run, fold, journal, clock, self.feed.clone());
+        let recorder = Recorder::new(run, fold, journal, clock, self.feed.clone(), self.post.clone());
         let live = Live::new(run, round, recorder);
         self.registry.add(Arc::clone(&live));
         live

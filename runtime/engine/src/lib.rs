@@ -1,6 +1,6 @@
 //! Decides what happens in rounds and runs, and drives it through ports.
 //!
-//! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
+//! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`, `notify::pace`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
 mod approve;
@@ -11,6 +11,7 @@ mod drive;
 mod engine;
 pub mod gate;
 mod live;
+pub mod notify;
 pub mod port;
 mod record;
 pub mod recording;

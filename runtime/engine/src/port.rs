@@ -2,6 +2,7 @@
 
 pub mod memory;
 pub mod metrics;
+pub mod outbox;
 pub mod reach;
 pub mod vault;
 
@@ -25,6 +26,7 @@ use evenkeel_model::tape::{Seed, Tape};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use self::outbox::NewNotice;
 use crate::recording::Recording;
 
 /// The one place where the drivers learn what time it is.
@@ -124,6 +126,15 @@ pub trait Journal: Send + Sync {
         run: RunId,
         at: DateTime<Utc>,
         bodies: Vec<Body>,
+        durability: Durability,
+    ) -> Result<(), JournalError>;
+    /// The same, with what it has people told: either all of it is written, or nothing.
+    async fn append_and_tell(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        notices: Vec<NewNotice>,
         durability: Durability,
     ) -> Result<(), JournalError>;
     /// All events of a run, in order; none: there is no such run.

@@ -14,6 +14,8 @@ use evenkeel_model::tape::Tape;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
+use crate::notify::Post;
+use crate::port::outbox::NewNotice;
 use crate::port::{Calls, Clock, Durability, Journal, JournalError};
 use crate::run::Run;
 
@@ -30,6 +32,7 @@ pub(crate) struct Recorder {
     journal: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     feed: Feed,
+    post: Post,
     runtime: Handle,
     state: Mutex<State>,
     /// Held while events go to the journal, so that they arrive in order.
@@ -40,11 +43,14 @@ pub(crate) struct Recorder {
 struct State {
     run: Run,
     /// Folded and told, and not yet journaled: log lines come from where nothing can wait.
-    unwritten: Vec<Event>,
+    unwritten: Vec<Noted>,
     flushing: bool,
     /// The journal refused events that are folded already; nothing may be added to them.
     broken: Option<JournalError>,
 }
+
+/// An event, and what it has people told.
+type Noted = (Event, Vec<NewNotice>);
 
 #[derive(Debug)]
 pub(crate) enum Append {
@@ -54,12 +60,20 @@ pub(crate) enum Append {
 }
 
 impl Recorder {
-    pub(crate) fn new(id: RunId, run: Run, journal: Arc<dyn Journal>, clock: Arc<dyn Clock>, feed: Feed) -> Arc<Self> {
+    pub(crate) fn new(
+        id: RunId,
+        run: Run,
+        journal: Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
+        feed: Feed,
+        post: Post,
+    ) -> Arc<Self> {
         Arc::new(Self {
             run: id,
             journal,
             clock,
             feed,
+            post,
             runtime: Handle::current(),
             state: Mutex::new(State {
                 run,
@@ -119,18 +133,30 @@ impl Recorder {
     }
 
     /// Events of one time go together; the last of them with the durability that was asked for.
-    async fn journal_all(&self, events: Vec<Event>, durability: Durability) -> Result<(), JournalError> {
-        let mut groups: Vec<(DateTime<Utc>, Vec<Body>)> = Vec::new();
-        for event in events {
+    /// What they have people told goes with them, and is on disk at once.
+    async fn journal_all(&self, events: Vec<Noted>, durability: Durability) -> Result<(), JournalError> {
+        let mut groups: Vec<(DateTime<Utc>, Vec<Body>, Vec<NewNotice>)> = Vec::new();
+        for (event, told) in events {
             match groups.last_mut() {
-                Some((at, bodies)) if *at == event.at => bodies.push(event.body),
-                _ => groups.push((event.at, vec![event.body])),
+                Some((at, bodies, notices)) if *at == event.at => {
+                    bodies.push(event.body);
+                    notices.extend(told);
+                }
+                _ => groups.push((event.at, vec![event.body], told)),
             }
         }
         let last = groups.len().saturating_sub(1);
-        for (index, (at, bodies)) in groups.into_iter().enumerate() {
+        for (index, (at, bodies, notices)) in groups.into_iter().enumerate() {
             let durability = if index == last { durability } else { Durability::Group };
-            self.journal.append(self.run, at, bodies, durability).await?;
+            if notices.is_empty() {
+                self.journal.append(self.run, at, bodies, durability).await?;
+                continue;
+            }
+            let told = self
+                .journal
+                .append_and_tell(self.run, at, bodies, notices, Durability::Disk);
+            told.await?;
+            self.post.arrived.notify_one();
         }
         Ok(())
     }
@@ -174,7 +200,8 @@ impl Recorder {
             // It fails only if the last receiver has just gone.
             let _ = self.feed.send((self.run, event.clone()));
         }
-        state.unwritten.push(event);
+        let told = self.post.notices(self.run, &state.run, &event);
+        state.unwritten.push((event, told));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

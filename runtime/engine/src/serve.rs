@@ -48,7 +48,8 @@ impl Engine {
         tokio::join!(
             self.follow_alerts(shutdown.clone()),
             self.keep_schedules(since, shutdown.clone()),
-            self.take_up_what_was_left(shutdown),
+            self.take_up_what_was_left(shutdown.clone()),
+            self.deliver(shutdown),
         );
     }
 
@@ -304,7 +305,7 @@ fn started_at(occurrence: &Occurrence, alert: &Alert) -> Option<DateTime<Utc>> {
     }
 }
 
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     if shutdown.wait_for(|stop| *stop).await.is_err() {
         // Nobody is left who could say it.
         std::future::pending::<()>().await;

@@ -169,7 +169,9 @@ impl<'s> Scope<'s> {
 
     fn routing(&self, runbooks: &[Read<'_>], problems: &mut Vec<Problem>) -> Routing {
         let reader = Reader::new(self.roles.file);
-        let names = runbooks.iter().filter_map(|(_, runbook, _)| runbook.as_ref()?.name.as_ref());
+        let names = runbooks
+            .iter()
+            .filter_map(|(_, runbook, _)| runbook.as_ref()?.name.as_ref());
         let names = names.map(|name| name.get_ref().as_str()).collect();
         let routing = notify::check(&reader, &self.routing, &names, self);
         problems.extend(reader.into_problems());

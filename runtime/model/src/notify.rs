@@ -178,7 +178,13 @@ mod tests {
     #[test]
     fn a_rate_is_a_count_in_a_time() {
         let minute = Duration::from_secs(60);
-        assert_eq!(Rate::parse("20 in 1m"), Some(Rate { count: 20, within: minute }));
+        assert_eq!(
+            Rate::parse("20 in 1m"),
+            Some(Rate {
+                count: 20,
+                within: minute
+            })
+        );
         for wrong in ["", "20", "0 in 1m", "20 in 0s", "-1 in 1m", "20 in soon", "20 per 1m"] {
             assert_eq!(Rate::parse(wrong), None, "{wrong}");
         }
@@ -204,12 +210,27 @@ mod tests {
         assert!(route.matches(right));
         let paper = CustomerId::from("paper");
         let wrong = [
-            Happened { topic: Topic::Approval, ..right },
-            Happened { customer: Some(&paper), ..right },
-            Happened { customer: None, ..right },
-            Happened { grade: Some(Grade::Low), ..right },
+            Happened {
+                topic: Topic::Approval,
+                ..right
+            },
+            Happened {
+                customer: Some(&paper),
+                ..right
+            },
+            Happened {
+                customer: None,
+                ..right
+            },
+            Happened {
+                grade: Some(Grade::Low),
+                ..right
+            },
             Happened { grade: None, ..right },
-            Happened { runbook: &other, ..right },
+            Happened {
+                runbook: &other,
+                ..right
+            },
         ];
         assert!(wrong.into_iter().all(|happened| !route.matches(happened)));
     }

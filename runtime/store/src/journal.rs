@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_engine::port::outbox::NewNotice;
 use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Summary};
@@ -79,7 +80,18 @@ impl Journal for Store {
         bodies: Vec<Body>,
         durability: Durability,
     ) -> Result<(), JournalError> {
-        let batch = Batch::new(run, at, &bodies).map_err(unwritten)?;
+        self.append_and_tell(run, at, bodies, Vec::new(), durability).await
+    }
+
+    async fn append_and_tell(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        notices: Vec<NewNotice>,
+        durability: Durability,
+    ) -> Result<(), JournalError> {
+        let batch = Batch::new(run, at, &bodies, &notices).map_err(unwritten)?;
         self.append_batch(batch, durability).await.map_err(unwritten)
     }
 

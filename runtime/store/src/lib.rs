@@ -13,6 +13,7 @@ mod journal;
 mod memory;
 mod migrations;
 mod open;
+mod outbox;
 mod reader;
 mod rows;
 mod sealed;

@@ -29,6 +29,11 @@ pub struct Counts {
     pub events: u64,
     /// Calls of plugins that began.
     pub invocations: u64,
+    /// Notices for people that came in, those that are out, those that were given up, and tries.
+    pub notices: u64,
+    pub delivered: u64,
+    pub given_up: u64,
+    pub tries: u64,
     /// Transactions, and the jobs in them.
     pub groups: u64,
     pub jobs: u64,

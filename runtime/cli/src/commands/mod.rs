@@ -6,6 +6,7 @@ pub mod check;
 mod component;
 pub mod init;
 pub mod lock;
+pub mod outbox;
 pub mod plugin;
 pub mod replay;
 pub mod run;

@@ -92,6 +92,7 @@ async fn live(
     let console = Arc::new(Console {
         engine: house.engine.clone(),
         journal: house.store.clone(),
+        outbox: house.store.clone(),
         memory: house.store.clone(),
         clock: house.clock.clone(),
         daemon: daemon.clone(),

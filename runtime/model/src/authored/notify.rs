@@ -114,7 +114,10 @@ fn read_route(table: &Table<'_, '_>) -> Option<Route> {
     }
     for (key, empty) in [
         ("on", on.as_ref().is_some_and(Vec::is_empty)),
-        ("notify", notify.as_ref().is_some_and(|notify| notify.get_ref().is_empty())),
+        (
+            "notify",
+            notify.as_ref().is_some_and(|notify| notify.get_ref().is_empty()),
+        ),
     ] {
         if let Some(span) = table.key_span(key).filter(|_| empty) {
             let problem = table.problem("bad-value", span, format!("`{key}` is empty"));

@@ -30,9 +30,17 @@ pub(crate) fn check(
     warn_of_unused(reader, authored);
     let routes = authored.routes.iter().map(|route| Route {
         on: route.on.clone(),
-        customers: route.customers.iter().map(|name| name.get_ref().as_str().into()).collect(),
+        customers: route
+            .customers
+            .iter()
+            .map(|name| name.get_ref().as_str().into())
+            .collect(),
         grades: route.grades.clone(),
-        runbooks: route.runbooks.iter().map(|name| name.get_ref().as_str().into()).collect(),
+        runbooks: route
+            .runbooks
+            .iter()
+            .map(|name| name.get_ref().as_str().into())
+            .collect(),
         notify: route.notify.iter().map(|name| name.get_ref().clone()).collect(),
     });
     Routing {
@@ -45,12 +53,18 @@ pub(crate) fn check(
 pub(crate) fn refuse_meaningless(home: &Home, authored: &AuthoredRouting, file: File<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
     for notifier in home.routing.notifiers.values() {
-        let manifest = home.plugins.iter().find(|plugin| plugin.digest == notifier.plugin.digest);
+        let manifest = home
+            .plugins
+            .iter()
+            .find(|plugin| plugin.digest == notifier.plugin.digest);
         let (Some(installed), Some(target)) = (manifest, notifier.target(home)) else {
             continue;
         };
         if let Err(error) = notifier.access(&installed.manifest, &target, home) {
-            let written = authored.notifiers.iter().find(|written| written.step.name() == notifier.name);
+            let written = authored
+                .notifiers
+                .iter()
+                .find(|written| written.step.name() == notifier.name);
             let place = written.and_then(|written| written.role.as_ref()).map_or(0..0, At::span);
             let problem = file.problem("no-meaning", place, format!("notifier `{}`: {error}", notifier.name));
             problems.push(problem.help("a notifier acts as the asset `local`: give it a role without templates"));
@@ -121,7 +135,11 @@ fn check_route(
             let message = format!("there is no customer `{}`", name.get_ref());
             let problem = reader.file.problem("unknown-customer", name.span(), message);
             let known = customers.keys().map(crate::name::CustomerId::as_str);
-            reader.say(problem.suggest(name.get_ref(), known).help("customers are in assets.toml"));
+            reader.say(
+                problem
+                    .suggest(name.get_ref(), known)
+                    .help("customers are in assets.toml"),
+            );
         }
     }
     for name in &route.runbooks {
@@ -143,7 +161,12 @@ fn check_route(
 }
 
 fn warn_of_unused(reader: &Reader<'_>, authored: &AuthoredRouting) {
-    let used: BTreeSet<&String> = authored.routes.iter().flat_map(|route| &route.notify).map(At::get_ref).collect();
+    let used: BTreeSet<&String> = authored
+        .routes
+        .iter()
+        .flat_map(|route| &route.notify)
+        .map(At::get_ref)
+        .collect();
     for notifier in &authored.notifiers {
         let Some(name) = notifier.step.id.as_ref().filter(|name| !used.contains(name.get_ref())) else {
             continue;

@@ -217,11 +217,15 @@ fn refuse_twins(installed: &[Installed], problems: &mut Vec<Problem>) {
 /// A plugin of a kind that doesn't belong there.
 fn misplaced(reader: &Reader<'_>, what: &str, uses: &At<Uses>, kind: Kind) -> Problem {
     let name = &uses.get_ref().name;
-    let problem = reader
-        .file
-        .problem("wrong-kind", uses.span(), format!("`{name}` is a {kind}, which no {what} runs"));
+    let problem = reader.file.problem(
+        "wrong-kind",
+        uses.span(),
+        format!("`{name}` is a {kind}, which no {what} runs"),
+    );
     match what {
-        NOTIFIER => problem.label("a notifier is needed").help("checks and remedies are for the steps of runbooks"),
+        NOTIFIER => problem
+            .label("a notifier is needed")
+            .help("checks and remedies are for the steps of runbooks"),
         _ => problem
             .label("a step runs a check or a remedy")
             .help("a notifier is told of what happens by `[notifier.NAME]` and `[[route]]` in evenkeel.toml"),

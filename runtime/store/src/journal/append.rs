@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::Durability;
+use evenkeel_engine::port::outbox::NewNotice;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, State, Verdict};
 use evenkeel_model::seal::Seal;
@@ -11,6 +12,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use crate::open::Store;
+use crate::outbox::Insertion;
 use crate::rows::{self, micros};
 use crate::sealed;
 use crate::writer::{STOPPED, Shared, lock};
@@ -21,6 +23,7 @@ pub struct Batch {
     at: i64,
     bodies: Vec<String>,
     line: Line,
+    notices: Vec<Insertion>,
     invocations: u64,
 }
 
@@ -38,7 +41,7 @@ struct Line {
 }
 
 impl Batch {
-    pub fn new(run: RunId, at: DateTime<Utc>, bodies: &[Body]) -> Result<Self, String> {
+    pub fn new(run: RunId, at: DateTime<Utc>, bodies: &[Body], notices: &[NewNotice]) -> Result<Self, String> {
         let at = micros(at);
         let mut line = Line::default();
         bodies.iter().for_each(|body| line.take(body, at));
@@ -49,6 +52,7 @@ impl Batch {
             at,
             bodies: texts.map_err(|error| format!("an event is no JSON: {error}"))?,
             line,
+            notices: notices.iter().map(Insertion::new).collect::<Result<_, _>>()?,
             invocations: bodies.iter().filter(invoked).count() as u64,
         })
     }
@@ -74,12 +78,16 @@ impl Batch {
             insert.execute(params![run, seq, self.at, body, sealed])?;
         }
         self.line.write(connection, self.run)?;
+        for notice in &self.notices {
+            notice.write(connection, run, self.at, seal)?;
+        }
         Ok(Ok(()))
     }
 
     fn count(&self, shared: &Shared) {
         let mut counts = lock(&shared.counts);
         counts.events += self.bodies.len() as u64;
+        counts.notices += self.notices.len() as u64;
         counts.invocations += self.invocations;
         if let Some(verdict) = self.line.verdict {
             counts.finished(verdict);

@@ -6,24 +6,28 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_engine::port::outbox::{NewNotice, Posted};
 use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
 use evenkeel_engine::run::{GateState, Run};
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, State, Summary};
 
+use super::outbox;
+
 #[derive(Default)]
 pub struct Memory {
-    disk: Arc<Mutex<Disk>>,
+    pub(super) disk: Arc<Mutex<Disk>>,
     /// The process that held it is dead.
     severed: AtomicBool,
 }
 
 #[derive(Default)]
-struct Disk {
+pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
     runs: BTreeMap<RunId, Vec<Event>>,
     texts: BTreeMap<String, String>,
     ticks: BTreeMap<(RunbookName, String), DateTime<Utc>>,
+    pub(super) notices: Vec<Posted>,
     /// Runs whose events can't be read.
     unreadable: BTreeSet<RunId>,
     /// Appends that are still accepted; none: no end.
@@ -75,7 +79,7 @@ impl Memory {
         disk.runs.iter().map(|(run, events)| summary(*run, events)).collect()
     }
 
-    fn alive(&self) -> Result<(), JournalError> {
+    pub(super) fn alive(&self) -> Result<(), JournalError> {
         if self.severed.load(Ordering::SeqCst) {
             return Err(error("the process is dead"));
         }
@@ -147,6 +151,17 @@ impl Journal for Memory {
         run: RunId,
         at: DateTime<Utc>,
         bodies: Vec<Body>,
+        durability: Durability,
+    ) -> Result<(), JournalError> {
+        self.append_and_tell(run, at, bodies, Vec::new(), durability).await
+    }
+
+    async fn append_and_tell(
+        &self,
+        run: RunId,
+        at: DateTime<Utc>,
+        bodies: Vec<Body>,
+        notices: Vec<NewNotice>,
         _durability: Durability,
     ) -> Result<(), JournalError> {
         // The writer of the real one has to be waited for. Unlike a yield, this takes its turn
@@ -164,6 +179,9 @@ impl Journal for Memory {
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
+        }
+        for new in notices {
+            outbox::post(&mut disk.notices, run, at, new);
         }
         Ok(())
     }

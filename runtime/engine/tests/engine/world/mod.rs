@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod home;
 pub mod journal;
+mod outbox;
 pub mod script;
 
 use std::sync::Arc;
@@ -64,6 +65,7 @@ impl World {
         let ports = Ports {
             journal: journal.clone(),
             alerts: alarms.clone(),
+            outbox: journal.clone(),
             plugins: script.clone(),
             clock: clock.clone(),
         };
