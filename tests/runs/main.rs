@@ -15,6 +15,7 @@ mod crashes;
 mod daemon;
 mod denials;
 mod gates;
+mod notices;
 mod reloads;
 mod replays;
 mod schedules;

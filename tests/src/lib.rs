@@ -18,6 +18,7 @@ pub mod golden;
 pub mod plugins;
 pub mod process;
 pub mod programs;
+pub mod receiver;
 pub mod servers;
 pub mod stable;
 pub mod tree;

@@ -13,6 +13,8 @@ mod journal;
 mod memory;
 #[path = "it/opening.rs"]
 mod opening;
+#[path = "it/outbox.rs"]
+mod outbox;
 #[path = "it/sealing.rs"]
 mod sealing;
 #[path = "it/trouble.rs"]

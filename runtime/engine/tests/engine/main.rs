@@ -7,6 +7,7 @@ mod alerts;
 mod approvals;
 mod decide;
 mod gates;
+mod notices;
 mod properties;
 mod recordings;
 mod requests;

@@ -17,12 +17,13 @@ use evenkeel_model::runbook::{
 };
 use serde_json::json;
 
-/// Plugins: the check `look`, the remedies `fix` and `more`, the monitor `meter`.
-pub const PLUGINS: [(&str, Kind); 4] = [
+/// Plugins: the check `look`, the remedies `fix` and `more`, the monitor `meter`, the notifier `tell`.
+pub const PLUGINS: [(&str, Kind); 5] = [
     ("look", Kind::Check),
     ("fix", Kind::Remedy),
     ("more", Kind::Remedy),
     ("meter", Kind::Monitor),
+    ("tell", Kind::Notifier),
 ];
 
 pub fn pinned(name: &str) -> Pinned {
