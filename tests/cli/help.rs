@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 24] = [
     &[],
     &["init"],
     &["check"],
@@ -17,6 +17,13 @@ const COMMANDS: [&[&str]; 17] = [
     &["runs", "show"],
     &["runs", "replay"],
     &["runs", "cancel"],
+    &["runs", "resolve"],
+    &["approvals"],
+    &["approve"],
+    &["decline"],
+    &["outbox"],
+    &["notify"],
+    &["notify", "test"],
     &["plugin"],
     &["plugin", "build"],
     &["plugin", "list"],

@@ -13,6 +13,7 @@ use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::RunId;
+use evenkeel_store::Counts;
 use tokio::sync::broadcast;
 use tracing::{info, warn};
 
@@ -219,7 +220,7 @@ impl evenkeel_console::port::Daemon for Daemon {
         let build = Metric::new("evenkeel_build_info", "The version that serves.", MetricKind::Gauge)
             .labelled(vec![("version", env!("CARGO_PKG_VERSION").to_owned())], 1.0);
         let stale = f64::from(u8::from(self.stale.load(Ordering::Relaxed)));
-        vec![
+        let mut metrics = vec![
             build,
             gauge(
                 "evenkeel_start_time_seconds",
@@ -244,26 +245,6 @@ impl evenkeel_console::port::Daemon for Daemon {
                 "Events that were written.",
                 counts.events,
             ),
-            counter(
-                "evenkeel_notices_total",
-                "Notices for people that came in.",
-                counts.notices,
-            ),
-            counter(
-                "evenkeel_notices_delivered_total",
-                "Notices that were delivered.",
-                counts.delivered,
-            ),
-            counter(
-                "evenkeel_notices_given_up_total",
-                "Notices that were given up.",
-                counts.given_up,
-            ),
-            counter(
-                "evenkeel_notice_tries_total",
-                "Tries to deliver a notice.",
-                counts.tries,
-            ),
             counter("evenkeel_journal_groups_total", "Transactions.", counts.groups),
             gauge(
                 "evenkeel_circuits_open",
@@ -271,6 +252,35 @@ impl evenkeel_console::port::Daemon for Daemon {
                 self.house.sandbox.open_circuits().len() as f64,
             ),
             gauge("evenkeel_journal_queued", "Writes that wait.", counts.queued as f64),
-        ]
+        ];
+        metrics.extend(told(&counts));
+        metrics
     }
+}
+
+/// How people are told.
+fn told(counts: &Counts) -> [Metric; 4] {
+    let counter = |name, help, value: u64| Metric::new(name, help, MetricKind::Counter).value(value as f64);
+    [
+        counter(
+            "evenkeel_notices_total",
+            "Notices for people that came in.",
+            counts.notices,
+        ),
+        counter(
+            "evenkeel_notices_delivered_total",
+            "Notices that were delivered.",
+            counts.delivered,
+        ),
+        counter(
+            "evenkeel_notices_given_up_total",
+            "Notices that were given up.",
+            counts.given_up,
+        ),
+        counter(
+            "evenkeel_notice_tries_total",
+            "Tries to deliver a notice.",
+            counts.tries,
+        ),
+    ]
 }
