@@ -1,5 +1,8 @@
 //! People are told by a DingTalk robot and a webhook, with the real binary and the shipped plugins.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
 use anyhow::ensure;
 use evenkeel_tests::alerts::Alert;
 use evenkeel_tests::evenkeel::{BOUND, Home};
@@ -57,14 +60,20 @@ notify = ["duty-chat", "tickets"]
 "#;
 
 fn home(address: &str, routes: &str, repair: &Repair) -> anyhow::Result<Home> {
-    Home::ready(&[
+    let home = Home::ready(&[
         ("evenkeel.toml", &settings(address, routes)),
         ("secrets/token", TOKEN),
         ("secrets/key", KEY),
         ("assets.toml", ASSETS),
         ("app/broken", ""),
         ("runbooks/repair.toml", &repair.text()),
-    ])
+    ])?;
+    // What everybody may read is no secret.
+    for name in ["token", "key"] {
+        let path = home.path().join("secrets").join(name);
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    Ok(home)
 }
 
 fn push(daemon: &evenkeel_tests::evenkeel::Daemon) -> anyhow::Result<()> {
