@@ -114,11 +114,14 @@ fn a_repair_in_vain_reaches_the_robot_and_the_webhook() -> anyhow::Result<()> {
     };
     assert_eq!(ticket.body()["labels"]["topic"], "not-repaired");
     assert_eq!(ticket.headers["idempotency-key"], ticket.body()["id"]);
-    let signed = format!("{}.{}", ticket.headers["x-evenkeel-timestamp"], ticket.text);
-    assert_eq!(
-        ticket.headers["x-evenkeel-signature"],
-        format!("sha256={}", digest(KEY, &signed))
-    );
+    let authorization = &ticket.headers["authorization"];
+    let proof = authorization
+        .strip_prefix("HMAC-SHA256 timestamp=")
+        .and_then(|proof| proof.split_once(", signature="));
+    let Some((timestamp, signature)) = proof else {
+        anyhow::bail!("{authorization}")
+    };
+    assert_eq!(signature, digest(KEY, &format!("{timestamp}.{}", ticket.text)));
     assert_eq!(daemon.metric("evenkeel_notices_delivered_total", &[])?, 2.0);
     let told = home.done(&["outbox"])?.stdout;
     assert!(

@@ -35,10 +35,11 @@ fn root() -> String {
 fn webhook(params: Webhook, notice: Notice, host: &Host) -> Result<Option<String>> {
     let given = |name: &str| params.headers.keys().any(|header| header.eq_ignore_ascii_case(name));
     ensure!(
-        params.bearer.is_none() || !given("authorization"),
+        usize::from(params.bearer.is_some()) + usize::from(params.sign.is_some()) + usize::from(given("authorization"))
+            <= 1,
         invalid,
         "authorized-twice",
-        "`bearer` and the header `authorization` can't both be given"
+        "`bearer`, `sign` and the header `authorization` exclude each other"
     );
     let body = to_vec(&body(&notice)).context("the notice")?;
     let mut request = host.http(&params.origin).post(&params.path);
@@ -57,9 +58,10 @@ fn webhook(params: Webhook, notice: Notice, host: &Host) -> Result<Option<String
         let timestamp = host.now_ms() / 1_000;
         let signed = format!("{timestamp}.{}", String::from_utf8_lossy(&body));
         let signature = host.secrets().hmac_sha256(&reference, &signed)?;
-        request = request
-            .header("x-evenkeel-timestamp", timestamp.to_string())
-            .header("x-evenkeel-signature", format!("sha256={signature}"));
+        request = request.header(
+            "authorization",
+            format!("HMAC-SHA256 timestamp={timestamp}, signature={signature}"),
+        );
     }
     receipt(&request.body(body).send()?)
 }
