@@ -13,6 +13,7 @@
 
 mod arena;
 mod attack;
+mod commands;
 mod components;
 mod computer;
 mod desk;

@@ -215,10 +215,17 @@ async fn who_forks_and_ends_over_and_over_is_caught() {
     runner.timeout = Duration::from_secs(1);
     let scene = Scene::check(json!([run(&[])])).profile("command", runner);
     assert_eq!(scene.told().await[0], json!({ "err": "ExecError::TimedOut" }));
-    let steps = || fs::metadata(dir.join("steps")).unwrap().len();
-    assert!(steps() > 20, "it ran");
-    let mut before = 0;
-    eventually(|| std::mem::replace(&mut before, steps()) == steps()).await;
+    assert!(fs::metadata(dir.join("steps")).unwrap().len() > 20, "it ran");
+    // One look may miss who is forking just then.
+    eventually(|| (0..30).all(|_| !has_someone(&dir))).await;
+}
+
+/// Whether a process works there.
+fn has_someone(dir: &Path) -> bool {
+    let mut pids = fs::read_dir("/proc").unwrap().flatten().collect::<Vec<_>>();
+    pids.reverse();
+    pids.iter()
+        .any(|pid| fs::read_link(pid.path().join("cwd")).is_ok_and(|cwd| cwd == dir))
 }
 
 /// That is how a command starts a service.
