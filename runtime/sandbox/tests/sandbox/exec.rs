@@ -39,6 +39,14 @@ async fn a_command_gets_its_arguments_input_and_nothing_of_our_environment() {
     assert!(scene.journal.intents().is_empty(), "a read-only profile is no effect");
 }
 
+/// A service that it starts would keep them, and never end on SIGTERM.
+#[tokio::test]
+async fn no_signal_is_blocked_for_a_command() {
+    let status = profile(&["grep", "SigBlk", "/proc/self/status"], &[]);
+    let told = Scene::check(json!([run(&[])])).profile("command", status).told().await;
+    assert_eq!(told[0]["ok"]["stdout"], json!("SigBlk:\t0000000000000000\n"));
+}
+
 #[tokio::test]
 async fn unlisted_profiles_and_arguments_are_denied() {
     let steps = json!([

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::{Pid, getpid, getppid};
+use tokio::runtime;
+use tokio::signal::unix::{self, SignalKind};
 
 use super::NOT_STARTED;
 use crate::reach::local::exec::descent;
@@ -41,28 +43,16 @@ fn attended(args: impl IntoIterator<Item = OsString>) -> Result<Ended, String> {
     let (Some(parent), Some(program)) = (parent, args.next()) else {
         return Err("it is told the pid of who starts it, and a command".into());
     };
-    let signals = prepared(parent).map_err(|error| format!("it can't be attended: {error}"))?;
-    let leader = started(&program, args).map_err(|error| error.to_string())?;
-    Ok(watch(leader, parent, &signals))
+    let unattended = |error: io::Error| format!("it can't be attended: {error}");
+    let runtime = runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(unattended)?.block_on(async {
+        let told = Told::prepared(parent).map_err(unattended)?;
+        let leader = started(&program, args).map_err(|error| error.to_string())?;
+        Ok(told.watch(leader).await)
+    })
 }
 
-/// From here on no signal ends it but SIGKILL, and those that it waits for are kept.
-fn prepared(parent: Pid) -> nix::Result<SigSet> {
-    let signals = [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP];
-    let signals: SigSet = signals.into_iter().collect();
-    signals.thread_block()?;
-    let _ = prctl::set_name(c"evenkeel-attend");
-    prctl::set_child_subreaper(true)?;
-    prctl::set_pdeathsig(Signal::SIGHUP)?;
-    // It may have ended before it could be told of.
-    if getppid() == parent {
-        Ok(signals)
-    } else {
-        Err(Errno::ESRCH)
-    }
-}
-
-/// With the streams, the environment and the directory of this process, no signal blocked.
+/// With the streams, the environment and the directory of this process.
 fn started(program: &OsString, args: impl Iterator<Item = OsString>) -> io::Result<Pid> {
     #[expect(clippy::disallowed_methods, reason = "this is the reach, in a process of its own")]
     let child = std::process::Command::new(program)
@@ -73,28 +63,60 @@ fn started(program: &OsString, args: impl Iterator<Item = OsString>) -> io::Resu
     Ok(Pid::from_raw(pid))
 }
 
-/// Until the command has ended, and everything else if it was made to end.
-fn watch(leader: Pid, parent: Pid, signals: &SigSet) -> Ended {
-    let mut is_over = false;
-    loop {
-        match signals.wait() {
-            Ok(Signal::SIGTERM) => {
-                is_over = true;
-                let _ = killpg(leader, Signal::SIGTERM);
-            }
-            // The kernel also tells of the end of the thread that started this process.
-            Ok(Signal::SIGHUP) if getppid() == parent => {}
-            Ok(Signal::SIGINT | Signal::SIGHUP) => {
+/// What it is told by signals. They are caught and not blocked: a command would inherit that.
+struct Told {
+    parent: Pid,
+    child: unix::Signal,
+    polite: unix::Signal,
+    end: unix::Signal,
+    orphaned: unix::Signal,
+}
+
+impl Told {
+    fn prepared(parent: Pid) -> io::Result<Self> {
+        let told = Self {
+            parent,
+            child: unix::signal(SignalKind::child())?,
+            polite: unix::signal(SignalKind::terminate())?,
+            end: unix::signal(SignalKind::interrupt())?,
+            orphaned: unix::signal(SignalKind::hangup())?,
+        };
+        let _ = prctl::set_name(c"evenkeel-attend");
+        prctl::set_child_subreaper(true)?;
+        prctl::set_pdeathsig(Signal::SIGHUP)?;
+        // It may have ended before it could be told of.
+        if getppid() == parent {
+            Ok(told)
+        } else {
+            Err(Errno::ESRCH.into())
+        }
+    }
+
+    /// Until the command has ended, and everything else if it was made to end.
+    async fn watch(mut self, leader: Pid) -> Ended {
+        let mut is_over = false;
+        loop {
+            let end = tokio::select! {
+                _ = self.child.recv() => false,
+                _ = self.polite.recv() => {
+                    is_over = true;
+                    let _ = killpg(leader, Signal::SIGTERM);
+                    false
+                }
+                _ = self.end.recv() => true,
+                // The kernel also tells of the end of the thread that started this process.
+                _ = self.orphaned.recv() => getppid() != self.parent,
+            };
+            if end {
                 descent::end();
                 return Ended::BySignal;
             }
-            _ => {}
-        }
-        if let Some(ended) = buried(leader) {
-            if is_over {
-                descent::end();
+            if let Some(ended) = buried(leader) {
+                if is_over {
+                    descent::end();
+                }
+                return ended;
             }
-            return ended;
         }
     }
 }
