@@ -84,7 +84,7 @@ impl Floor {
         let store = Arc::new(store(dir)?);
         let ports = evenkeel_sandbox::Ports {
             memory: store.clone(),
-            ..evenkeel_sandbox::Ports::local(dir)
+            ..evenkeel_sandbox::Ports::local(dir, evenkeel_sandbox::Attendant::nobody())
         };
         let sandbox = Sandbox::new(dir, None, &home.settings.sandbox, Compiler::in_process(), ports)?;
         sandbox.install(&home.plugins);

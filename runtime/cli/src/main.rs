@@ -31,9 +31,13 @@ const BLOCKED: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == wire::COMPILE) {
-        // Started by this program alone, with nothing but pipes: no part of the command line.
+    let first = args.next();
+    // Both are started by this program alone, with nothing but pipes: no part of the command line.
+    if first.as_ref().is_some_and(|first| first == wire::COMPILE) {
         return evenkeel_sandbox::compile_as_child(args.map(|arg| arg.to_string_lossy().into_owned()));
+    }
+    if first.is_some_and(|first| first == wire::ATTEND) {
+        return evenkeel_sandbox::attend_as_child(args);
     }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
