@@ -242,8 +242,10 @@ pub enum Body {
         who: String,
         why: String,
     },
-    /// What was approved is not what would be done now: it is planned anew.
-    ApprovalVoid {
+    /// It is its turn in its round to apply what it planned.
+    Turn,
+    /// What was planned, or approved, may not be what would be done now: it is planned anew.
+    PlanVoid {
         step: StepId,
         why: String,
     },

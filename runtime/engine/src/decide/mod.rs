@@ -105,6 +105,8 @@ pub struct Invoke {
     pub access: Access,
     pub timeout: Duration,
     pub limits: SandboxLimits,
+    /// Made only when it is the run's turn in its round: it applies a plan, or looks again before.
+    pub in_turn: bool,
     /// A cancel stops it. Never an action, which would leave it half done, nor the look at what
     /// was done.
     pub interruptible: bool,

@@ -26,9 +26,11 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         Some(plan) if run.dry() => finish(step, only_planned(step, plan)),
         Some(plan) => {
             // Once it has begun, nobody is asked any more.
-            let first = asks(step, plan.risk) && !begun(run, step, plan);
-            let asking = first.then(|| approve::advance(run, subject, step, plan, now)).flatten();
-            asking.unwrap_or_else(|| apply(run, subject, step, plan, now))
+            let first = !begun(run, step, plan);
+            let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
+            let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
+            let before = asking.flatten().or_else(looking);
+            before.unwrap_or_else(|| apply(run, subject, step, plan, now))
         }
     }
 }

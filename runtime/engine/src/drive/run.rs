@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_model::invocation::{Key, Outcome, Stop};
+use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
 use crate::capacity::Place;
@@ -28,6 +30,8 @@ pub(crate) struct Course {
     subject: Option<Result<Subject, String>>,
     pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
+    /// Where it asks for its turn before it applies anything; none: it has it.
+    turn: Option<UnboundedSender<RunId>>,
 }
 
 /// How this process left a run.
@@ -51,6 +55,7 @@ impl Course {
         live: Arc<Live>,
         subject: Result<Subject, String>,
         taken: Option<Taken>,
+        turn: Option<UnboundedSender<RunId>>,
     ) -> Self {
         Self {
             engine,
@@ -58,6 +63,7 @@ impl Course {
             subject: Some(subject),
             permit: None,
             taken,
+            turn,
         }
     }
 
@@ -139,6 +145,22 @@ impl Course {
         }
     }
 
+    /// Its turn in its round; false: the state may be another one by now.
+    async fn take_turn(&mut self, seq: u64) -> bool {
+        let Some(ask) = &self.turn else { return true };
+        // The round lives as long as its runs.
+        let _ = ask.send(self.live.id);
+        self.permit = None;
+        let mut turn = self.live.turn.subscribe();
+        tokio::select! {
+            _ = turn.wait_for(|turn| *turn) => {}
+            () = self.drained() => return false,
+            () = self.cancelled_since(seq) => return false,
+        }
+        self.turn = None;
+        true
+    }
+
     /// Others may work on the target, and in its place, while it waits for people.
     fn let_go(&mut self) {
         self.permit = None;
@@ -148,6 +170,12 @@ impl Course {
     }
 
     async fn invoke(&mut self, invoke: Invoke, seq: u64) -> Result<Performed, JournalError> {
+        if invoke.in_turn && self.turn.is_some() {
+            if self.take_turn(seq).await {
+                self.live.recorder.append(vec![Body::Turn]).await?;
+            }
+            return Ok(Performed::Again);
+        }
         if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }

@@ -122,7 +122,7 @@ impl Line {
                     "a person{who} has to approve the plan of `{step}`, risk {risk}"
                 ));
             }
-            Body::Approved { enough: true, .. } | Body::Declined { .. } => {
+            Body::Turn | Body::Approved { enough: true, .. } | Body::Declined { .. } => {
                 self.state = Some(State::Running);
                 self.why = Some(String::new());
             }
