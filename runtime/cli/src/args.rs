@@ -141,6 +141,15 @@ pub enum Runs {
         /// Its number.
         run: RunId,
     },
+    /// Ends a run at once, in the middle of whatever it does. Nothing is looked at or undone after that, and an
+    /// effect that is under way is left in doubt: `cancel` is the better way wherever there is time.
+    Kill {
+        /// Its number.
+        run: RunId,
+        /// Why; it is kept with the run.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        why: String,
+    },
     /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
     Resolve(RunsResolve),
 }

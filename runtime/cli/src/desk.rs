@@ -243,6 +243,16 @@ impl Desk {
         }
     }
 
+    pub async fn kill(&mut self, run: RunId, why: &str) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/runs/{run}/kill");
+                client.post::<Value>(&path, &json!({ "why": why })).await.map(drop)
+            }
+            _ => anyhow::bail!("no daemon serves this home, so no run is under way"),
+        }
+    }
+
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {
         match self {
             Self::Daemon(client) => {

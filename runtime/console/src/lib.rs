@@ -43,6 +43,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{run}", get(runs::show))
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
+        .route("/api/v1/runs/{run}/kill", post(runs::kill))
         .route("/api/v1/runs/{run}/resolve", post(runs::resolve))
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))

@@ -175,6 +175,26 @@ pub async fn cancel(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Kill {
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /api/v1/runs/{run}/kill`.
+pub async fn kill(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+    body: Result<Json<Kill>, JsonRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    console.engine.kill(run, &peer.user, &said.why).await?;
+    Ok(Json(json!({ "killed": run })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Resolve {
     /// The action is done as a whole. Otherwise the effect was not made.
     done: bool,

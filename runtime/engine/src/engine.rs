@@ -130,6 +130,11 @@ impl Engine {
     /// Asks a run to stop. Nothing further begins; an action under way is finished first, and
     /// what was changed is still looked at by `[healed]`.
     pub async fn cancel(&self, run: RunId, why: &str) -> Result<(), CancelError> {
+        let why = why.to_owned();
+        self.stop(run, Body::CancelRequested { why }).await.map(drop)
+    }
+
+    async fn stop(&self, run: RunId, body: Body) -> Result<Arc<Live>, CancelError> {
         let Some(live) = self.registry.get(run) else {
             return match self.ports.journal.run(run).await? {
                 Some(summary) if summary.finished_at.is_some() => Err(CancelError::Finished(run)),
@@ -137,14 +142,25 @@ impl Engine {
                 None => Err(CancelError::Unknown(run)),
             };
         };
-        let why = why.to_owned();
-        let asked = live.recorder.append(vec![Body::CancelRequested { why }]).await;
+        let asked = live.recorder.append(vec![body]).await;
         // Its end may have come first.
         if asked.is_err() && live.recorder.read(|run| run.finished.is_some()) {
             return Err(CancelError::Finished(run));
         }
         asked?;
         live.cancelled.send_replace(true);
+        Ok(live)
+    }
+
+    /// Ends a run at once, in the middle of whatever it does. Nothing is looked at or undone after
+    /// that; an effect that was under way is left in doubt.
+    pub async fn kill(&self, run: RunId, who: &str, why: &str) -> Result<(), CancelError> {
+        let body = Body::Killed {
+            who: who.to_owned(),
+            why: why.to_owned(),
+        };
+        let live = self.stop(run, body).await?;
+        live.killed.send_replace(true);
         Ok(())
     }
 

@@ -15,6 +15,8 @@ pub(crate) struct Live {
     pub(crate) recorder: Arc<Recorder>,
     /// True once somebody wants it to stop.
     pub(crate) cancelled: watch::Sender<bool>,
+    /// True once somebody wants it to end at once.
+    pub(crate) killed: watch::Sender<bool>,
     /// True once it is its turn to apply.
     pub(crate) turn: watch::Sender<bool>,
     /// Somebody said something to it: what is next is to be decided again.
@@ -31,6 +33,7 @@ impl Live {
             round,
             recorder,
             cancelled: watch::Sender::new(cancelled),
+            killed: watch::Sender::new(false),
             turn: watch::Sender::new(false),
             touched: Notify::new(),
             left: watch::Sender::new(false),

@@ -40,6 +40,8 @@ pub struct Run {
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
     pub cancel: Option<String>,
+    /// Who ended it at once, and why.
+    pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
     pub finished: Option<Finished>,
@@ -97,6 +99,23 @@ pub struct Finished {
     pub changed: bool,
 }
 
+impl GateState {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::Waiting { gate, why, until } => Self::Waiting {
+                gate: gate.clone(),
+                why: why.clone(),
+                until: *until,
+            },
+            Body::Refused { gate, why } => Self::Refused {
+                gate: gate.clone(),
+                why: why.clone(),
+            },
+            _ => Self::NotAsked,
+        }
+    }
+}
+
 impl Run {
     /// The state after `events`, which are all of a run's, in order.
     pub fn fold<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
@@ -116,19 +135,7 @@ impl Run {
                 self.request = Some((**request).clone());
                 self.requested_at = Some(event.at);
             }
-            Body::Waiting { gate, why, until } => {
-                self.gate = GateState::Waiting {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                    until: *until,
-                }
-            }
-            Body::Refused { gate, why } => {
-                self.gate = GateState::Refused {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                }
-            }
+            Body::Waiting { .. } | Body::Refused { .. } => self.gate = GateState::of(&event.body),
             Body::Started => self.started_at = Some(event.at),
             Body::Turn => self.turn_at = Some(event.at),
             Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
@@ -150,6 +157,10 @@ impl Run {
             Body::Escalated { why } => self.escalated = Some(why.clone()),
             Body::CancelRequested { why } => {
                 self.cancel.get_or_insert_with(|| why.clone());
+            }
+            Body::Killed { who, why } => {
+                self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
+                self.cancel.get_or_insert_with(|| format!("killed by {who}"));
             }
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished {

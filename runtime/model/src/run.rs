@@ -273,6 +273,11 @@ pub enum Body {
         who: String,
         why: String,
     },
+    /// A person ends it at once, in the middle of whatever it does.
+    Killed {
+        who: String,
+        why: String,
+    },
     Finished {
         verdict: Verdict,
         why: String,

@@ -328,6 +328,8 @@ fn step(case: &Case) -> Step {
         ask_from: None,
         ask: None,
         expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(1),
     }
 }

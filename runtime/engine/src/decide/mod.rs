@@ -36,7 +36,7 @@ use evenkeel_model::invocation::Key;
 use evenkeel_model::name::RunbookName;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
-use evenkeel_model::runbook::Runbook;
+use evenkeel_model::runbook::{OnFailure, Runbook};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
@@ -137,9 +137,13 @@ fn refused(run: &Run) -> Option<String> {
 
 /// The steps in their order; each has its result before the next begins.
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    if let Some((who, why)) = &run.killed {
+        return conclude::killed(run, who, why);
+    }
     for step in &subject.runbook.steps {
         match run.result(&step.id).map(|result| result.status) {
             None => return step::advance(run, subject, step, now),
+            Some(StepStatus::Failed) if step.on_failure == OnFailure::Continue && run.doubt().is_none() => {}
             Some(StepStatus::Failed) => return conclude::failed(run, subject, &step.id, now),
             Some(StepStatus::Rejected) => return conclude::rejected(run, &step.id),
             Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => {}

@@ -36,7 +36,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 }
 
 fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, run.attempt(&step.id, Phase::Plan, None)) {
+    match stage::of(run, step, run.attempt(&step.id, Phase::Plan, None)) {
         Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
         Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
             Ok(planned) => Command::Append(vec![planned]),
@@ -92,9 +92,12 @@ fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<U
     for (index, action) in plan.actions.iter().enumerate() {
         let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
         let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
-        let why = match stage::of(run, attempt) {
+        let why = match stage::of(run, step, attempt) {
             Stage::Done(Output::Applied(_)) => continue,
             Stage::Call(_) if run.cancel.is_some() && untouched => return stop(run, step, plan, index),
+            Stage::Call(turn) if run.cancel.is_some() && !turn.resumes => {
+                format!("it failed, and is not tried again: {}", cancelled(run))
+            }
             Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
                 Ok(invoke) => return when_due(invoke, turn.at, now),
                 Err(why) => why,

@@ -194,12 +194,17 @@ impl Course {
             .ports
             .plugins
             .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
-        let outcome = tokio::time::timeout(bound, called)
-            .await
-            .unwrap_or_else(|_| Outcome::Stopped {
+        let mut killed = self.live.killed.subscribe();
+        let outcome = tokio::select! {
+            done = tokio::time::timeout(bound, called) => done.unwrap_or_else(|_| Outcome::Stopped {
                 stop: Stop::Deadline,
                 message: "the sandbox did not come back from it".into(),
-            });
+            }),
+            _ = killed.wait_for(|killed| *killed) => Outcome::Stopped {
+                stop: Stop::Cancelled,
+                message: "the run was killed".into(),
+            },
+        };
         calls.close();
         self.live.recorder.append(vec![Body::Ended { key, outcome }]).await?;
         Ok(Performed::Next)

@@ -6,6 +6,7 @@
 mod alerts;
 mod approvals;
 mod decide;
+mod failures;
 mod gates;
 mod properties;
 mod recordings;

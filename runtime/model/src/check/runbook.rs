@@ -90,6 +90,8 @@ fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
         ask: step.ask.as_ref().map(|ask| ask.get_ref().clone()),
         expires: step.expires,
         timeout: step.timeout,
+        retry: step.retry,
+        on_failure: step.on_failure,
     })
 }
 

@@ -164,6 +164,8 @@ pub fn step(name: &str) -> Step {
         ask_from: Some(Risk::Medium),
         ask: None,
         expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(60),
     }
 }
