@@ -9,6 +9,7 @@ pub mod decide;
 mod drive;
 mod engine;
 pub mod gate;
+mod keep;
 mod live;
 pub mod port;
 mod record;

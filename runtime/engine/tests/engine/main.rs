@@ -11,6 +11,8 @@ mod recordings;
 mod requests;
 mod resume;
 mod rounds;
+mod clocks;
+mod jitter;
 mod schedules;
 mod verdicts;
 mod world;
