@@ -54,6 +54,7 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => commands::run::run(&cli.home, args, now).await,
         Command::Serve(args) => commands::serve::serve(&cli.home, args).await,
         Command::Runs(command) => commands::runs::runs(&cli.home, command).await,
+        Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());

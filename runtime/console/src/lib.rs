@@ -12,6 +12,7 @@ mod error;
 mod metrics;
 pub mod port;
 mod runs;
+mod schedules;
 mod serve;
 mod state;
 
@@ -42,6 +43,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{run}", get(runs::show))
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
+        .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/alerts", get(alerts::firing))
         .route("/api/v1/circuits", get(circuits::list))
         .route("/api/v1/circuits/{plugin}/close", post(circuits::close))

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::trigger::schedule_name;
 
 pub use book::{Book, Popped};
-pub use listing::{Filter, LastTick, Listed, Listing, Next, list};
+pub use listing::{Filter, LastTick, ListError, Listed, Listing, Next, list};
 
 /// Of `missed = "all"`, the latest so many ticks are made up for.
 pub const MISSED_AT_MOST: usize = 1_000;

@@ -59,6 +59,12 @@ impl Schedule {
         }
     }
 
+    /// The same expression elsewhere.
+    #[must_use]
+    pub fn in_zone(self, zone: Tz) -> Self {
+        Self { zone, ..self }
+    }
+
     /// The first tick later than `time`; none: the calendar ends (in 2100).
     ///
     /// Daylight saving is Vixie's rule. A fixed time (neither the minute nor the hour starts with

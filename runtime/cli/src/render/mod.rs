@@ -3,6 +3,7 @@
 pub mod grants;
 pub mod problem;
 pub mod safe;
+pub mod schedule;
 pub mod story;
 pub mod table;
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Entry, EntryKey, Passed, entries};
 use crate::port::{Journal, JournalError, RunFilter, Scheduled};
+use crate::words;
 
 /// Schedules in one answer, at most.
 const MOST: usize = 1_000;
@@ -73,16 +74,34 @@ pub struct LastTick {
     pub why: String,
 }
 
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ListError {
+    #[error("there is no runbook `{name}`{}", .suggestion.as_ref().map_or(String::new(), |near| format!("; did you mean `{near}`?")))]
+    Unknown {
+        name: RunbookName,
+        suggestion: Option<String>,
+    },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
 /// The schedules of a home as they stand at `now`.
 ///
 /// # Errors
-/// The journal can't be read.
+/// The runbook is none of the home's, or the journal can't be read.
 pub async fn list(
     journal: &dyn Journal,
     home: &Home,
     filter: &Filter,
     now: DateTime<Utc>,
-) -> Result<Listing, JournalError> {
+) -> Result<Listing, ListError> {
+    if let Some(name) = filter.runbook.as_ref().filter(|name| !home.runbooks.contains_key(name)) {
+        let known = home.runbooks.keys().map(RunbookName::as_str);
+        return Err(ListError::Unknown {
+            name: name.clone(),
+            suggestion: words::closest(name.as_str(), known),
+        });
+    }
     let word = journal.word_of_home();
     let wanted = |entry: &Entry| filter.runbook.as_ref().is_none_or(|name| entry.runbook.name == *name);
     let mut all: Vec<_> = entries(home, now)

@@ -16,3 +16,4 @@ mod jitter;
 mod schedules;
 mod verdicts;
 mod world;
+mod year;
