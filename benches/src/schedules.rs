@@ -46,7 +46,11 @@ fn with_schedules(pattern: &Home, count: usize) -> Result<Home> {
     for first in (0..count).step_by(EACH) {
         let number = first / EACH;
         let on = (first..count.min(first + EACH)).map(|n| {
-            let minute = if count >= HOURLY { (n / 60 % 60).to_string() } else { "*".to_owned() };
+            let minute = if count >= HOURLY {
+                (n / 60 % 60).to_string()
+            } else {
+                "*".to_owned()
+            };
             let schedule = Schedule::parse(&format!("{} {minute} * * * *", n % 60), chrono_tz::UTC)?;
             Ok(On::Cron {
                 schedule,
@@ -88,7 +92,9 @@ fn cost(pattern: &Home, most: usize) -> Result<()> {
             ensure!(book.pop_due(next).is_some(), "it is due");
             ours.add(start.elapsed());
         }
-        let nexts: Vec<DateTime<Utc>> = entries(&home, begin).filter_map(|entry| entry.schedule.after(begin)).collect();
+        let nexts: Vec<DateTime<Utc>> = entries(&home, begin)
+            .filter_map(|entry| entry.schedule.after(begin))
+            .collect();
         for _ in 0..100 {
             let start = Instant::now();
             let found = nexts.iter().enumerate().min_by_key(|(_, at)| **at);
@@ -96,10 +102,18 @@ fn cost(pattern: &Home, most: usize) -> Result<()> {
             scan.add(start.elapsed());
         }
         let title = format!("a tick of {count} schedules");
-        table(&title, &[("evenkeel: out of the book, and in again", &ours), ("a look at the next tick of each", &scan)]);
+        table(
+            &title,
+            &[
+                ("evenkeel: out of the book, and in again", &ours),
+                ("a look at the next tick of each", &scan),
+            ],
+        );
         let made = made.as_secs_f64() * 1e3;
         let held = held as f64 / 1_048_576.0;
-        say(&format!("  made in {made:.1} ms; {held:.1} MiB more are resident than for the runbooks alone"));
+        say(&format!(
+            "  made in {made:.1} ms; {held:.1} MiB more are resident than for the runbooks alone"
+        ));
     }
     Ok(())
 }
@@ -127,7 +141,9 @@ async fn lateness(pattern: &Home, dir: &Path, setting: &Setting) -> Result<()> {
         };
         let runs = store.runs(filter).await?;
         for run in &runs {
-            let Occurrence::Tick { at, .. } = run.occurrence else { continue };
+            let Occurrence::Tick { at, .. } = run.occurrence else {
+                continue;
+            };
             ensure!(run.verdict == Some(Verdict::Healthy), "the no-op run came to {run:?}");
             late.add((run.requested_at - at).to_std().context("a round is never early")?);
         }
@@ -177,7 +193,10 @@ async fn all_at_once(pattern: &Home, dir: &Path, setting: &Setting) -> Result<()
 async fn wait_for(store: &Store, rounds: usize) -> Result<()> {
     let start = Instant::now();
     while store.counts().rounds < rounds as u64 {
-        ensure!(start.elapsed() < Duration::from_secs(600), "waited in vain for the rounds");
+        ensure!(
+            start.elapsed() < Duration::from_secs(600),
+            "waited in vain for the rounds"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     Ok(())

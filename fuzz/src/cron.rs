@@ -58,7 +58,11 @@ fn bisect(schedule: &Schedule, from: DateTime<Utc>, ticks: &[DateTime<Utc>]) {
     for share in 0..=8 {
         let until = from + (*last - from) * share / 8;
         let walked = ticks.iter().copied().filter(|tick| *tick <= until).next_back();
-        assert_eq!(schedule.latest(from, until), walked, "{schedule:?} in ({from}, {until}]");
+        assert_eq!(
+            schedule.latest(from, until),
+            walked,
+            "{schedule:?} in ({from}, {until}]"
+        );
     }
 }
 

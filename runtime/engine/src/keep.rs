@@ -28,11 +28,7 @@ const RUNS: usize = 2_000;
 const NOTES: usize = 10_000;
 
 impl Engine {
-    pub(crate) async fn keep_schedules(
-        self: &Arc<Self>,
-        since: DateTime<Utc>,
-        mut shutdown: watch::Receiver<bool>,
-    ) {
+    pub(crate) async fn keep_schedules(self: &Arc<Self>, since: DateTime<Utc>, mut shutdown: watch::Receiver<bool>) {
         let clock = Arc::clone(&self.ports.clock);
         let mut homes = self.watch_home();
         let mut home = Arc::clone(&homes.borrow_and_update());

@@ -121,7 +121,9 @@ pub fn due(entry: &Entry, home: &str, since: DateTime<Utc>, now: DateTime<Utc>) 
         false => latest_ticks(entry, until),
     };
     let ticks: Vec<_> = ticks.into_iter().filter(|tick| in_time(*tick)).collect();
-    let end = ticks.first().map_or(until, |oldest| *oldest - TimeDelta::nanoseconds(1));
+    let end = ticks
+        .first()
+        .map_or(until, |oldest| *oldest - TimeDelta::nanoseconds(1));
     Due {
         passed: (first <= end).then(|| passed(entry, first, end, since)),
         ticks,

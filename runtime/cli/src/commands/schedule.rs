@@ -68,7 +68,10 @@ async fn read(dir: &Path, desk: &mut Desk, args: &Schedule, now: DateTime<Utc>) 
         Desk::Daemon(client) => {
             let runbook = filter.runbook.as_ref();
             let runbook = runbook.map_or(String::new(), |name| format!("&runbook={}", encode(name.as_str())));
-            let path = format!("/api/v1/schedules?ticks={}&limit={}{runbook}", filter.ticks, filter.limit);
+            let path = format!(
+                "/api/v1/schedules?ticks={}&limit={}{runbook}",
+                filter.ticks, filter.limit
+            );
             return client.get(&path).await;
         }
         Desk::Files(store) => &*store,

@@ -23,10 +23,18 @@ pub fn lines(schedule: &Listed) -> Vec<String> {
     lines.extend(schedule.next.iter().map(|next| format!("  next    {}", coming(next))));
     match (&schedule.last, schedule.seen) {
         (Some(last), _) => lines.push(format!("  last    {}", became(last))),
-        (None, Some(seen)) => lines.push(format!("  last    none yet; it is kept, and was looked at {}", time(seen))),
+        (None, Some(seen)) => lines.push(format!(
+            "  last    none yet; it is kept, and was looked at {}",
+            time(seen)
+        )),
         (None, None) => lines.push("  last    none yet; no daemon has kept it so far".to_owned()),
     }
-    lines.extend(schedule.passed.as_ref().map(|passed| format!("  passed  {}", left_out(passed))));
+    lines.extend(
+        schedule
+            .passed
+            .as_ref()
+            .map(|passed| format!("  passed  {}", left_out(passed))),
+    );
     lines
 }
 

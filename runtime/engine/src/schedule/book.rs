@@ -98,9 +98,9 @@ impl Book {
     }
 
     pub fn seen(&self, runbook: &str, name: &str) -> Option<DateTime<Utc>> {
-        let found = self
-            .lines
-            .binary_search_by(|line| (line.entry.runbook.name.as_str(), line.entry.name.as_str()).cmp(&(runbook, name)));
+        let found = self.lines.binary_search_by(|line| {
+            (line.entry.runbook.name.as_str(), line.entry.name.as_str()).cmp(&(runbook, name))
+        });
         found.ok().map(|at| self.lines[at].entry.seen)
     }
 

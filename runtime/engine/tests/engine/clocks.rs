@@ -65,7 +65,9 @@ async fn a_jump_is_noticed_within_seconds_although_the_next_tick_was_far_away() 
     let world = serving("0 0 * * *", Missed::None);
     sleep(1).await;
     // To a quarter of a minute before midnight.
-    world.clock.set_forward(minutes(12 * 60) - TimeDelta::seconds(15) - world.now());
+    world
+        .clock
+        .set_forward(minutes(12 * 60) - TimeDelta::seconds(15) - world.now());
     tokio::time::sleep(Duration::from_secs(16)).await;
     assert_eq!(ticks(&world), [12 * 60]);
 }

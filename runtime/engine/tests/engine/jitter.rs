@@ -63,7 +63,10 @@ async fn a_restart_within_a_delay_neither_loses_the_tick_nor_runs_it_twice() {
         let world = World::new(watched(missed), script());
         world.serve();
         let due = opens_at("", minutes(5));
-        assert!(due - minutes(5) > TimeDelta::seconds(2), "the delay has to be long enough");
+        assert!(
+            due - minutes(5) > TimeDelta::seconds(2),
+            "the delay has to be long enough"
+        );
         tokio::time::sleep((minutes(5) - noon()).to_std().unwrap() + Duration::from_secs(1)).await;
         let world = world.crash(watched(missed), script());
         world.serve();
@@ -91,7 +94,11 @@ fn what_waits_for_its_delay_is_not_made_up_for() {
         assert_eq!(book.next(), Some(due));
         assert!(book.pop_due(due - TimeDelta::milliseconds(1)).is_none());
         let popped = book.pop_due(due).unwrap();
-        assert_eq!((popped.due.ticks, popped.due.passed), (vec![noon()], None), "{missed:?}");
+        assert_eq!(
+            (popped.due.ticks, popped.due.passed),
+            (vec![noon()], None),
+            "{missed:?}"
+        );
         assert_eq!(book.next(), Some(opens_at("", minutes(5))));
     }
     // Three are over, and the delay of the last one is not.

@@ -4,15 +4,15 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
 
 mod alerts;
+mod clocks;
 mod decide;
 mod gates;
+mod jitter;
 mod properties;
 mod recordings;
 mod requests;
 mod resume;
 mod rounds;
-mod clocks;
-mod jitter;
 mod schedules;
 mod verdicts;
 mod world;

@@ -143,8 +143,13 @@ fn the_last_tick_is_found_wherever_it_hides() {
 #[test]
 fn what_is_passed_over_is_told() {
     let told = |missed, seen, since| {
-        let due = all_due(&entry("*/10 * * * *", missed, minutes(seen)), minutes(since), minutes(1));
-        due.passed.map(|passed| (passed.from, passed.to, passed.count, passed.why))
+        let due = all_due(
+            &entry("*/10 * * * *", missed, minutes(seen)),
+            minutes(since),
+            minutes(1),
+        );
+        due.passed
+            .map(|passed| (passed.from, passed.to, passed.count, passed.why))
     };
     let why = |rule: &str| format!("no daemon kept the schedules then; {rule}");
     assert_eq!(
@@ -160,7 +165,11 @@ fn what_is_passed_over_is_told() {
     let (.., why) = told(Missed::None, -9, -60).expect("noon is more than a minute ago");
     assert!(why.starts_with("it was noticed too late"), "{why}");
 
-    let due = all_due(&entry("* * * * *", Missed::All, minutes(-5_000)), minutes(0), minutes(0));
+    let due = all_due(
+        &entry("* * * * *", Missed::All, minutes(-5_000)),
+        minutes(0),
+        minutes(0),
+    );
     let passed = due.passed.expect("the first 4,000");
     assert_eq!(
         (passed.from, passed.to, passed.count),

@@ -98,10 +98,16 @@ fn a_year_in_many_zones_is_that_of_another_implementation() {
     let mut compared = 0;
     for (n, (expression, zone)) in schedules.iter().enumerate() {
         if same.contains(zone) {
-            let differ = ours[n].iter().zip(&theirs.ticks[n]).find(|(ours, theirs)| ours != theirs);
+            let differ = ours[n]
+                .iter()
+                .zip(&theirs.ticks[n])
+                .find(|(ours, theirs)| ours != theirs);
             let told = differ.map(|(ours, theirs)| [shown(*ours, zone), shown(*theirs, zone)]);
             let counts = (ours[n].len(), theirs.ticks[n].len());
-            assert!(told.is_none() && counts.0 == counts.1, "`{expression}` in {zone}: {told:?}, {counts:?} ticks");
+            assert!(
+                told.is_none() && counts.0 == counts.1,
+                "`{expression}` in {zone}: {told:?}, {counts:?} ticks"
+            );
             compared += counts.0;
         }
     }
@@ -170,7 +176,9 @@ fn changes(zone: &str, begin: DateTime<Utc>, end: DateTime<Utc>) -> Vec<(i64, i3
     let mut found = vec![(first, offset(first))];
     for hour in (first..=end.timestamp() + days).step_by(3_600).skip(1) {
         if offset(hour) != found[found.len() - 1].1 {
-            let second = (hour - 3_599..=hour).find(|second| offset(*second) == offset(hour)).unwrap();
+            let second = (hour - 3_599..=hour)
+                .find(|second| offset(*second) == offset(hour))
+                .unwrap();
             found.push((second, offset(hour)));
         }
     }
@@ -194,7 +202,10 @@ fn theirs(schedules: &[(String, &str)], begin: DateTime<Utc>, end: DateTime<Utc>
         .write_all(asked.to_string().as_bytes())
         .unwrap();
     let said = python.wait_with_output().unwrap();
-    assert!(said.status.success(), "the other implementation failed; its words are above");
+    assert!(
+        said.status.success(),
+        "the other implementation failed; its words are above"
+    );
     serde_json::from_slice(&said.stdout).unwrap()
 }
 
@@ -204,7 +215,16 @@ fn croniter() -> PathBuf {
     if !made.exists() {
         let fresh = made.with_extension(std::process::id().to_string());
         run(Command::new("python3").arg("-m").arg("venv").arg(&fresh));
-        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--retries", "2", CRONITER];
+        let pip = [
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--retries",
+            "2",
+            CRONITER,
+        ];
         run(Command::new(fresh.join("bin/python")).args(pip));
         // Another run of the tests may have been faster.
         if std::fs::rename(&fresh, &made).is_err() {

@@ -121,7 +121,9 @@ fn read_jitter(table: &Table<'_, '_>, jitter: At<Span>, schedule: &Schedule) -> 
         let message = "`jitter` is as long as the time between two ticks, or longer";
         let problem = table.problem("long-jitter", span, message);
         let gap = quantity::written(gap);
-        table.say(problem.label(format!("two ticks of this schedule are {gap} apart: it must be shorter")));
+        table.say(problem.label(format!(
+            "two ticks of this schedule are {gap} apart: it must be shorter"
+        )));
     }
     jitter
 }

@@ -42,7 +42,11 @@ mod tests {
         let delays: Vec<_> = (0..2_000)
             .map(|n| delay("home", ["book", "@hourly UTC"], at(n), most))
             .collect();
-        assert!(delays.iter().all(|delay| (0..=300_000).contains(&delay.num_milliseconds())));
+        assert!(
+            delays
+                .iter()
+                .all(|delay| (0..=300_000).contains(&delay.num_milliseconds()))
+        );
         for tenth in 0..10 {
             let range = tenth * 30_000..(tenth + 1) * 30_000;
             let within = delays.iter().filter(|delay| range.contains(&delay.num_milliseconds()));
@@ -68,6 +72,9 @@ mod tests {
 
     #[test]
     fn without_jitter_there_is_no_delay() {
-        assert_eq!(delay("home", ["book", "@hourly UTC"], at(0), Span::ZERO), Duration::zero());
+        assert_eq!(
+            delay("home", ["book", "@hourly UTC"], at(0), Span::ZERO),
+            Duration::zero()
+        );
     }
 }

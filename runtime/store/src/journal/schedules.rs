@@ -20,8 +20,7 @@ pub fn note(connection: &Connection, notes: &[Noted]) -> rusqlite::Result<()> {
 }
 
 pub fn all(connection: &Connection) -> rusqlite::Result<Vec<Scheduled>> {
-    let mut statement =
-        connection.prepare_cached("SELECT runbook, schedule, at, tick, round, passed FROM ticks")?;
+    let mut statement = connection.prepare_cached("SELECT runbook, schedule, at, tick, round, passed FROM ticks")?;
     let found = statement.query_map([], read)?;
     found.collect()
 }

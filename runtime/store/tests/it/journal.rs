@@ -364,7 +364,9 @@ async fn ticks_their_rounds_and_notes_are_one_transaction() {
     assert_eq!((runs.len(), store.counts().rounds, store.counts().runs), (2, 2, 3));
 
     // The same again is known; what was passed over before stays, and a clock may have been set back.
-    let again = store.open_ticks(vec![tick(5, &["one"])], vec![noted(at(2), None)], at(6)).await;
+    let again = store
+        .open_ticks(vec![tick(5, &["one"])], vec![noted(at(2), None)], at(6))
+        .await;
     assert_eq!(again.unwrap(), [Opened::Known(second)]);
     assert_ne!(first, second);
     let known = Scheduled {
@@ -381,7 +383,9 @@ async fn ticks_their_rounds_and_notes_are_one_transaction() {
         at(9).timestamp_micros()
     );
     other.execute_batch(&refuse).unwrap();
-    let refused = store.open_ticks(vec![tick(8, &["one"])], vec![noted(at(9), None)], at(9)).await;
+    let refused = store
+        .open_ticks(vec![tick(8, &["one"])], vec![noted(at(9), None)], at(9))
+        .await;
     assert!(refused.is_err(), "{refused:?}");
     other.execute_batch("DROP TRIGGER refuse").unwrap();
     drop((store, other));
