@@ -57,7 +57,7 @@ fn bisect(schedule: &Schedule, from: DateTime<Utc>, ticks: &[DateTime<Utc>]) {
     let Some(last) = ticks.last() else { return };
     for share in 0..=8 {
         let until = from + (*last - from) * share / 8;
-        let walked = ticks.iter().copied().filter(|tick| *tick <= until).next_back();
+        let walked = ticks.iter().copied().rfind(|tick| *tick <= until);
         assert_eq!(
             schedule.latest(from, until),
             walked,

@@ -102,7 +102,7 @@ fn the_schedule_says_what_became_of_its_ticks() -> anyhow::Result<()> {
     let last = &refused["schedules"][0]["last"];
     assert_eq!(last["runs"]["rejected"], 1, "{refused:#}");
     assert!(
-        last["why"].as_str().is_some_and(|why| why.contains("cooldown")),
+        last["why"].as_str().is_some_and(|why| why.contains("cool-down")),
         "{refused:#}"
     );
     assert!(last["tick"].is_string() && last["round"].is_u64(), "{refused:#}");

@@ -142,7 +142,7 @@ async fn a_slewed_clock_loses_and_doubles_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     /// However a clock jumps: no tick comes twice in a row of rounds that are told apart by their
     /// occurrence, every tick that the clock goes over while it runs has a round, and the book
