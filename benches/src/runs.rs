@@ -123,7 +123,7 @@ impl Floor {
 pub async fn engine(dir: &Path, home: Home, store: Arc<Store>) -> Result<Arc<Engine>> {
     let ports = evenkeel_sandbox::Ports {
         memory: store.clone(),
-        ..evenkeel_sandbox::Ports::local(dir)
+        ..evenkeel_sandbox::Ports::local(dir, evenkeel_sandbox::Attendant::nobody())
     };
     let sandbox = Sandbox::new(dir, None, &home.settings.sandbox, Compiler::in_process(), ports)?;
     sandbox.install(&home.plugins);

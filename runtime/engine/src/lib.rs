@@ -3,6 +3,7 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod approve;
 mod capacity;
 pub mod context;
 pub mod decide;
@@ -15,6 +16,7 @@ pub mod port;
 mod record;
 pub mod recording;
 mod request;
+mod resolve;
 mod resume;
 pub mod risk;
 pub mod rounds;
@@ -24,6 +26,8 @@ mod serve;
 pub mod trigger;
 mod words;
 
+pub use crate::approve::{ApprovalError, Decision, Pending};
 pub use crate::engine::{Drained, Engine, Ports};
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
+pub use crate::resolve::{Resolution, ResolveError};

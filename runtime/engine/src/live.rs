@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::record::Recorder;
 
@@ -15,6 +15,8 @@ pub(crate) struct Live {
     pub(crate) recorder: Arc<Recorder>,
     /// True once somebody wants it to stop.
     pub(crate) cancelled: watch::Sender<bool>,
+    /// Somebody said something to it: what is next is to be decided again.
+    pub(crate) touched: Notify,
     /// True once this process does nothing more for it: it has finished, or it is parked.
     pub(crate) left: watch::Sender<bool>,
 }
@@ -27,6 +29,7 @@ impl Live {
             round,
             recorder,
             cancelled: watch::Sender::new(cancelled),
+            touched: Notify::new(),
             left: watch::Sender::new(false),
         })
     }

@@ -25,6 +25,7 @@ use evenkeel_model::tape::{Seed, Tape};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::recording::Recording;
 use crate::schedule::Passed;
 
 /// The one place where the drivers learn what time it is.
@@ -54,6 +55,9 @@ pub struct Invocation {
     /// Effects that earlier attempts of the same action began: what it may do at most is counted
     /// over all of them.
     pub spent: Vec<Call>,
+    /// It was interrupted after this: its calls are answered from here while they are the same, and
+    /// made where the record ends. `given` and `elapsed` in it are what it goes on with.
+    pub resume: Option<Arc<Recording>>,
     /// Rendered and checked against the schema in the plugin's manifest.
     pub params: Value,
     /// What `run.input` answers: `alert`, `target`, `customer`, `input.NAME`, `steps.ID`.

@@ -154,8 +154,10 @@ pub struct Step {
     pub grant: Vec<Grant>,
     /// A person decides from this risk up; none: nobody is ever asked.
     pub ask_from: Option<Risk>,
+    /// Who, by a name among the home's approvers; none: whoever may talk to the daemon.
     pub ask: Option<String>,
-    pub expires: Option<Duration>,
+    /// Nobody decided for so long: it is rejected.
+    pub expires: Duration,
     /// Of each invocation.
     pub timeout: Duration,
 }

@@ -1,5 +1,6 @@
 //! A file a command.
 
+pub mod approvals;
 mod cargo;
 pub mod check;
 mod component;

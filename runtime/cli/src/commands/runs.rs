@@ -10,17 +10,21 @@ use evenkeel_model::run::{Mode, Occurrence, State, Summary};
 use serde_json::json;
 
 use crate::args::{Runs, RunsList, RunsShow};
-use crate::commands::replay;
+use crate::commands::{replay, run};
 use crate::desk::Desk;
 use crate::render::{self, safe, story, table};
 
 pub async fn runs(dir: &Path, command: &Runs) -> Result<ExitCode> {
+    if let Runs::Resolve(args) = command {
+        return run::resolve(dir, args).await;
+    }
     let mut desk = Desk::to_read(dir).await?;
     match command {
         Runs::Replay(args) => return replay::replay(dir, &mut desk, args).await,
         Runs::List(args) => list(&mut desk, args).await?,
         Runs::Show(args) => show(&mut desk, args).await?,
         Runs::Cancel { run } => cancel(&mut desk, *run).await?,
+        Runs::Resolve(_) => unreachable!("it is no reading"),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,6 +1,7 @@
 //! What people see. Nothing here decides anything.
 
 pub mod grants;
+pub mod plan;
 pub mod problem;
 pub mod safe;
 pub mod schedule;

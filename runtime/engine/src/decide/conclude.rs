@@ -69,7 +69,7 @@ pub(super) fn rejected(run: &Run, step: &StepId) -> Command {
 }
 
 /// Which effect it is that nobody knows about.
-pub(super) fn in_doubt((attempt, Intent { call, reply }): (&Attempt, &Intent)) -> String {
+pub(super) fn in_doubt((attempt, Intent { call, reply, .. }): (&Attempt, &Intent)) -> String {
     let key = &attempt.key;
     let at = format!("{} `{}`", call.capability, call.subject);
     let action = key
@@ -104,7 +104,7 @@ fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: 
         }
         Otherwise::Escalate | Otherwise::Ignore => why,
     };
-    match (run.doubt(), otherwise) {
+    match (run.doubt_left(), otherwise) {
         (Some(doubt), _) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
         (None, Otherwise::Ignore) => finish(verdict, why, run),
         (None, Otherwise::Escalate | Otherwise::Undo) => escalate(verdict, why, run),

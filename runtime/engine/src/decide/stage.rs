@@ -5,14 +5,12 @@ use evenkeel_model::invocation::{Class, Outcome, Output, Stop};
 
 use crate::run::{Attempt, Run};
 
-/// How often an invocation is begun at most: after an interruption of the daemon, or after a
-/// failure that the plugin calls transient.
+/// How often an invocation is begun at most, after a failure that the plugin calls transient.
 pub const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
 pub(super) enum Stage<'a> {
-    /// To be called, with this number, at this time or later; none: at once.
-    Call(u32, Option<DateTime<Utc>>),
+    Call(Turn),
     Done(&'a Output),
     /// It will not be done, and why.
     Over(String),
@@ -20,23 +18,56 @@ pub(super) enum Stage<'a> {
     Cancelled,
 }
 
+/// A call that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// From 1.
+    pub number: u32,
+    /// Not before that; none: at once.
+    pub at: Option<DateTime<Utc>>,
+    /// It was interrupted, and is gone on with.
+    pub resumes: bool,
+}
+
+impl Turn {
+    pub fn begin(number: u32) -> Self {
+        Self {
+            number,
+            at: None,
+            resumes: false,
+        }
+    }
+}
+
 pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
     let Some(attempt) = attempt else {
-        return Stage::Call(1, None);
+        return Stage::Call(Turn::begin(1));
     };
     let number = attempt.key.attempt;
     let untouched = attempt.intents.is_empty();
     let Some(ended) = &attempt.ended else {
-        return match (untouched, number < ATTEMPTS) {
-            (true, true) => Stage::Call(number + 1, None),
-            (true, false) => Stage::Over(format!("it was interrupted {number} times before it came to its end")),
-            (false, _) => Stage::Over("it was interrupted after it had begun to change something".into()),
+        return match (attempt.goes_on(), untouched) {
+            (true, _) => Stage::Call(Turn {
+                resumes: true,
+                ..Turn::begin(number)
+            }),
+            (false, true) => Stage::Over(format!(
+                "it was interrupted {} times in the same place",
+                attempt.resumed + 1
+            )),
+            (false, false) => Stage::Over("it was interrupted after it had begun to change something".into()),
         };
     };
     match &ended.outcome {
+        // What it said is not asked for any more.
+        _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
+        _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn::begin(number + 1)),
         Outcome::Done(output) => Stage::Done(output),
         Outcome::Failed(failure) if failure.class == Class::Transient && untouched && number < ATTEMPTS => {
-            Stage::Call(number + 1, Some(ended.at + retry_after(number)))
+            Stage::Call(Turn {
+                at: Some(ended.at + retry_after(number)),
+                ..Turn::begin(number + 1)
+            })
         }
         Outcome::Failed(failure) => Stage::Over(match failure.code.as_str() {
             "" => failure.message.clone(),

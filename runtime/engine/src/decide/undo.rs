@@ -20,10 +20,10 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
     }
     to_undo(run, subject).find_map(|(step, action, done)| {
         match stage::of(run, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
-            Stage::Call(number, at) => {
+            Stage::Call(turn) => {
                 let work = Work::Rollback(action.clone(), done.cloned());
-                let invoke = prepare::act(run, subject, step, work, number).ok()?;
-                Some(when_due(invoke, at, now))
+                let invoke = prepare::act(run, subject, step, work, turn).ok()?;
+                Some(when_due(invoke, turn.at, now))
             }
             Stage::Done(_) | Stage::Over(_) | Stage::Cancelled => None,
         }

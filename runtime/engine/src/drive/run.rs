@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::invocation::{Key, Outcome, Stop};
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
@@ -15,6 +15,7 @@ use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
 use crate::record::{Append, InvocationCalls};
+use crate::recording::{self, Recording, Unrecorded};
 
 /// The sandbox keeps an invocation's deadline. If it should not come back, the run is not lost
 /// with it: so much longer is waited, which is enough for a slow compilation.
@@ -124,7 +125,25 @@ impl Course {
                 }
                 Ok(Performed::Again)
             }
+            Command::AwaitDecision(until) => {
+                self.let_go();
+                tokio::select! {
+                    () = sleep_until(&*self.engine.ports.clock, until) => {}
+                    () = self.drained() => {}
+                    () = self.cancelled_since(seq) => {}
+                    () = self.live.touched.notified() => {}
+                }
+                Ok(Performed::Again)
+            }
             Command::Invoke(invoke) => self.invoke(*invoke, seq).await,
+        }
+    }
+
+    /// Others may work on the target, and in its place, while it waits for people.
+    fn let_go(&mut self) {
+        self.permit = None;
+        if let Some(taken) = self.taken.take() {
+            taken.give_back();
         }
     }
 
@@ -132,28 +151,21 @@ impl Course {
         if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }
-        let seed = seed();
-        let invoked = Body::Invoked {
-            key: invoke.key.clone(),
-            plugin: invoke.plugin.clone(),
-            params: invoke.params.clone(),
-            given: Some(Box::new(Given {
-                seed,
-                timeout: invoke.timeout,
-                limits: invoke.limits.clone(),
-            })),
-        };
-        if let Append::Stale = self.live.recorder.append_after(seq, vec![invoked]).await? {
+        let key = invoke.key.clone();
+        let (begun, start) = self.start(&invoke).await?;
+        if let Append::Stale = self.live.recorder.append_after(seq, vec![begun]).await? {
             return Ok(Performed::Again);
         }
-        let key = invoke.key.clone();
-        let calls = InvocationCalls::new(Arc::clone(&self.live.recorder), key.clone());
+        let Some(start) = start else {
+            return Ok(Performed::Next);
+        };
+        let calls = InvocationCalls::new(Arc::clone(&self.live.recorder), key.clone(), start.logged());
         let bound = invoke.timeout.saturating_add(BEYOND_DEADLINE);
         let called = self
             .engine
             .ports
             .plugins
-            .invoke(self.invocation(invoke, seed), Arc::clone(&calls) as Arc<dyn Calls>);
+            .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
         let outcome = tokio::time::timeout(bound, called)
             .await
             .unwrap_or_else(|_| Outcome::Stopped {
@@ -165,7 +177,50 @@ impl Course {
         Ok(Performed::Next)
     }
 
-    fn invocation(&self, invoke: Invoke, seed: Seed) -> Invocation {
+    /// The event that an invocation begins with, or goes on with; without a start it can't be gone
+    /// on with, and the event says why.
+    async fn start(&self, invoke: &Invoke) -> Result<(Body, Option<Start>), JournalError> {
+        if invoke.resumes {
+            return Ok(match self.recorded(&invoke.key).await? {
+                Ok(recording) => (
+                    Body::Resumed {
+                        key: invoke.key.clone(),
+                    },
+                    Some(Start::Resumed(Arc::new(recording))),
+                ),
+                Err(why) => (diverged(&invoke.key, &why), None),
+            });
+        }
+        let seed = seed();
+        let given = Given {
+            seed,
+            timeout: invoke.timeout,
+            limits: invoke.limits.clone(),
+        };
+        let invoked = Body::Invoked {
+            key: invoke.key.clone(),
+            plugin: invoke.plugin.clone(),
+            params: invoke.params.clone(),
+            given: Some(Box::new(given)),
+        };
+        Ok((invoked, Some(Start::New(seed))))
+    }
+
+    /// What there is of an invocation that was interrupted.
+    async fn recorded(&self, key: &Key) -> Result<Result<Recording, Unrecorded>, JournalError> {
+        let events = self
+            .engine
+            .ports
+            .journal
+            .events(self.live.id)
+            .await?
+            .unwrap_or_default();
+        let mut recordings = recording::recordings(self.live.id, &events).into_iter();
+        let found = recordings.rfind(|(of, _)| of == key);
+        Ok(found.map_or(Err(Unrecorded::Work), |(_, recording)| recording))
+    }
+
+    fn invocation(&self, invoke: Invoke, start: Start) -> Invocation {
         let cancelled = if invoke.interruptible {
             self.live.cancelled.subscribe()
         } else {
@@ -179,13 +234,14 @@ impl Course {
             plugin: invoke.plugin,
             work: invoke.work,
             spent: invoke.spent,
+            seed: start.seed(),
+            resume: start.recording(),
             params: invoke.params,
             input: invoke.input,
             target: invoke.target,
             access: invoke.access,
-            timeout: invoke.timeout,
-            limits: invoke.limits,
-            seed,
+            timeout: start.given().map_or(invoke.timeout, |given| given.timeout),
+            limits: start.given().map_or(invoke.limits, |given| given.limits.clone()),
             cancelled,
         }
     }
@@ -215,6 +271,54 @@ impl Course {
         }
         // The sender lives as long as `live`.
         let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+}
+
+/// How an invocation starts.
+enum Start {
+    New(Seed),
+    Resumed(Arc<Recording>),
+}
+
+impl Start {
+    fn recording(&self) -> Option<Arc<Recording>> {
+        match self {
+            Self::New(_) => None,
+            Self::Resumed(recording) => Some(Arc::clone(recording)),
+        }
+    }
+
+    /// What it was given when it began.
+    fn given(&self) -> Option<&Given> {
+        match self {
+            Self::New(_) => None,
+            Self::Resumed(recording) => Some(&recording.given),
+        }
+    }
+
+    fn seed(&self) -> Seed {
+        match self {
+            Self::New(seed) => *seed,
+            Self::Resumed(recording) => recording.given.seed,
+        }
+    }
+
+    /// Lines of its log that are recorded.
+    fn logged(&self) -> u64 {
+        match self {
+            Self::New(_) => 0,
+            Self::Resumed(recording) => recording.logged,
+        }
+    }
+}
+
+fn diverged(key: &Key, why: &Unrecorded) -> Body {
+    Body::Ended {
+        key: key.clone(),
+        outcome: Outcome::Stopped {
+            stop: Stop::Diverged,
+            message: format!("it was interrupted, and can't be gone on with: {why}"),
+        },
     }
 }
 

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
 
 mod alerts;
+mod approvals;
 mod clocks;
 mod decide;
 mod gates;

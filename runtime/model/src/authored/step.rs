@@ -15,6 +15,8 @@ use crate::plugin::{Kind, Uses, UsesError};
 use crate::problem::quoted;
 
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long an approval is waited for if nothing is said.
+const EXPIRES: Duration = Duration::from_secs(24 * 3_600);
 
 pub(crate) struct Step {
     /// The header.
@@ -30,8 +32,8 @@ pub(crate) struct Step {
     /// Nothing was said about the lines of `grant`.
     pub grants_are_sound: bool,
     pub ask_from: Option<Risk>,
-    pub ask: Option<String>,
-    pub expires: Option<Duration>,
+    pub ask: Option<At<String>>,
+    pub expires: Duration,
     pub timeout: Duration,
 }
 
@@ -64,8 +66,10 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),
         ask_from: read_ask_from(table),
-        ask: table.optional::<String>("ask").map(At::into_inner),
-        expires: table.optional::<Span>("expires").map(|expires| expires.into_inner().0),
+        ask: table.optional::<String>("ask"),
+        expires: table
+            .optional::<Span>("expires")
+            .map_or(EXPIRES, |expires| expires.into_inner().0),
         timeout: table
             .optional::<Span>("timeout")
             .map_or(TIMEOUT, |timeout| timeout.into_inner().0),

@@ -9,7 +9,7 @@ use evenkeel_model::action::Risk;
 use evenkeel_model::asset::{Asset, Customer};
 use evenkeel_model::cron::Schedule;
 use evenkeel_model::grant::{Capability, Grant};
-use evenkeel_model::home::{Home, SandboxLimits, Settings};
+use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use evenkeel_model::role::{Profile, Role};
 use evenkeel_model::runbook::{
@@ -75,6 +75,15 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             resolve_timeout: Duration::from_secs(300),
             sandbox: SandboxLimits::default(),
             runs: 16,
+            approvers: BTreeMap::from([(
+                "duty".to_owned(),
+                Approvers {
+                    people: vec!["ben".into(), "cleo".into(), "ada".into()],
+                    need: 1,
+                },
+            )]),
+            approve_own: false,
+            group: None,
         },
         roles: BTreeMap::from([("app".into(), Arc::new(role()))]),
         customers: customers
@@ -90,6 +99,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .collect(),
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
         schemas: Default::default(),
+        sources: Default::default(),
     }
 }
 
@@ -153,7 +163,7 @@ pub fn step(name: &str) -> Step {
         grant: vec![],
         ask_from: Some(Risk::Medium),
         ask: None,
-        expires: None,
+        expires: std::time::Duration::from_secs(3_600),
         timeout: Duration::from_secs(60),
     }
 }
