@@ -1,9 +1,13 @@
 //! The command line. A doc comment here is what `--help` prints.
 
+mod schedule;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_model::name::{RoundId, RunId};
+
+pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired; \
@@ -41,6 +45,8 @@ pub enum Command {
     Approve(Approve),
     /// Says no to a plan that waits.
     Decline(Approve),
+    /// Shows which schedules come next, and what became of the last ticks.
+    Schedule(Schedule),
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),

@@ -13,6 +13,7 @@ mod error;
 mod metrics;
 pub mod port;
 mod runs;
+mod schedules;
 mod serve;
 mod state;
 
@@ -48,6 +49,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
         .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/alerts", get(alerts::firing))
         .route("/api/v1/circuits", get(circuits::list))
         .route("/api/v1/circuits/{plugin}/close", post(circuits::close))

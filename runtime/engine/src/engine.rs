@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary};
@@ -11,7 +12,7 @@ use tokio::sync::{Notify, RwLock, broadcast, watch};
 use crate::capacity::Capacity;
 use crate::drive::round::{Crew, Round};
 use crate::live::{Live, Registry, Slots};
-use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Opened, Plugins, RunFilter};
+use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Noted, Opened, Plugins, RunFilter};
 use crate::record::{Feed, Recorder};
 use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
 use crate::run::Run;
@@ -205,16 +206,38 @@ impl Engine {
         let Start { runbook, round } = start;
         let _opening = self.opening.read().await;
         let opened = self.ports.journal.open(round.clone(), now).await?;
-        if let Opened::New(id, runs) = &opened {
-            let crew = self.muster(*id, runs, &round, now);
-            let round = Round::fresh(*id, Ok(runbook), home, crew);
-            self.begin(round);
+        self.set_off(Start { runbook, round }, &opened, home, now);
+        Ok(opened)
+    }
+
+    /// The same for the rounds of ticks, several in one transaction together with what is noted of
+    /// their schedules.
+    pub(crate) async fn open_ticks(
+        self: &Arc<Self>,
+        starts: Vec<Start>,
+        notes: Vec<Noted>,
+        home: &Arc<Home>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        let now = self.ports.clock.now();
+        let rounds = starts.iter().map(|start| start.round.clone()).collect();
+        let _opening = self.opening.read().await;
+        let opened = self.ports.journal.open_ticks(rounds, notes, now).await?;
+        for (start, opened) in starts.into_iter().zip(&opened) {
+            self.set_off(start, opened, Arc::clone(home), now);
         }
         Ok(opened)
     }
 
+    /// Drives a round, if it is a new one.
+    fn set_off(self: &Arc<Self>, start: Start, opened: &Opened, home: Arc<Home>, now: DateTime<Utc>) {
+        if let Opened::New(id, runs) = opened {
+            let crew = self.muster(*id, runs, &start.round, now);
+            self.begin(Round::fresh(*id, Ok(start.runbook), home, crew));
+        }
+    }
+
     /// The runs of a new round, as their first event makes them.
-    fn muster(&self, id: RoundId, runs: &[RunId], round: &NewRound, now: chrono::DateTime<chrono::Utc>) -> Vec<Crew> {
+    fn muster(&self, id: RoundId, runs: &[RunId], round: &NewRound, now: DateTime<Utc>) -> Vec<Crew> {
         let pairs = runs.iter().zip(&round.targets);
         pairs
             .map(|(run, target)| {

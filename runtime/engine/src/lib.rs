@@ -10,6 +10,7 @@ pub mod decide;
 mod drive;
 mod engine;
 pub mod gate;
+mod keep;
 mod live;
 pub mod port;
 mod record;

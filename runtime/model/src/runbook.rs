@@ -41,6 +41,8 @@ pub enum On {
     Cron {
         schedule: crate::cron::Schedule,
         missed: Missed,
+        /// Rounds are opened up to so much later than their ticks.
+        jitter: Duration,
     },
 }
 
@@ -51,6 +53,16 @@ pub enum Missed {
     #[default]
     Last,
     All,
+}
+
+impl Missed {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Last => "last",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Label matchers, all of which must hold; a missing label is an empty one.

@@ -10,4 +10,5 @@ pub mod plugin;
 pub mod replay;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod serve;

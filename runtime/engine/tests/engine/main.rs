@@ -5,9 +5,11 @@
 
 mod alerts;
 mod approvals;
+mod clocks;
 mod decide;
 mod failures;
 mod gates;
+mod jitter;
 mod properties;
 mod recordings;
 mod requests;
@@ -16,3 +18,4 @@ mod rounds;
 mod schedules;
 mod verdicts;
 mod world;
+mod year;

@@ -260,6 +260,17 @@ pub fn on_cron(mut runbook: Runbook, expression: &str, missed: Missed) -> Runboo
     runbook.on.push(On::Cron {
         schedule: Schedule::parse(expression, chrono_tz::UTC).unwrap(),
         missed,
+        jitter: Duration::ZERO,
     });
+    runbook
+}
+
+/// Its schedules open their rounds up to so much later.
+pub fn jittered(mut runbook: Runbook, most: Duration) -> Runbook {
+    for on in &mut runbook.on {
+        if let On::Cron { jitter, .. } = on {
+            *jitter = most;
+        }
+    }
     runbook
 }
