@@ -14,6 +14,7 @@ use crate::params::Schemas;
 use crate::plugin::Installed;
 use crate::role::Role;
 use crate::runbook::Runbook;
+use crate::window::Windows;
 
 /// Only a home that checks clean becomes one of these.
 #[derive(Clone, Debug)]
@@ -44,6 +45,8 @@ pub struct Settings {
     pub sandbox: SandboxLimits,
     /// Runs at once.
     pub runs: usize,
+    /// When runs wait, or nothing is changed.
+    pub windows: Windows,
 }
 
 #[derive(Clone, Debug)]
