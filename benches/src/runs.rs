@@ -93,6 +93,7 @@ impl Floor {
         }
         let ports = Ports {
             journal: store.clone(),
+            ledger: store.clone(),
             alerts: store,
             plugins: Arc::new(sandbox),
             clock: Arc::new(SystemClock),
@@ -113,6 +114,7 @@ impl Floor {
             mode: Mode::Live,
             alert: None,
             input: Default::default(),
+            override_freeze: None,
             who: "bench".into(),
             request: self.requests.fetch_add(1, Ordering::Relaxed).to_string(),
         };

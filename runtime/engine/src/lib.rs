@@ -3,12 +3,16 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod attempts;
+mod berths;
 mod capacity;
 pub mod context;
 pub mod decide;
 mod drive;
 mod engine;
 pub mod gate;
+mod hearing;
+pub mod holds;
 mod live;
 pub mod port;
 mod record;
@@ -21,8 +25,10 @@ pub mod run;
 pub mod schedule;
 mod serve;
 pub mod trigger;
+pub mod why;
 mod words;
 
 pub use crate::engine::{Drained, Engine, Ports};
+pub use crate::holds::HoldError;
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};

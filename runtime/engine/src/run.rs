@@ -272,7 +272,12 @@ impl Run {
         self.effecting().any(Attempt::changed)
     }
 
-    /// The same of one step.
+    /// It has begun an action, whatever came of it.
+    pub fn may_have_changed(&self) -> bool {
+        self.effecting().next().is_some()
+    }
+
+    /// The same as [`Run::changed`], of one step.
     pub fn changed_by(&self, step: &StepId) -> bool {
         self.effecting()
             .filter(|attempt| attempt.key.step == *step)

@@ -27,6 +27,19 @@ pub struct Entry {
     pub seen: DateTime<Utc>,
 }
 
+impl Entry {
+    /// The first and the last tick up to `now` that get no round, if `ticks` do.
+    pub fn passed_over(&self, ticks: &[DateTime<Utc>], now: DateTime<Utc>) -> Option<(DateTime<Utc>, DateTime<Utc>)> {
+        let first = self.schedule.after(self.seen).filter(|tick| *tick <= now)?;
+        let until = match ticks.first() {
+            Some(taken) if *taken <= first => return None,
+            Some(taken) => *taken - TimeDelta::nanoseconds(1),
+            None => now,
+        };
+        Some((first, latest(&self.schedule, self.seen, until)?))
+    }
+}
+
 /// A runbook, and its schedule as the journal names it.
 pub type EntryKey = (RunbookName, String);
 

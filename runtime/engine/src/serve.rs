@@ -26,7 +26,7 @@ const EDGES: usize = 100;
 /// How often edges are looked for when nobody says that there are any.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After the journal refused something.
-const TRY_AGAIN: Duration = Duration::from_secs(1);
+pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often runs are looked for that nobody drives.
 const LEFT_EVERY: Duration = Duration::from_secs(60);
 /// Without any schedule, the book is looked into this often.
@@ -48,7 +48,8 @@ impl Engine {
         tokio::join!(
             self.follow_alerts(shutdown.clone()),
             self.keep_schedules(since, shutdown.clone()),
-            self.take_up_what_was_left(shutdown),
+            self.take_up_what_was_left(shutdown.clone()),
+            self.follow_ends(shutdown),
         );
     }
 
@@ -108,14 +109,18 @@ impl Engine {
         let home = self.home();
         match edge.change {
             Change::Fired => {
-                for start in trigger::from_alert(&edge.alert, &home) {
+                let starts = trigger::from_alert(&edge.alert, &home);
+                if starts.is_empty() {
+                    self.note_unanswered(&edge.alert, &home).await?;
+                }
+                for start in starts {
                     let runbook = start.round.runbook.clone();
                     self.open_logged(start, &home).await?;
                     self.take_over(&edge.alert, &runbook).await;
                 }
             }
             Change::Resolved => {
-                for live in self.registry.all() {
+                for live in self.registry.of_alert(&edge.alert.identity) {
                     self.alert_ended(&live, &edge.alert, &home).await;
                 }
             }
@@ -125,7 +130,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
+    pub(crate) async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
         let runbook = start.round.runbook.clone();
         match self.open(start, Arc::clone(home)).await? {
             Opened::New(round, runs) => info!(%runbook, round = round.0, runs = runs.len(), "a round was opened"),
@@ -149,7 +154,7 @@ impl Engine {
     /// the round of this one sees to it.
     async fn take_over(&self, alert: &Alert, runbook: &RunbookName) {
         let why = format!("its alert `{}` fired anew, which has a round of its own", alert.name());
-        for live in self.registry.all() {
+        for live in self.registry.of_alert(&alert.identity) {
             self.call_off(&live, &why, |request, run| {
                 let earlier = started_at(&request.occurrence, alert).is_some_and(|at| at < alert.starts_at);
                 earlier && request.runbook == *runbook && run.started_at.is_none()
@@ -158,7 +163,7 @@ impl Engine {
         }
     }
 
-    async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
+    pub(crate) async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
         loop {
             let seq = live.recorder.read(|run| {
                 let request = run.request.as_ref()?;
@@ -282,6 +287,7 @@ impl Engine {
         home: &Arc<Home>,
         now: DateTime<Utc>,
     ) -> Result<(), JournalError> {
+        self.note_passed_over(key, entry, ticks, now).await?;
         for at in ticks {
             let start = trigger::from_tick(&entry.runbook, &entry.schedule, *at, home);
             self.open_logged(start, home).await?;
@@ -304,7 +310,7 @@ fn started_at(occurrence: &Occurrence, alert: &Alert) -> Option<DateTime<Utc>> {
     }
 }
 
-async fn stopped(shutdown: &mut watch::Receiver<bool>) {
+pub(crate) async fn stopped(shutdown: &mut watch::Receiver<bool>) {
     if shutdown.wait_for(|stop| *stop).await.is_err() {
         // Nobody is left who could say it.
         std::future::pending::<()>().await;

@@ -9,6 +9,7 @@ use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
 
 use super::sleep_until;
+use crate::berths::Queued;
 use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
@@ -27,6 +28,8 @@ pub(crate) struct Course {
     subject: Option<Result<Subject, String>>,
     pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
+    /// Its place in the queue of its runbook, once it was told that there is one at work.
+    pub(super) queued: Option<Queued>,
 }
 
 /// How this process left a run.
@@ -57,6 +60,7 @@ impl Course {
             subject: Some(subject),
             permit: None,
             taken,
+            queued: None,
         }
     }
 

@@ -4,13 +4,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
 
 mod alerts;
+mod attempts;
 mod decide;
 mod gates;
+mod holding;
+mod limits;
 mod properties;
 mod recordings;
 mod requests;
 mod resume;
 mod rounds;
 mod schedules;
+mod storms;
 mod verdicts;
+mod why;
 mod world;
