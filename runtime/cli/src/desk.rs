@@ -129,6 +129,7 @@ impl Desk {
                     "mode": request.mode,
                     "alert": request.alert,
                     "input": request.input,
+                    "override_freeze": request.override_freeze,
                     "request": request.request,
                 });
                 Ok(client.post::<Started>("/api/v1/rounds", &body).await?.runs)
@@ -239,7 +240,7 @@ fn query(filter: &RunFilter) -> String {
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
-fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| {

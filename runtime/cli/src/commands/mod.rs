@@ -3,6 +3,7 @@
 mod cargo;
 pub mod check;
 mod component;
+pub mod holds;
 pub mod init;
 pub mod lock;
 pub mod plugin;
@@ -10,3 +11,4 @@ pub mod replay;
 pub mod run;
 pub mod runs;
 pub mod serve;
+pub mod why;

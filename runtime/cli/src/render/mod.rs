@@ -5,6 +5,7 @@ pub mod problem;
 pub mod safe;
 pub mod story;
 pub mod table;
+pub mod why;
 
 use std::io::{self, Write as _};
 
