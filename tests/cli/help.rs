@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 17] = [
+const COMMANDS: [&[&str]; 27] = [
     &[],
     &["init"],
     &["check"],
@@ -17,6 +17,16 @@ const COMMANDS: [&[&str]; 17] = [
     &["runs", "show"],
     &["runs", "replay"],
     &["runs", "cancel"],
+    &["pause"],
+    &["unpause"],
+    &["pauses"],
+    &["silence"],
+    &["silence", "add"],
+    &["silence", "list"],
+    &["silence", "end"],
+    &["strikes"],
+    &["strikes", "clear"],
+    &["why"],
     &["plugin"],
     &["plugin", "build"],
     &["plugin", "list"],
