@@ -49,7 +49,7 @@ CREATE TABLE texts (
 CREATE TABLE ticks (
     runbook TEXT NOT NULL,
     schedule TEXT NOT NULL,
-    at INTEGER NOT NULL,
+    at INTEGER NOT NULL, tick INTEGER, round INTEGER, passed TEXT,
     PRIMARY KEY (runbook, schedule)
 ) STRICT, WITHOUT ROWID;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 29] = [
     &[],
     &["init"],
     &["check"],
@@ -27,6 +27,8 @@ const COMMANDS: [&[&str]; 27] = [
     &["strikes"],
     &["strikes", "clear"],
     &["why"],
+    &["schedule"],
+    &["schedule", "next"],
     &["plugin"],
     &["plugin", "build"],
     &["plugin", "list"],

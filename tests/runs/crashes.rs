@@ -82,28 +82,53 @@ fn a_run_that_waited_waits_on_after_a_power_cut() -> anyhow::Result<()> {
 }
 
 #[test]
-fn a_runbook_that_was_edited_meanwhile_is_not_gone_on_with() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "slow").and(ON_ALERT_HEALED)])?;
+fn a_run_keeps_the_text_that_it_started_with() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "fix").look("slow-look").and(ON_ALERT_HEALED)])?;
     let daemon = home.serve()?;
     daemon.push(&[Alert::new("Broken").label("asset", "one").firing()])?;
     wait_for_fixes(&home, 1);
     daemon.kill()?;
     home.write(
         "runbooks/repair.toml",
-        &Repair::new("repair", "fix").and(ON_ALERT_HEALED).text(),
+        &Repair::new("repair", "in-vain").and(ON_ALERT_HEALED).text(),
     )?;
 
     let _daemon = home.serve()?;
+    wait_for_fixes(&home, 2);
+    go(&home)?;
 
     let runs = home.finished(1);
-    assert_eq!(runs[0]["verdict"], "unknown", "{runs:#?}");
+    assert_eq!(runs[0]["verdict"], "repaired", "{runs:#?}");
+    let fixes = fixes(&home);
     assert!(
-        home.story(1)?.contains("was edited while no daemon ran"),
+        fixes.contains(&"fixed".to_owned()) && !fixes.contains(&"tried".to_owned()),
+        "{fixes:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_a_person_saw_lets_an_unknown_run_go_on() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "slow").and(ON_ALERT_HEALED)])?;
+    let daemon = home.serve()?;
+    daemon.push(&[Alert::new("Broken").label("asset", "one").firing()])?;
+    wait_for_fixes(&home, 1);
+    daemon.kill()?;
+    let daemon = home.serve()?;
+    assert_eq!(home.finished(1)[0]["verdict"], "unknown");
+    assert!(
+        home.story(1)?.contains("`evenkeel runs resolve 1 --done`"),
         "{}",
         home.story(1)?
     );
-    assert_eq!(fixes(&home), ["begun"]);
     go(&home)?;
+    let said = home.run(&["runs", "resolve", "1", "--not-done", "--why", "nothing ran"])?;
+    assert_eq!(said.code, 0, "{said:#?}");
+    assert!(said.stdout.contains("verdict      repaired"), "{said:#?}");
+    assert_eq!(fixes(&home), ["begun", "begun"], "it was made again");
+    let again = home.run(&["runs", "resolve", "1", "--done"])?;
+    assert!(again.stderr.contains("run 1 ended as `repaired`"), "{again:#?}");
+    drop(daemon);
     Ok(())
 }
 

@@ -7,6 +7,7 @@
 )]
 
 mod alerts;
+mod approvals;
 mod cache;
 mod circuits;
 mod commands;

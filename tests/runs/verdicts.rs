@@ -94,20 +94,6 @@ fn a_command_that_fails_is_failed_with_its_last_words() -> anyhow::Result<()> {
 }
 
 #[test]
-fn an_action_that_asks_for_a_person_is_rejected_with_those_words() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "fix").step("ask_from = \"medium\"\nask = \"duty\"")])?;
-    assert_eq!(verdict(&home, &["repair"])?, ("rejected".to_owned(), 13));
-    assert!(fixes(&home).is_empty());
-    let story = home.story(1)?;
-    assert!(
-        story.contains("a person (`duty`) would have to approve this"),
-        "{story}"
-    );
-    assert!(story.contains("approvals arrive with a later version"), "{story}");
-    Ok(())
-}
-
-#[test]
 fn a_run_that_a_person_stops_is_cancelled() -> anyhow::Result<()> {
     let home = broken(&[Repair::new("repair", "fix").look("slow-look")])?;
     let daemon = home.serve()?;

@@ -1,15 +1,18 @@
 //! The command line. A doc comment here is what `--help` prints.
 
 pub mod gates;
+mod schedule;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use evenkeel_model::name::RunId;
+use evenkeel_model::name::{RoundId, RunId};
+
+pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired; \
-12 failed; 13 rejected; 14 cancelled; 15 unknown. A command over several runs exits with the worst.";
+12 failed; 13 rejected; 14 cancelled; 15 unknown; 16 waits for an approval. A command over several runs exits with the worst.";
 
 /// Runs runbooks of sandboxed WebAssembly plugins, by schedule and by alert.
 #[derive(Parser)]
@@ -51,6 +54,14 @@ pub enum Command {
     Strikes(gates::Strikes),
     /// Tells why something ran, and why it did not.
     Why(gates::Why),
+    /// Shows the plans that wait for a person: content, impact, undo.
+    Approvals(Approvals),
+    /// Says yes to a plan that waits.
+    Approve(Approve),
+    /// Says no to a plan that waits.
+    Decline(Approve),
+    /// Shows which schedules come next, and what became of the last ticks.
+    Schedule(Schedule),
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),
@@ -154,6 +165,62 @@ pub enum Runs {
         /// Its number.
         run: RunId,
     },
+    /// Ends a run at once, in the middle of whatever it does. Nothing is looked at or undone after that, and an
+    /// effect that is under way is left in doubt: `cancel` is the better way wherever there is time.
+    Kill {
+        /// Its number.
+        run: RunId,
+        /// Why; it is kept with the run.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        why: String,
+    },
+    /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
+    Resolve(RunsResolve),
+}
+
+#[derive(Args)]
+pub struct Approvals {
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("whose").required(true))]
+pub struct Approve {
+    /// The run that waits.
+    #[arg(group = "whose")]
+    pub run: Option<RunId>,
+    /// All runs of a round that wait.
+    #[arg(long, group = "whose", conflicts_with = "plan")]
+    pub round: Option<RoundId>,
+    /// Only if this is its plan: the hash that `approvals` shows, or the beginning of it.
+    #[arg(long, value_name = "HASH")]
+    pub plan: Option<String>,
+    /// Why; it is kept with the run.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+}
+
+/// What is decided on.
+pub enum Whose {
+    Run(RunId),
+    Round(RoundId),
+}
+
+#[derive(Args)]
+#[command(group = clap::ArgGroup::new("found").required(true))]
+pub struct RunsResolve {
+    /// Its number.
+    pub run: RunId,
+    /// The action that was in doubt is done, as a whole: the run goes on with what follows it.
+    #[arg(long, group = "found")]
+    pub done: bool,
+    /// The effect was not made: an action that was interrupted there makes it now.
+    #[arg(long, group = "found")]
+    pub not_done: bool,
+    /// What you saw; it is kept with the run.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
 }
 
 #[derive(Args)]

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use evenkeel_console::port::Circuit;
-use evenkeel_engine::PersonRequest;
 use evenkeel_engine::port::{Journal as _, RunFilter};
+use evenkeel_engine::run::Run;
+use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::args::Whose;
 use crate::client::Client;
 use crate::wire::{self, House};
 use crate::{exit, home, render, signals, user};
@@ -82,6 +84,11 @@ impl Desk {
         if let Self::House(house) = self {
             house.engine.drain(LEAVE).await;
         }
+    }
+
+    /// Runs are driven by this process.
+    pub fn is_here(&self) -> bool {
+        matches!(self, Self::House(_))
     }
 
     pub async fn runs(&mut self, filter: RunFilter) -> Result<Vec<Summary>> {
@@ -180,6 +187,71 @@ impl Desk {
             None => format!("/api/v1/circuits/{}/close", encode(plugin)),
         };
         Ok(client.post::<Closed>(&path, &Value::Null).await?.closed)
+    }
+
+    /// What waits for people. Without a daemon it is read from the runs that were left.
+    pub async fn pending(dir: &Path) -> Result<Vec<Pending>> {
+        let place = home::locate(dir)?;
+        if let Some(mut client) = Client::connect(&home::data(&place)).await? {
+            return client.get("/api/v1/approvals").await;
+        }
+        let (store, home) = (wire::open_store(&place)?, home::Files::read(&place)?.check()?.home);
+        let mut pending = Vec::new();
+        for left in store.unfinished().await? {
+            let events = store.events(left.run).await?.unwrap_or_default();
+            pending.extend(Pending::of(left.run, &Run::fold(&events), &home));
+        }
+        Ok(pending)
+    }
+
+    /// Says yes or no to what waits; answers for which runs.
+    pub async fn decide(&mut self, whose: &Whose, plan: Option<&str>, said: &Decision) -> Result<Vec<RunId>> {
+        match (self, whose) {
+            (Self::Daemon(client), whose) => {
+                let body = json!({ "approve": said.approve, "plan": plan, "why": said.why });
+                let path = match whose {
+                    Whose::Run(run) => format!("/api/v1/runs/{run}/approval"),
+                    Whose::Round(round) => format!("/api/v1/rounds/{round}/approval"),
+                };
+                Ok(client.post::<Started>(&path, &body).await?.runs)
+            }
+            (Self::House(house), Whose::Run(run)) => {
+                house.engine.decide(*run, plan, said).await?;
+                Ok(vec![*run])
+            }
+            (Self::House(house), Whose::Round(round)) => Ok(house.engine.decide_round(*round, said).await?),
+            (Self::Files(_), _) => unreachable!("a desk to read decides nothing"),
+        }
+    }
+
+    /// Says whether what nobody knew of was done.
+    pub async fn resolve(&mut self, run: RunId, done: bool, why: &str) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                let said = json!({ "done": done, "why": why });
+                let path = format!("/api/v1/runs/{run}/resolve");
+                client.post::<Value>(&path, &said).await.map(drop)
+            }
+            Self::House(house) => {
+                let said = Resolution {
+                    done,
+                    who: user::name(),
+                    why: why.to_owned(),
+                };
+                Ok(house.engine.resolve(run, said).await?)
+            }
+            Self::Files(_) => unreachable!("a desk to read resolves nothing"),
+        }
+    }
+
+    pub async fn kill(&mut self, run: RunId, why: &str) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/runs/{run}/kill");
+                client.post::<Value>(&path, &json!({ "why": why })).await.map(drop)
+            }
+            _ => anyhow::bail!("no daemon serves this home, so no run is under way"),
+        }
     }
 
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {

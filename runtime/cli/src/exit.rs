@@ -5,6 +5,9 @@ use evenkeel_model::run::Verdict;
 /// Something could not be done at all; the reason is on standard error.
 pub const ERROR: u8 = 1;
 
+/// A person has to approve it before it goes on.
+pub const WAITING: u8 = 16;
+
 /// The codes that `--help` lists. They never change.
 pub fn code(verdict: Verdict) -> u8 {
     match verdict {

@@ -32,9 +32,13 @@ const BLOCKED: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == wire::COMPILE) {
-        // Started by this program alone, with nothing but pipes: no part of the command line.
+    let first = args.next();
+    // Both are started by this program alone, with nothing but pipes: no part of the command line.
+    if first.as_ref().is_some_and(|first| first == wire::COMPILE) {
         return evenkeel_sandbox::compile_as_child(args.map(|arg| arg.to_string_lossy().into_owned()));
+    }
+    if first.is_some_and(|first| first == wire::ATTEND) {
+        return evenkeel_sandbox::attend_as_child(args);
     }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -61,6 +65,10 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Silence(command) => commands::holds::silence(&cli.home, command, now).await,
         Command::Strikes(command) => commands::holds::strikes(&cli.home, command, now).await,
         Command::Why(args) => commands::why::why(&cli.home, args, now).await,
+        Command::Approvals(args) => commands::approvals::list(&cli.home, args).await,
+        Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
+        Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
+        Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());

@@ -1,10 +1,14 @@
 //! Where the daemon of a home listens for its command line.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions, Permissions};
 use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::{fs, io};
+
+use nix::fcntl::OFlag;
+use nix::unistd::{Group, chown};
 
 const NAME: &str = "evenkeel.sock";
 
@@ -18,23 +22,46 @@ struct Place {
 
 impl Place {
     fn of(data: &Path) -> io::Result<Self> {
-        let dir = File::open(data)?;
+        // Enough to pass through; who is let in by a group may not read it.
+        let flags = (OFlag::O_PATH | OFlag::O_DIRECTORY).bits();
+        let dir = OpenOptions::new().read(true).custom_flags(flags).open(data)?;
         let path = PathBuf::from(format!("/proc/self/fd/{}/{NAME}", dir.as_raw_fd()));
         Ok(Self { _data: dir, path })
     }
 }
 
-/// Listens; what a daemon that died has left is replaced. The caller holds the home's lock.
-pub fn listen(data: &Path) -> io::Result<UnixListener> {
+/// Listens; what a daemon that died has left is replaced. The caller holds the home's lock. Besides
+/// this user, those of `group` may connect.
+pub fn listen(data: &Path, group: Option<&str>) -> io::Result<UnixListener> {
     let place = Place::of(data)?;
     match fs::remove_file(&place.path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let listener = UnixListener::bind(&place.path)?;
-    fs::set_permissions(&place.path, std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    fs::set_permissions(&place.path, Permissions::from_mode(0o600))?;
+    if let Some(group) = group {
+        open_to(group, data, &place.path)?;
+    }
     listener.set_nonblocking(true)?;
     Ok(listener)
+}
+
+/// They may pass through the directory, which they can't list, and talk to the socket.
+fn open_to(group: &str, data: &Path, socket: &Path) -> io::Result<()> {
+    let found = Group::from_name(group)?;
+    let unknown = || {
+        io::Error::new(
+            io::ErrorKind::NotFound,
+            format!("there is no group `{group}` (`[server] group`)"),
+        )
+    };
+    let gid = Some(found.ok_or_else(unknown)?.gid);
+    for (path, mode) in [(data, 0o710), (socket, 0o660)] {
+        chown(path, None, gid)?;
+        fs::set_permissions(path, Permissions::from_mode(mode))?;
+    }
+    Ok(())
 }
 
 /// A connection to the daemon of this home; none: no daemon runs.

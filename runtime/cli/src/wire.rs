@@ -9,7 +9,7 @@ use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
 use evenkeel_model::seal::Seal;
-use evenkeel_sandbox::{Compiler, HomeVault, Sandbox};
+use evenkeel_sandbox::{Attendant, Compiler, HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
 use tracing::warn;
 
@@ -90,6 +90,15 @@ pub fn compiler() -> Compiler {
     Compiler::child("/proc/self/exe", [COMPILE])
 }
 
+/// What follows it on the command line of this program is for [`attend_as_child`].
+///
+/// [`attend_as_child`]: evenkeel_sandbox::attend_as_child
+pub const ATTEND: &str = "attend-a-command";
+
+pub fn attendant() -> Attendant {
+    Attendant::child("/proc/self/exe", [ATTEND])
+}
+
 /// The journal of a home; made if there is none.
 pub fn open_store(dir: &Path) -> Result<Store> {
     let data = home::data(dir);
@@ -106,12 +115,12 @@ fn open_sealed(dir: &Path, seal: Seal) -> Result<Store> {
 }
 
 fn sandbox_ports(dir: &Path, seal: Seal, store: &Arc<Store>) -> evenkeel_sandbox::Ports {
-    let vault = HomeVault::new(dir).with_environment(|name| std::env::var_os(name));
+    let vault = HomeVault::new(dir, attendant()).with_environment(|name| std::env::var_os(name));
     evenkeel_sandbox::Ports {
         vault: Arc::new(vault),
         seal,
         memory: store.clone(),
-        ..evenkeel_sandbox::Ports::local(dir)
+        ..evenkeel_sandbox::Ports::local(dir, attendant())
     }
 }
 

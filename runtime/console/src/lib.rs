@@ -5,6 +5,7 @@
 //! people can sign in, the socket's permissions are who may.
 
 mod alerts;
+mod approvals;
 mod body;
 mod circuits;
 mod daemon;
@@ -13,6 +14,7 @@ mod gates;
 mod metrics;
 pub mod port;
 mod runs;
+mod schedules;
 mod serve;
 mod state;
 
@@ -43,6 +45,12 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{run}", get(runs::show))
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
+        .route("/api/v1/runs/{run}/kill", post(runs::kill))
+        .route("/api/v1/runs/{run}/resolve", post(runs::resolve))
+        .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
+        .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
+        .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/alerts", get(alerts::firing))
         .route("/api/v1/holds", get(gates::list).post(gates::hold))
         .route("/api/v1/holds/{hold}/end", post(gates::end))

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use evenkeel_engine::port::RunFilter;
-use evenkeel_engine::{CancelError, PersonRequest, RequestError};
+use evenkeel_engine::{CancelError, PersonRequest, RequestError, Resolution, ResolveError};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Event, Mode, Summary, Verdict};
@@ -177,6 +177,53 @@ pub async fn cancel(
     Ok(Json(json!({ "cancelling": run })))
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kill {
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /api/v1/runs/{run}/kill`.
+pub async fn kill(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+    body: Result<Json<Kill>, JsonRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    console.engine.kill(run, &peer.user, &said.why).await?;
+    Ok(Json(json!({ "killed": run })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Resolve {
+    /// The action is done as a whole. Otherwise the effect was not made.
+    done: bool,
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /api/v1/runs/{run}/resolve`.
+pub async fn resolve(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+    body: Result<Json<Resolve>, JsonRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    let resolution = Resolution {
+        done: said.done,
+        who: peer.user,
+        why: said.why,
+    };
+    console.engine.resolve(run, resolution).await?;
+    Ok(Json(json!({ "resolved": run })))
+}
+
 impl From<RequestError> for Error {
     fn from(error: RequestError) -> Self {
         match error {
@@ -187,6 +234,18 @@ impl From<RequestError> for Error {
             }
             _ => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.to_string()),
         }
+    }
+}
+
+impl From<ResolveError> for Error {
+    fn from(error: ResolveError) -> Self {
+        let status = match error {
+            ResolveError::Journal(error) => return error.into(),
+            ResolveError::Unknown(_) => StatusCode::NOT_FOUND,
+            ResolveError::UnderWay(_) | ResolveError::Known { .. } => StatusCode::CONFLICT,
+            ResolveError::Draining => StatusCode::SERVICE_UNAVAILABLE,
+        };
+        Self::new(status, error.to_string())
     }
 }
 

@@ -1,5 +1,5 @@
-//! What became of what happened, where that is nothing: an alert that no runbook takes, ticks that
-//! are passed over, and a repair that is tried again because it did not do.
+//! What became of what happened, where that is nothing: an alert that no runbook takes; and a repair
+//! that is tried again because it did not do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,6 @@ use evenkeel_model::alert::Alert;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Mode, Occurrence, Request, Verdict};
-use evenkeel_model::runbook::Missed;
 use tokio::sync::watch;
 use tracing::error;
 
@@ -17,7 +16,6 @@ use crate::engine::Engine;
 use crate::gate::strikes;
 use crate::port::JournalError;
 use crate::port::gates::{Happening, Unstarted};
-use crate::schedule::{Entry, EntryKey};
 use crate::serve::{TRY_AGAIN, stopped};
 use crate::trigger::{self, Start};
 use crate::why::nearest;
@@ -131,31 +129,5 @@ impl Engine {
             why: nearest::nearest(alert, home),
         };
         self.ports.ledger.note(unstarted).await
-    }
-
-    /// Ticks before those that get their rounds now.
-    pub(crate) async fn note_passed_over(
-        &self,
-        key: &EntryKey,
-        entry: &Entry,
-        ticks: &[DateTime<Utc>],
-        now: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
-        let Some((first, last)) = entry.passed_over(ticks, now) else {
-            return Ok(());
-        };
-        let missed = match entry.missed {
-            Missed::None => "none",
-            Missed::Last => "last",
-            Missed::All => "all",
-        };
-        let what = Happening::Ticks {
-            runbook: key.0.clone(),
-            schedule: key.1.clone(),
-            first,
-            last,
-        };
-        let why = format!("nobody looked at the schedule then, and `missed = \"{missed}\"` does not make up for them");
-        self.ports.ledger.note(Unstarted { at: now, what, why }).await
     }
 }

@@ -3,6 +3,7 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod approve;
 mod attempts;
 mod berths;
 mod capacity;
@@ -13,11 +14,13 @@ mod engine;
 pub mod gate;
 mod hearing;
 pub mod holds;
+mod keep;
 mod live;
 pub mod port;
 mod record;
 pub mod recording;
 mod request;
+mod resolve;
 mod resume;
 pub mod risk;
 pub mod rounds;
@@ -28,7 +31,9 @@ pub mod trigger;
 pub mod why;
 mod words;
 
+pub use crate::approve::{ApprovalError, Decision, Pending};
 pub use crate::engine::{Drained, Engine, Ports};
 pub use crate::holds::HoldError;
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
+pub use crate::resolve::{Resolution, ResolveError};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use evenkeel_model::alert::Identity;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Mode, Occurrence};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::berths::Berth;
 use crate::record::Recorder;
@@ -19,6 +19,12 @@ pub(crate) struct Live {
     pub(crate) recorder: Arc<Recorder>,
     /// True once somebody wants it to stop.
     pub(crate) cancelled: watch::Sender<bool>,
+    /// True once somebody wants it to end at once.
+    pub(crate) killed: watch::Sender<bool>,
+    /// True once it is its turn to apply.
+    pub(crate) turn: watch::Sender<bool>,
+    /// Somebody said something to it: what is next is to be decided again.
+    pub(crate) touched: Notify,
     /// True once this process does nothing more for it: it has finished, or it is parked.
     pub(crate) left: watch::Sender<bool>,
 }
@@ -46,6 +52,9 @@ impl Live {
             round,
             recorder,
             cancelled: watch::Sender::new(cancelled),
+            killed: watch::Sender::new(false),
+            turn: watch::Sender::new(false),
+            touched: Notify::new(),
             left: watch::Sender::new(false),
         })
     }
@@ -209,6 +218,15 @@ impl Taken {
     pub(crate) fn with(mut self, berth: Option<Berth>) -> Self {
         self.berth = berth;
         self
+    }
+
+    pub(crate) fn has_berth(&self) -> bool {
+        self.berth.is_some()
+    }
+
+    /// Others may work in its place while it waits, and it keeps its target.
+    pub(crate) fn leave_berth(&mut self) {
+        self.berth = None;
     }
 
     /// From here on it is the run's until [`Taken::give_back`].

@@ -26,6 +26,9 @@ use evenkeel_model::tape::{Seed, Tape};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::recording::Recording;
+use crate::schedule::Passed;
+
 /// The one place where the drivers learn what time it is.
 pub trait Clock: Send + Sync {
     fn now(&self) -> DateTime<Utc>;
@@ -53,6 +56,9 @@ pub struct Invocation {
     /// Effects that earlier attempts of the same action began: what it may do at most is counted
     /// over all of them.
     pub spent: Vec<Call>,
+    /// It was interrupted after this: its calls are answered from here while they are the same, and
+    /// made where the record ends. `given` and `elapsed` in it are what it goes on with.
+    pub resume: Option<Arc<Recording>>,
     /// Rendered and checked against the schema in the plugin's manifest.
     pub params: Value,
     /// What `run.input` answers: `alert`, `target`, `customer`, `input.NAME`, `steps.ID`.
@@ -150,12 +156,43 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<Summary>, JournalError>;
     /// The text of a runbook that a run started with, by its hash.
     async fn text(&self, hash: &str) -> Result<Option<String>, JournalError>;
-    /// The last tick of a schedule that a round was opened for, or that was passed over.
-    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError>;
-    /// Notes that a schedule has been looked at up to `at`, so that ticks before it are not
-    /// made up for.
-    async fn set_last_tick(&self, runbook: &RunbookName, schedule: &str, at: DateTime<Utc>)
-    -> Result<(), JournalError>;
+    /// Opens the rounds of ticks, as [`Journal::open`] does, and notes up to where their schedules
+    /// have been seen to, all in one durable transaction.
+    async fn open_ticks(
+        &self,
+        rounds: Vec<NewRound>,
+        notes: Vec<Noted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError>;
+    /// All that is noted of schedules, in one read.
+    async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError>;
+    /// A word that no other home has, and that stays the same.
+    fn word_of_home(&self) -> String {
+        String::new()
+    }
+}
+
+/// Up to where a schedule has been seen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    pub runbook: RunbookName,
+    pub schedule: String,
+    /// Ticks up to here are not made up for. It may be earlier than what was noted before: a clock
+    /// may have been set back.
+    pub seen: DateTime<Utc>,
+    /// Ticks that got no round; none: what was noted before stays.
+    pub passed: Option<Passed>,
+}
+
+/// What is noted of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    pub runbook: RunbookName,
+    pub schedule: String,
+    pub seen: DateTime<Utc>,
+    /// The last tick that a round was opened for, and that round.
+    pub last: Option<(DateTime<Utc>, RoundId)>,
+    pub passed: Option<Passed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The one way by which a run's events come to be: folded, told to who follows, and journaled.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -201,6 +201,7 @@ impl State {
 fn durability(bodies: &[Body]) -> Durability {
     let durable = bodies.iter().any(|body| match body {
         Body::Started | Body::Intended { .. } | Body::Finished { .. } => true,
+        Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } => true,
         Body::Ended { key, .. } => matches!(key.phase, Phase::Apply | Phase::Rollback | Phase::Send),
         _ => false,
     });
@@ -214,15 +215,19 @@ pub(crate) struct InvocationCalls {
     /// False once the invocation has ended: what comes later is nobody's.
     open: AtomicBool,
     progressed_at: Mutex<Option<DateTime<Utc>>>,
+    /// Lines that are recorded already: an invocation that is gone on with says them again.
+    said: AtomicU64,
 }
 
 impl InvocationCalls {
-    pub(crate) fn new(recorder: Arc<Recorder>, key: Key) -> Arc<Self> {
+    /// Of its log, the first `said` lines are left out.
+    pub(crate) fn new(recorder: Arc<Recorder>, key: Key, said: u64) -> Arc<Self> {
         Arc::new(Self {
             recorder,
             key,
             open: AtomicBool::new(true),
             progressed_at: Mutex::new(None),
+            said: AtomicU64::new(said),
         })
     }
 
@@ -274,6 +279,14 @@ impl Calls for InvocationCalls {
     }
 
     fn log(&self, level: Level, message: String, fields: Vec<(String, String)>) {
+        let less = |said: u64| said.checked_sub(1);
+        if self
+            .said
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
+            .is_ok()
+        {
+            return;
+        }
         let key = self.key.clone();
         self.note(Body::Logged {
             key,

@@ -1,6 +1,9 @@
 //! What a replay of an invocation needs, out of the events of its run and nothing else; and what
 //! can come of a replay. Pure.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::{Key, Outcome, Phase};
 use evenkeel_model::name::{RunId, RunbookName};
@@ -29,6 +32,11 @@ pub struct Recording {
     pub tape: Tape,
     /// In order, denied ones included.
     pub calls: Vec<Made>,
+    /// Lines of its log.
+    pub logged: u64,
+    /// For how long it was under way until the last that is recorded, without the time when nobody
+    /// was there to go on with it.
+    pub elapsed: Duration,
     /// None: it was interrupted by a crash, or is under way.
     pub outcome: Option<Outcome>,
 }
@@ -102,7 +110,7 @@ pub struct Replayed {
 /// Every invocation of a run, in order. `events` are all of the run's.
 pub fn recordings(run: RunId, events: &[Event]) -> Vec<(Key, Result<Recording, Unrecorded>)> {
     let mut fold = Run::default();
-    let mut found: Vec<(Key, Result<Recording, Unrecorded>)> = Vec::new();
+    let mut found: Vec<Found> = Vec::new();
     for event in events {
         match &event.body {
             Body::Invoked {
@@ -110,22 +118,44 @@ pub fn recordings(run: RunId, events: &[Event]) -> Vec<(Key, Result<Recording, U
                 plugin,
                 params,
                 given,
-            } => found.push((key.clone(), begin(run, &fold, key, plugin, params, given.as_deref()))),
-            Body::Sensed { key, .. }
-            | Body::Intended { key, .. }
-            | Body::Called { key, .. }
-            | Body::Ended { key, .. } => {
-                if let Some((last, recording)) = found.last_mut()
-                    && last == key
-                {
-                    take_in(recording, &event.body);
+            } => found.push(Found {
+                key: key.clone(),
+                recording: begin(run, &fold, key, plugin, params, given.as_deref()),
+                seen: event.at,
+            }),
+            body => {
+                let of_it = |key: &Key| found.iter().rposition(|found| found.key == *key);
+                if let Some(at) = key_of(body).and_then(of_it) {
+                    found[at].take_in(event);
                 }
             }
-            _ => {}
         }
         fold.apply(event);
     }
-    found
+    found.into_iter().map(|found| (found.key, found.recording)).collect()
+}
+
+struct Found {
+    key: Key,
+    recording: Result<Recording, Unrecorded>,
+    /// When something was recorded of it last.
+    seen: DateTime<Utc>,
+}
+
+/// Whose event it is, if it tells something of an invocation that has begun.
+fn key_of(body: &Body) -> Option<&Key> {
+    match body {
+        Body::Resumed { key }
+        | Body::Sensed { key, .. }
+        | Body::Intended { key, .. }
+        | Body::Called { key, .. }
+        | Body::Logged { key, .. }
+        | Body::LogsDropped { key, .. }
+        | Body::Progressed { key, .. }
+        | Body::Resolved { key, .. }
+        | Body::Ended { key, .. } => Some(key),
+        _ => None,
+    }
 }
 
 /// Whether a plugin made the call that was recorded. What only the host knew (whether it was an
@@ -168,6 +198,8 @@ fn begin(
         given: given.ok_or(Unrecorded::Older)?.clone(),
         tape: Tape::default(),
         calls: Vec::new(),
+        logged: 0,
+        elapsed: Duration::ZERO,
         outcome: None,
     })
 }
@@ -193,33 +225,47 @@ fn work(fold: &Run, key: &Key) -> Option<Work> {
     }
 }
 
-fn take_in(recording: &mut Result<Recording, Unrecorded>, body: &Body) {
-    let Ok(found) = recording else { return };
-    let added = match body {
-        Body::Sensed { tape, .. } => {
-            found.tape.0.extend_from_slice(&tape.0);
-            Ok(())
+impl Found {
+    fn take_in(&mut self, event: &Event) {
+        let Ok(found) = &mut self.recording else { return };
+        if !matches!(event.body, Body::Resumed { .. } | Body::Resolved { .. }) {
+            let passed = (event.at - self.seen).to_std().unwrap_or_default();
+            found.elapsed = found.elapsed.saturating_add(passed);
         }
-        Body::Intended { n, call, .. } => found.add(*n, call, None),
-        Body::Called {
-            n,
-            call: Some(call),
-            answer,
-            ..
-        } => found.add(*n, call, Some(answer)),
-        Body::Called { n, answer, .. } => found.answer(*n, answer),
-        Body::Ended { outcome, .. } => {
-            found.outcome = Some(outcome.clone());
-            Ok(())
+        self.seen = event.at;
+        if let Err(gap) = found.take_in(&event.body) {
+            self.recording = Err(gap);
         }
-        _ => Ok(()),
-    };
-    if let Err(gap) = added {
-        *recording = Err(gap);
     }
 }
 
 impl Recording {
+    fn take_in(&mut self, body: &Body) -> Result<(), Unrecorded> {
+        match body {
+            Body::Sensed { tape, .. } => self.tape.0.extend_from_slice(&tape.0),
+            Body::Intended { n, call, .. } => self.add(*n, call, None)?,
+            Body::Called {
+                n,
+                call: Some(call),
+                answer,
+                ..
+            } => self.add(*n, call, Some(answer))?,
+            Body::Called { n, answer, .. } => self.answer(*n, answer)?,
+            Body::Logged { .. } => self.logged += 1,
+            // It was not made: it is what comes next.
+            Body::Resolved { n, done: false, .. } if self.is_pending(*n) => drop(self.calls.pop()),
+            Body::Ended { outcome, .. } => self.outcome = Some(outcome.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The last call, an effect without an answer.
+    fn is_pending(&self, n: u32) -> bool {
+        let last = self.calls.last().is_some_and(|made| made.answer.is_none());
+        last && self.calls.len() == n as usize + 1
+    }
+
     fn add(&mut self, n: u32, call: &Call, answer: Option<&Answer>) -> Result<(), Unrecorded> {
         if n as usize != self.calls.len() {
             return Err(Unrecorded::Gap(u32::try_from(self.calls.len()).unwrap_or(u32::MAX)));

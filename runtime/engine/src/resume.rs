@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use evenkeel_model::check;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Mode, Request, Summary, Verdict};
@@ -23,9 +24,8 @@ impl Engine {
     /// Takes on every run that has not finished and that this process doesn't drive already.
     /// Those that had started hold their target before anything else may ask for it.
     ///
-    /// A run keeps the text that it started with. If the home has another one by now (or none),
-    /// there is no checked form of the old one to go on with: the run ends as `failed`, or as
-    /// `unknown` if it is in doubt, and says so.
+    /// A run keeps the text that it started with, which is checked against the home as it is now.
+    /// If it fits no more, the run ends as `failed`, or as `unknown` if it is in doubt, and says so.
     ///
     /// A run that can't be read is left as it is, and the others go on without it.
     ///
@@ -83,11 +83,18 @@ impl Engine {
         let request = crew
             .first()
             .and_then(|crew| crew.live.recorder.read(|run| run.request.clone()))?;
-        let runbook = same_text(home, &request);
+        let runbook = match self.text_of(home, &request).await {
+            Ok(runbook) => runbook,
+            Err(cause) => {
+                error!(round = id.0, %cause, "a round's text can't be read; its runs are left as they are for now");
+                crew.iter().for_each(|crew| self.registry.remove(crew.live.id));
+                return None;
+            }
+        };
         Some(Round::resumed(id, runbook, Arc::clone(home), crew, &others))
     }
 
-    fn crew(&self, run: RunId, round: RoundId, fold: Run) -> Crew {
+    pub(crate) fn crew(&self, run: RunId, round: RoundId, fold: Run) -> Crew {
         let live = self.take_on(run, round, fold);
         let taken = self.retake(&live);
         Crew { live, taken }
@@ -133,11 +140,32 @@ impl Engine {
         }
     }
 
+    /// The text that a run started with. The inner error is for the run: it can't go on with it.
+    pub(crate) async fn text_of(
+        &self,
+        home: &Home,
+        request: &Request,
+    ) -> Result<Result<Arc<Runbook>, String>, JournalError> {
+        if let Some(runbook) = home.runbooks.get(&request.runbook)
+            && runbook.hash == request.text
+        {
+            return Ok(Ok(Arc::clone(runbook)));
+        }
+        let text = self.ports.journal.text(&request.text).await?;
+        Ok(match text {
+            Some(text) => checked_again(home, request, &text),
+            None => Err(format!("the text of the runbook `{}` is lost", request.runbook)),
+        })
+    }
+
     /// The target of a run that had started.
     fn retake(&self, live: &Live) -> Option<Taken> {
         let (target, runbook) = live.recorder.read(|run| {
             let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
             run.started_at?;
+            if run.waits_for_approval().is_some() {
+                return None;
+            }
             Some((request.target.clone()?, request.runbook.clone()))
         })?;
         let berth = self.berths.retake(&runbook, live.id);
@@ -153,13 +181,16 @@ fn ended(summary: &Summary) -> Option<Verdict> {
     summary.verdict.filter(|_| summary.finished_at.is_some())
 }
 
-fn same_text(home: &Home, request: &Request) -> Result<Arc<Runbook>, String> {
-    match home.runbooks.get(&request.runbook) {
-        Some(runbook) if runbook.hash == request.text => Ok(Arc::clone(runbook)),
-        Some(_) => Err(format!(
-            "the runbook `{}` was edited while no daemon ran; a run goes on with the text that it started with, or not at all",
-            request.runbook
-        )),
-        None => Err(format!("the home has no runbook `{}` any more", request.runbook)),
-    }
+/// The text of then, checked against the home of now.
+fn checked_again(home: &Home, request: &Request, text: &str) -> Result<Arc<Runbook>, String> {
+    let file = match home.runbooks.get(&request.runbook) {
+        Some(runbook) => runbook.file.clone(),
+        None => format!("runbooks/{}.toml", request.runbook),
+    };
+    check::again(home, &file, text).map(Arc::new).map_err(|problem| {
+        format!(
+            "the runbook `{}` is another one by now, and the text that the run started with fits no more: {}",
+            request.runbook, problem.message
+        )
+    })
 }

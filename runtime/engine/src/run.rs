@@ -3,6 +3,7 @@
 //! *Invariant:* folding the events of a run in their order gives the same state in the process
 //! that wrote them and in the one that finds them after a crash. So `decide` has no other memory.
 
+mod approval;
 mod attempt;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
+pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Reply};
 
 #[derive(Clone, Debug, Default)]
@@ -25,15 +27,21 @@ pub struct Run {
     pub requested_at: Option<DateTime<Utc>>,
     pub gate: GateState,
     pub started_at: Option<DateTime<Utc>>,
+    /// When it was its turn in its round, if it planned ahead of that.
+    pub turn_at: Option<DateTime<Utc>>,
     pub steps: BTreeMap<StepId, Step>,
     /// The latest attempt at each export of each step, but for the looks of `[healed]`.
     pub attempts: BTreeMap<Place, Attempt>,
     /// What `[healed]` asked.
     pub looks: Looks,
+    /// The highest number of an invocation of each check.
+    checks: BTreeMap<StepId, u32>,
     pub verified: Option<Verified>,
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
     pub cancel: Option<String>,
+    /// Who ended it at once, and why.
+    pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
     pub finished: Option<Finished>,
@@ -59,12 +67,18 @@ pub enum GateState {
 #[derive(Clone, Debug, Default)]
 pub struct Step {
     pub plan: Option<Plan>,
+    pub approval: Option<Approval>,
+    /// The checks before it, made again before its plan is applied.
+    pub rechecks: BTreeMap<StepId, Attempt>,
+    /// What was approved last, if that is void.
+    approved: Option<String>,
     pub result: Option<StepResult>,
     pub finished_at: Option<DateTime<Utc>>,
 }
 
 #[derive(Clone, Debug)]
 pub struct Plan {
+    pub at: DateTime<Utc>,
     pub hash: PlanHash,
     /// Of the riskiest action, the operator's risk taken into account.
     pub risk: Risk,
@@ -83,6 +97,23 @@ pub struct Finished {
     pub verdict: Verdict,
     pub why: String,
     pub changed: bool,
+}
+
+impl GateState {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::Waiting { gate, why, until } => Self::Waiting {
+                gate: gate.clone(),
+                why: why.clone(),
+                until: *until,
+            },
+            Body::Refused { gate, why } => Self::Refused {
+                gate: gate.clone(),
+                why: why.clone(),
+            },
+            _ => Self::NotAsked,
+        }
+    }
 }
 
 impl Run {
@@ -104,21 +135,16 @@ impl Run {
                 self.request = Some((**request).clone());
                 self.requested_at = Some(event.at);
             }
-            Body::Waiting { gate, why, until } => {
-                self.gate = GateState::Waiting {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                    until: *until,
-                }
-            }
-            Body::Refused { gate, why } => {
-                self.gate = GateState::Refused {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                }
-            }
+            Body::Waiting { .. } | Body::Refused { .. } => self.gate = GateState::of(&event.body),
             Body::Started => self.started_at = Some(event.at),
+            Body::Turn => self.turn_at = Some(event.at),
             Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
+            Body::Resumed { key } => {
+                if let Some(attempt) = self.under_way(key) {
+                    attempt.resumed = attempt.resumed.saturating_add(1);
+                }
+            }
+            Body::Resolved { key, n, done, who, .. } => self.resolve(key, *n, *done, who, event.at),
             Body::Intended { key, n, call } => self.intend(key, *n, call),
             Body::Called { key, n, answer, .. } => self.answer(key, *n, answer),
             Body::Ended { key, outcome } => self.end(key, outcome, event.at),
@@ -132,6 +158,10 @@ impl Run {
             Body::CancelRequested { why } => {
                 self.cancel.get_or_insert_with(|| why.clone());
             }
+            Body::Killed { who, why } => {
+                self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
+                self.cancel.get_or_insert_with(|| format!("killed by {who}"));
+            }
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished {
                     at: event.at,
@@ -141,6 +171,9 @@ impl Run {
                 })
             }
             Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
+            Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::PlanVoid { .. } => {
+                self.apply_to_approval(event)
+            }
             Body::Sensed { .. }
             | Body::Logged { .. }
             | Body::LogsDropped { .. }
@@ -164,6 +197,7 @@ impl Run {
                 actions,
             } => {
                 self.steps.entry(step.clone()).or_default().plan = Some(Plan {
+                    at: event.at,
                     hash: hash.clone(),
                     risk: *risk,
                     actions: actions.clone(),
@@ -186,25 +220,36 @@ impl Run {
             begun_at: at,
             ended: None,
             intents: BTreeMap::new(),
+            resumed: 0,
+            void: false,
             earlier: self
                 .attempts
                 .get(&Place::of(key))
                 .map(Attempt::spent)
                 .unwrap_or_default(),
         };
-        // A step that has its result is called again by `[healed]` alone.
-        if key.phase == Phase::Check && self.result(&key.step).is_some() {
-            self.looks.begin(attempt);
-        } else {
+        if key.phase != Phase::Check {
             self.attempts.insert(Place::of(key), attempt);
+            return;
+        }
+        let highest = self.checks.entry(key.step.clone()).or_default();
+        *highest = key.attempt.max(*highest);
+        // One that has its result is called again before an approved plan is applied, and by
+        // `[healed]`.
+        match (self.result(&key.step).is_some(), self.rechecking()) {
+            (false, _) => drop(self.attempts.insert(Place::of(key), attempt)),
+            (true, Some(step)) => drop(step.rechecks.insert(key.step.clone(), attempt)),
+            (true, None) => self.looks.begin(attempt),
         }
     }
 
     fn intend(&mut self, key: &Key, n: u32, call: &Call) {
         if let Some(attempt) = self.under_way(key) {
+            attempt.resumed = 0;
             attempt.intents.insert(
                 n,
                 Intent {
+                    n,
                     call: call.clone(),
                     reply: Reply::Missing,
                 },
@@ -213,7 +258,9 @@ impl Run {
     }
 
     fn answer(&mut self, key: &Key, n: u32, answer: &Answer) {
-        if let Some(intent) = self.under_way(key).and_then(|attempt| attempt.intents.get_mut(&n)) {
+        let Some(attempt) = self.under_way(key) else { return };
+        attempt.resumed = 0;
+        if let Some(intent) = attempt.intents.get_mut(&n) {
             intent.reply = Reply::of(&intent.call, answer);
         }
     }
@@ -227,15 +274,34 @@ impl Run {
         }
     }
 
-    fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
-        let look = self.looks.last.as_mut().filter(|attempt| attempt.key == *key);
-        match look {
-            Some(attempt) => Some(attempt),
-            None => self
-                .attempts
-                .get_mut(&Place::of(key))
-                .filter(|attempt| attempt.key == *key),
+    /// A person has looked: the run goes on from there.
+    fn resolve(&mut self, key: &Key, n: u32, done: bool, who: &str, at: DateTime<Utc>) {
+        let Some(attempt) = self.under_way(key) else { return };
+        let interrupted = attempt.ended.as_ref().is_none_or(Ended::is_interruption);
+        if done {
+            attempt.ended = Some(Ended {
+                at,
+                outcome: Outcome::Done(attempt.as_done(who)),
+            });
+        } else if interrupted {
+            attempt.intents.remove(&n);
+            (attempt.ended, attempt.resumed) = (None, 0);
+        } else if let Some(intent) = attempt.intents.get_mut(&n) {
+            intent.reply = Reply::Clear;
         }
+        if done || interrupted {
+            // What the step came to is not what it comes to now.
+            self.steps.entry(key.step.clone()).or_default().result = None;
+        }
+        (self.finished, self.escalated) = (None, None);
+    }
+
+    fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
+        let looks = self.looks.last.iter_mut();
+        let steps = self.steps.values_mut();
+        let rechecks = steps.filter_map(|step| step.rechecks.get_mut(&key.step));
+        let attempt = self.attempts.get_mut(&Place::of(key)).into_iter();
+        looks.chain(rechecks).chain(attempt).find(|attempt| attempt.key == *key)
     }
 
     // ---- what is asked of it -------------------------------------------------------------
@@ -246,6 +312,11 @@ impl Run {
 
     pub fn plan(&self, step: &StepId) -> Option<&Plan> {
         self.steps.get(step)?.plan.as_ref()
+    }
+
+    /// The number of a check's last invocation.
+    pub(crate) fn last_check(&self, step: &StepId) -> u32 {
+        self.checks.get(step).copied().unwrap_or(0)
     }
 
     pub fn attempt(&self, step: &StepId, phase: Phase, action: Option<&str>) -> Option<&Attempt> {
@@ -272,12 +343,12 @@ impl Run {
         self.effecting().any(Attempt::changed)
     }
 
-    /// It has begun an action, whatever came of it.
-    pub fn may_have_changed(&self) -> bool {
+    /// An action of it was begun.
+    pub fn has_begun_to_apply(&self) -> bool {
         self.effecting().next().is_some()
     }
 
-    /// The same as [`Run::changed`], of one step.
+    /// The same of one step.
     pub fn changed_by(&self, step: &StepId) -> bool {
         self.effecting()
             .filter(|attempt| attempt.key.step == *step)
@@ -293,20 +364,20 @@ impl Run {
             })
     }
 
-    /// The effect that may or may not have happened, and can't safely be made again: its answer
-    /// is not there or leaves it open, or the rest of its action is not there. Interrupted actions
-    /// that had made effects are in doubt as a whole, for they can't be entered in the middle.
-    /// What came to its end well is not: its plugin saw the answers, and says what was done.
+    /// The effect that may or may not have happened, and can't safely be made again. None while
+    /// what was interrupted can be gone on with.
+    ///
+    /// What came to its end well is not in doubt: its plugin saw the answers, and says what was
+    /// done. What was interrupted for good is, as a whole: nobody knows what had followed.
     pub fn doubt(&self) -> Option<(&Attempt, &Intent)> {
-        self.effecting().find_map(|attempt| {
-            let mut open = attempt.intents.values().filter(|intent| intent.reply != Reply::Clear);
-            let doubtful = match attempt.ended.as_ref().map(|ended| &ended.outcome) {
-                None => open.next_back().or_else(|| attempt.intents.values().last()),
-                Some(Outcome::Stopped { .. } | Outcome::Failed(_)) => open.rfind(|intent| !intent.call.repeatable),
-                Some(Outcome::Done(_)) => None,
-            };
-            doubtful.map(|intent| (attempt, intent))
-        })
+        let mut over = self.effecting().filter(|attempt| !attempt.goes_on());
+        over.find_map(|attempt| Some((attempt, attempt.doubtful()?)))
+    }
+
+    /// The same, when nothing is gone on with any more.
+    pub fn doubt_left(&self) -> Option<(&Attempt, &Intent)> {
+        self.effecting()
+            .find_map(|attempt| Some((attempt, attempt.doubtful()?)))
     }
 
     /// Attempts that may change the world.

@@ -70,11 +70,16 @@ impl PlanHash {
     /// SHA-256 over the actions as JSON, in order.
     pub fn of(actions: &[Action]) -> Self {
         let json = serde_json::to_vec(actions).expect("actions are plain data");
-        Self(hex(&Sha256::digest(json)))
+        Self(sha256(&json))
     }
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Lower-case hex SHA-256.
+pub fn sha256(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 /// Lower-case hexadecimal.

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use crate::authored::runbook::AuthoredRunbook;
 use crate::authored::{self, At, Reader};
 use crate::home::lock::{self, Lock};
-use crate::home::{Home, Settings};
+use crate::home::{Approvers, Home, Settings};
 use crate::name::RunbookName;
 use crate::plugin::Installed;
 use crate::problem::{File, Level, Problem};
@@ -73,9 +73,29 @@ pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<
     }
     let runbooks = runbooks.into_iter().filter_map(|(_, _, checked)| checked);
     Ok(Checked {
-        home: scope.home(&sources.dir, runbooks, installed),
+        home: scope.home(sources, runbooks, installed),
         warnings: problems,
     })
+}
+
+/// A runbook that may not be the home's any more, against the rest of the home. The error is the
+/// first that is wrong.
+pub fn again(home: &Home, file: &str, text: &str) -> Result<Runbook, Box<Problem>> {
+    let sources = Sources {
+        runbooks: vec![(file.to_owned(), text.to_owned())],
+        ..Sources::clone(&home.sources)
+    };
+    let none = || Box::new(File { path: file, text }.problem_as_a_whole("no-runbook", "it is no runbook"));
+    match check(&sources, &home.plugins) {
+        Ok(checked) => {
+            let mut runbooks = checked.home.runbooks.into_values();
+            runbooks.next().map(Arc::unwrap_or_clone).ok_or_else(none)
+        }
+        Err(problems) => {
+            let mut errors = problems.into_iter().filter(|problem| problem.level == Level::Error);
+            Err(errors.next().map_or_else(none, Box::new))
+        }
+    }
 }
 
 fn place(problem: &Problem) -> usize {
@@ -139,9 +159,18 @@ impl<'s> Scope<'s> {
         }
     }
 
-    fn home(self, dir: &std::path::Path, runbooks: impl Iterator<Item = Runbook>, installed: &[Installed]) -> Home {
+    /// None: `evenkeel.toml` can't be read.
+    pub fn approvers(&self) -> Option<&BTreeMap<String, Approvers>> {
+        self.settings.as_ref().map(|settings| &settings.approvers)
+    }
+
+    fn home(self, sources: &Sources, runbooks: impl Iterator<Item = Runbook>, installed: &[Installed]) -> Home {
         Home {
-            dir: dir.to_owned(),
+            dir: sources.dir.clone(),
+            sources: Arc::new(Sources {
+                runbooks: Vec::new(),
+                ..sources.clone()
+            }),
             settings: self.settings.expect("without `evenkeel.toml` there was a problem"),
             roles: self.roles.checked(),
             customers: self.assets.customers,

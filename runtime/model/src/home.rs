@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::asset::{Asset, Customer};
+use crate::check::Sources;
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
 use crate::params::Schemas;
 use crate::plugin::Installed;
@@ -31,6 +32,8 @@ pub struct Home {
     pub plugins: Vec<Installed>,
     /// What those take as parameters.
     pub schemas: Schemas,
+    /// Its texts but for the runbooks, so that one can be checked again.
+    pub sources: Arc<Sources>,
 }
 
 /// `evenkeel.toml` but for the roles.
@@ -47,6 +50,20 @@ pub struct Settings {
     pub runs: usize,
     /// When runs wait, or nothing is changed.
     pub windows: Windows,
+    /// Who may approve, by the names that steps ask for.
+    pub approvers: BTreeMap<String, Approvers>,
+    /// A person may approve what they asked for themselves: for a home with a single operator.
+    pub approve_own: bool,
+    /// Users of this group may talk to the daemon over its socket, besides its own user.
+    pub group: Option<String>,
+}
+
+/// People who may approve, by the names of their users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Approvers {
+    pub people: Vec<String>,
+    /// So many of them have to.
+    pub need: u32,
 }
 
 #[derive(Clone, Debug)]

@@ -146,6 +146,8 @@ pub enum Stop {
     Circuit,
     /// The journal could not be written: nothing is done that can't be recorded.
     Journal,
+    /// It could not be gone on with after an interruption: it did not do again what it had done.
+    Diverged,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

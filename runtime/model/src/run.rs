@@ -174,6 +174,11 @@ pub enum Body {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         given: Option<Box<Given>>,
     },
+    /// The invocation was interrupted and is gone on with: its calls are answered from the record
+    /// up to here.
+    Resumed {
+        key: Key,
+    },
     /// What the plugin sensed since its last call, or since it began.
     Sensed {
         key: Key,
@@ -227,6 +232,39 @@ pub enum Body {
         risk: Risk,
         who: Option<String>,
     },
+    /// A plan waits for its approval. It binds to the actions, the plugin, its parameters and what
+    /// it may use: whatever changes in these voids it.
+    ApprovalAsked {
+        step: StepId,
+        binding: String,
+        risk: Risk,
+        /// A name among the home's approvers; none: whoever may talk to the daemon.
+        ask: Option<String>,
+        /// So many people have to say yes.
+        need: u32,
+        /// Then it is rejected.
+        until: DateTime<Utc>,
+    },
+    Approved {
+        step: StepId,
+        binding: String,
+        who: String,
+        why: String,
+        /// As many as it needs have said so now.
+        enough: bool,
+    },
+    Declined {
+        step: StepId,
+        who: String,
+        why: String,
+    },
+    /// It is its turn in its round to apply what it planned.
+    Turn,
+    /// What was planned, or approved, may not be what would be done now: it is planned anew.
+    PlanVoid {
+        step: StepId,
+        why: String,
+    },
     StepFinished {
         step: StepId,
         result: StepResult,
@@ -240,6 +278,20 @@ pub enum Body {
         why: String,
     },
     CancelRequested {
+        why: String,
+    },
+    /// A person has looked whether an effect was made that nobody knew of: the run goes on.
+    Resolved {
+        key: Key,
+        n: u32,
+        /// The action is done, by whomever. Otherwise that effect was not made.
+        done: bool,
+        who: String,
+        why: String,
+    },
+    /// A person ends it at once, in the middle of whatever it does.
+    Killed {
+        who: String,
         why: String,
     },
     Finished {

@@ -41,6 +41,8 @@ pub enum On {
     Cron {
         schedule: crate::cron::Schedule,
         missed: Missed,
+        /// Rounds are opened up to so much later than their ticks.
+        jitter: Duration,
     },
 }
 
@@ -51,6 +53,16 @@ pub enum Missed {
     #[default]
     Last,
     All,
+}
+
+impl Missed {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Last => "last",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Label matchers, all of which must hold; a missing label is an empty one.
@@ -177,10 +189,47 @@ pub struct Step {
     pub grant: Vec<Grant>,
     /// A person decides from this risk up; none: nobody is ever asked.
     pub ask_from: Option<Risk>,
+    /// Who, by a name among the home's approvers; none: whoever may talk to the daemon.
     pub ask: Option<String>,
-    pub expires: Option<Duration>,
+    /// Nobody decided for so long: it is rejected.
+    pub expires: Duration,
     /// Of each invocation.
     pub timeout: Duration,
+    pub retry: Retry,
+    pub on_failure: OnFailure,
+}
+
+/// After failures that the plugin calls transient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How often an invocation is begun at most, the first time included.
+    pub times: NonZeroU32,
+    /// Before the second time; it doubles with each.
+    pub wait: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            times: NonZeroU32::MIN.saturating_add(2),
+            wait: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What becomes of the run when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No further step runs; `[healed]` says whether it is undone.
+    #[default]
+    Stop,
+    /// The steps after it run, and the run has failed in the end, unless `[healed]` holds.
+    Continue,
+    /// What was applied is rolled back, the last first.
+    Undo,
 }
 
 #[derive(Clone, Debug)]

@@ -327,7 +327,9 @@ fn step(case: &Case) -> Step {
         grant: grants.collect(),
         ask_from: None,
         ask: None,
-        expires: None,
+        expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(1),
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use evenkeel_engine::port::Work;
 use evenkeel_model::call::{Answer, Call};
+use evenkeel_model::invocation::Stop;
 use serde_json::Value;
 
 use crate::allowance::Use;
@@ -48,13 +49,24 @@ impl State {
         uses: &[Use<'_>],
         granted: Result<P, String>,
     ) -> wasmtime::Result<Admitted<P, T, E>> {
-        let ticket = self.count(call)?;
-        if self.replay.is_some() {
-            return Ok(Admitted::Answered(self.recorded(&ticket.call, uses)?));
+        let mut ticket = self.count(call)?;
+        if !self.is_live() {
+            match self.recorded(&ticket.call, uses)? {
+                Some(answer) => return Ok(Admitted::Answered(answer)),
+                None => {
+                    self.go_live();
+                    ticket.intended = true;
+                }
+            }
+        }
+        if std::mem::take(&mut self.unlearned) {
+            self.learn_secrets().await;
         }
         let allowed = granted.and_then(|permit| self.phase(&ticket.call, uses).map(|()| permit));
         match allowed {
             Ok(permit) => Ok(Admitted::Live(permit, ticket)),
+            // It may have been made before: that is not for its plugin to judge.
+            Err(reason) if ticket.intended => Err(Halt::new(Stop::Diverged, reason).into()),
             Err(reason) => {
                 self.record(&ticket, &Answer::Denied(reason.clone())).await?;
                 Ok(Admitted::Answered(Err(E::denied(reason))))
@@ -68,12 +80,14 @@ impl State {
             return Ok(());
         }
         self.charge(weight(&ticket.call.request))?;
-        self.hand_on_senses();
-        self.calls
-            .intend(ticket.n, &self.shown(&ticket.call))
-            .await
-            .map_err(Halt::from)?;
-        ticket.intended = true;
+        if !ticket.intended {
+            self.hand_on_senses();
+            self.calls
+                .intend(ticket.n, &self.shown(&ticket.call))
+                .await
+                .map_err(Halt::from)?;
+            ticket.intended = true;
+        }
         self.signals.effect_begins();
         Ok(())
     }
@@ -202,11 +216,18 @@ impl State {
         Cow::Owned(answer)
     }
 
-    /// The answer of then, and its share of the journal.
-    fn recorded<T: FromJson, E: GuestError>(&mut self, call: &Call, uses: &[Use<'_>]) -> Result<Result<T, E>, Halt> {
+    /// The answer of then, and its share of the journal; none: it was never answered, and is made
+    /// now.
+    fn recorded<T: FromJson, E: GuestError>(
+        &mut self,
+        call: &Call,
+        uses: &[Use<'_>],
+    ) -> Result<Option<Result<T, E>>, Halt> {
         let shown = self.shown(call).into_owned();
         let replay = self.replay.as_mut().expect("only a replay asks");
-        let Answered { made, answer, intended } = replay.call(shown)?;
+        let Some(Answered { made, answer, intended }) = replay.call(shown)? else {
+            return Ok(None);
+        };
         let read = match &answer {
             Answer::Ok(value) => T::from_json(value).map(Ok),
             Answer::Err { error, .. } => E::from_json(error).map(Err),
@@ -219,7 +240,7 @@ impl State {
         };
         self.allowed_then(&made, uses, &answer, intended);
         self.charge(weight)?;
-        Ok(given)
+        Ok(Some(given))
     }
 
     /// Takes from the action's effects what was taken then, and fails it for what it was refused

@@ -76,6 +76,7 @@ pub fn nothing(kind: Kind) -> Invocation {
         plugin,
         work: Work::Check,
         spent: Vec::new(),
+        resume: None,
         params: Value::Null,
         input: BTreeMap::new(),
         target: Arc::new(target),

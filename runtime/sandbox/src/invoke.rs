@@ -31,7 +31,11 @@ const ROOM: Duration = Duration::from_millis(5);
 
 /// Never fails otherwise than by its outcome, and never panics.
 pub async fn run(loaded: &Loaded, state: State) -> Outcome {
-    to_its_end(loaded, state).await.0
+    let (outcome, state) = to_its_end(loaded, state).await;
+    match state.replay {
+        Some(replay) => replay.outcome(outcome),
+        None => outcome,
+    }
 }
 
 /// The same of a replay. What was ready at once then is ready at once now, so it has no deadline.
@@ -117,9 +121,9 @@ impl Watch {
     fn over(store: &Store<State>) -> Self {
         let state = store.data();
         Self {
-            timeout: match state.replay {
-                Some(_) => Duration::MAX,
-                None => state.invocation.timeout,
+            timeout: match (&state.replay, &state.invocation.resume) {
+                (Some(_), None) => Duration::MAX,
+                _ => state.remaining(),
             },
             cancelled: state.invocation.cancelled.clone(),
             signals: Arc::clone(&state.signals),

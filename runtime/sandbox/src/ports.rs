@@ -10,7 +10,7 @@ use evenkeel_engine::port::vault::Vault;
 use evenkeel_model::seal::Seal;
 
 use crate::forgetful::Forgetful;
-use crate::reach::local::Local;
+use crate::reach::local::{Attendant, Local};
 use crate::reach::prometheus::Prometheus;
 use crate::vault::HomeVault;
 
@@ -28,13 +28,13 @@ pub struct Ports {
 impl Ports {
     /// This machine; a memory and a key that end with the process; secrets out of files and commands
     /// alone, since who reads the environment has to say so.
-    pub fn local(home: impl Into<PathBuf>) -> Self {
+    pub fn local(home: impl Into<PathBuf>, attendant: Attendant) -> Self {
         let home = home.into();
-        let reach: Arc<dyn Reach> = Arc::new(Local::new(home.clone()));
+        let reach: Arc<dyn Reach> = Arc::new(Local::new(home.clone(), attendant.clone()));
         Self {
             metrics: Arc::new(Prometheus::over(Arc::clone(&reach))),
             reach,
-            vault: Arc::new(HomeVault::new(home)),
+            vault: Arc::new(HomeVault::new(home, attendant)),
             memory: Arc::new(Forgetful::default()),
             seal: Seal::new(&rand::random(), rand::random()),
         }

@@ -107,6 +107,19 @@ impl State {
         Ok(found)
     }
 
+    /// Fetches all secrets that it may have got to know before it was interrupted, so that they are
+    /// kept out of what comes. One that can't be had now can't be used now either.
+    pub async fn learn_secrets(&mut self) {
+        let entries = self.invocation.access.entries.iter();
+        let granted = entries.filter_map(|((_, name), entry)| match &entry.resource {
+            Resource::Secret(definition) => Some((name.clone(), definition.clone())),
+            _ => None,
+        });
+        for (name, definition) in granted.collect::<Vec<_>>() {
+            let _ = self.value_of(&name, &definition).await;
+        }
+    }
+
     pub async fn values(&mut self, held: Vec<Held>) -> Result<Values, String> {
         let mut values = Vec::new();
         for one in held {

@@ -19,6 +19,8 @@ pub struct Replay {
     /// Calls that were the same.
     compared: u32,
     ending: Option<Ending>,
+    /// It is live where the record ends.
+    goes_on: bool,
 }
 
 /// What the record says comes next.
@@ -63,6 +65,39 @@ impl Replay {
             tape: Reader::new(recording.tape.0),
             compared: 0,
             ending: None,
+            goes_on: false,
+        }
+    }
+
+    /// Of an invocation that was interrupted and is gone on with.
+    pub fn going_on(recording: Recording) -> Self {
+        Self {
+            goes_on: true,
+            ..Self::new(recording)
+        }
+    }
+
+    /// All that was recorded is over, and what comes next is live.
+    pub fn is_live_now(&self) -> bool {
+        self.goes_on && matches!(self.next(), Next::End)
+    }
+
+    /// The tape, which what is live goes on with.
+    pub fn into_tape(self) -> Reader {
+        self.tape
+    }
+
+    /// The outcome of an invocation that was to be gone on with and ended before it was live.
+    pub fn outcome(self, outcome: Outcome) -> Outcome {
+        let n = self.compared;
+        let stopped = matches!(outcome, Outcome::Stopped { .. });
+        let live = matches!(self.next(), Next::End);
+        match self.ending {
+            None if stopped || live => outcome,
+            Some(Ending::Withheld { .. }) => {
+                diverged("its record holds a secret that is sealed with the key of another home")
+            }
+            _ => diverged(&format!("it did not do the same again after {n} of its calls")),
         }
     }
 
@@ -89,22 +124,25 @@ impl Replay {
         Err(self.differ(words(&recorded), words(name)))
     }
 
-    /// What is recorded in this place, if it is of this call.
-    pub fn call(&mut self, call: Call) -> Result<Answered, Halt> {
+    /// What is recorded in this place, if it is of this call. None: it is an effect that was about
+    /// to be made when the invocation was interrupted, and is made now.
+    pub fn call(&mut self, call: Call) -> Result<Option<Answered>, Halt> {
         let made = match self.next() {
             Next::Called(made) if same_call(&made.call, &call) => made.clone(),
             Next::End => return Err(self.over(Side::Called(call.clone()), Some(call))),
             _ => return Err(self.different(Side::Called(call))),
         };
         let Some(answer) = made.answer else {
-            return Err(self.pending(made.call));
+            // Another one was never begun: `decide` knows which may be made twice.
+            let again = self.goes_on && made.call.repeatable;
+            return if again { Ok(None) } else { Err(self.pending(made.call)) };
         };
         self.compared += 1;
-        Ok(Answered {
+        Ok(Some(Answered {
             made: made.call,
             answer,
             intended: made.intended,
-        })
+        }))
     }
 
     /// The answer to the last call was a secret's value that this home's key does not open.
@@ -222,6 +260,14 @@ impl Replay {
     }
 }
 
+fn diverged(why: &str) -> Outcome {
+    Halt::new(
+        Stop::Diverged,
+        format!("it was interrupted, and can't be gone on with: {why}"),
+    )
+    .into()
+}
+
 /// As the journal would keep them.
 fn same_outcome(recorded: &Outcome, replayed: &Outcome) -> bool {
     let json = |outcome| serde_json::to_value(outcome).ok();
@@ -235,7 +281,7 @@ fn interrupted(outcome: &Outcome) -> bool {
     };
     matches!(
         stop,
-        Stop::Deadline | Stop::Cpu | Stop::Cancelled | Stop::Journal | Stop::Load | Stop::Circuit
+        Stop::Deadline | Stop::Cpu | Stop::Cancelled | Stop::Journal | Stop::Load | Stop::Circuit | Stop::Diverged
     )
 }
 

@@ -16,6 +16,7 @@ const PIECE: usize = 64 << 10;
 impl State {
     /// `live` is asked unless this is a replay.
     pub fn sense(&mut self, sense: Sense, live: impl FnOnce(&Self) -> u64) -> Result<u64, Halt> {
+        self.is_live();
         if let Some(replay) = &mut self.replay {
             let (value, bytes) = replay.number(sense)?;
             self.charge(bytes)?;
@@ -40,6 +41,7 @@ impl State {
         if let Some(known) = self.heard.get(name) {
             return Ok(known.clone());
         }
+        self.is_live();
         let value = if let Some(replay) = &mut self.replay {
             let (value, bytes) = replay.input(name)?;
             self.charge(bytes)?;

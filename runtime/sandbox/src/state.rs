@@ -58,8 +58,12 @@ pub struct State {
     pub heard: HashMap<String, Option<String>>,
     /// Where all answers come from, if this is a replay.
     pub replay: Option<Box<Replay>>,
+    /// The secrets of what was replayed are not known yet.
+    pub unlearned: bool,
     pub table: ResourceTable,
     started: Instant,
+    /// How long it was under way before that, if it was interrupted.
+    before: Duration,
     cpu: Cpu,
     wasi: Option<WasiCtx>,
 }
@@ -95,8 +99,16 @@ impl State {
             fetched: HashMap::new(),
             tape: tape::Writer::default(),
             heard: HashMap::new(),
-            replay: None,
+            replay: invocation.resume.as_deref().map(|recording| {
+                let going_on = Replay::going_on(recording.clone());
+                Box::new(going_on)
+            }),
+            unlearned: false,
             started: Instant::now(),
+            before: invocation
+                .resume
+                .as_ref()
+                .map_or(Duration::ZERO, |recording| recording.elapsed),
             cpu: Cpu::new(limits.cpu),
             wasi: None,
             table,
@@ -115,9 +127,28 @@ impl State {
         state
     }
 
-    /// Since the invocation began.
+    /// Whether what comes next is to be asked of the world, and not of a record.
+    pub fn is_live(&mut self) -> bool {
+        if self.replay.as_ref().is_some_and(|replay| replay.is_live_now()) {
+            self.go_live();
+        }
+        self.replay.is_none()
+    }
+
+    /// The record of an invocation that is gone on with is over.
+    pub fn go_live(&mut self) {
+        let Some(replay) = self.replay.take() else { return };
+        let tape = replay.into_tape();
+        // Its clock doesn't go backwards, and the time when nobody was there isn't its own.
+        self.before = self.before.max(Duration::from_micros(tape.monotonic()));
+        self.started = Instant::now();
+        self.tape = tape::Writer::after(tape);
+        self.unlearned = true;
+    }
+
+    /// Since the invocation began, but for the time when it was interrupted.
     pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+        self.before.saturating_add(self.started.elapsed())
     }
 
     /// What is left before the host stops this invocation.

@@ -117,6 +117,14 @@ impl Writer {
         self.bytes.len()
     }
 
+    /// Goes on where a tape ends that was played back.
+    pub fn after(played: Reader) -> Self {
+        Self {
+            bytes: Vec::new(),
+            last: played.last,
+        }
+    }
+
     /// What was taken down since the last time.
     pub fn take(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.bytes)
@@ -145,6 +153,11 @@ impl Reader {
 
     pub fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// The monotonic clock as it was read last, in microseconds.
+    pub fn monotonic(&self) -> u64 {
+        self.last.0[Sense::MonotonicClock as usize]
     }
 
     pub fn peek(&self) -> Option<Sense> {

@@ -101,6 +101,7 @@ impl monotonic_clock::Host for State {
 impl poll::Host for State {
     async fn poll(&mut self, pollables: Vec<Resource<DynPollable>>) -> wasmtime::Result<Vec<u32>> {
         let of = pollables.len();
+        self.is_live();
         if let Some(replay) = self.replay.as_mut().filter(|_| of > 0) {
             let (ready, bytes) = replay.poll(of)?;
             self.charge(bytes)?;
@@ -115,7 +116,7 @@ impl poll::Host for State {
 impl poll::HostPollable for State {
     async fn ready(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<bool> {
         let mut ready = false;
-        if self.replay.is_none() {
+        if self.is_live() {
             ready = poll::HostPollable::ready(&mut self.table, pollable).await?;
         }
         let ready = self.sense(Sense::Ready, |_| u64::from(ready))?;
@@ -123,7 +124,7 @@ impl poll::HostPollable for State {
     }
 
     async fn block(&mut self, pollable: Resource<DynPollable>) -> wasmtime::Result<()> {
-        if self.replay.is_none() {
+        if self.is_live() {
             poll::HostPollable::block(&mut self.table, pollable).await?;
         }
         self.sense(Sense::Woken, |_| 0)?;

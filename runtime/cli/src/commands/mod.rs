@@ -1,5 +1,6 @@
 //! A file a command.
 
+pub mod approvals;
 mod cargo;
 pub mod check;
 mod component;
@@ -10,5 +11,6 @@ pub mod plugin;
 pub mod replay;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod serve;
 pub mod why;

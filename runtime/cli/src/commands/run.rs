@@ -15,7 +15,7 @@ use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::args::Run;
+use crate::args::{Run, RunsResolve};
 use crate::desk::{Desk, Story as Recorded};
 use crate::home::{self, Files};
 use crate::render::{self, story::Story};
@@ -38,24 +38,57 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
     desk.cancel_when_interrupted(&runs)?;
     let mut told = Vec::new();
     for run in runs {
-        told.push(follow(&mut desk, run, args.listing.json).await?);
+        told.push(follow(&mut desk, run, 0, args.listing.json).await?);
     }
     desk.leave().await;
     if args.listing.json {
         render::json(&told)?;
     }
-    let worst = told
-        .iter()
-        .map(|told| told.summary.verdict.map_or(exit::ERROR, exit::code))
-        .max();
-    Ok(worst.unwrap_or(exit::ERROR).into())
+    Ok(code(&told))
 }
 
-async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
+/// `evenkeel runs resolve`: says what a person found, and follows the run to its end.
+pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
+    let mut desk = Desk::to_run(dir).await?;
+    let known = desk.whole_story(args.run).await?.1;
+    desk.resolve(args.run, args.done, &args.why).await?;
+    desk.cancel_when_interrupted(&[args.run])?;
+    let after = known.last().map_or(0, |event| event.seq);
+    let told = [follow(&mut desk, args.run, after, false).await?];
+    desk.leave().await;
+    Ok(code(&told))
+}
+
+/// Tells runs of this process from their beginning to their end.
+pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
+    desk.cancel_when_interrupted(runs)?;
+    let mut told = Vec::new();
+    for run in runs {
+        told.push(follow(&mut desk, *run, 0, false).await?);
+    }
+    desk.leave().await;
+    Ok(code(&told))
+}
+
+/// Of the worst of these runs.
+fn code(told: &[Told]) -> ExitCode {
+    let worst = told
+        .iter()
+        .map(|told| match (told.summary.verdict, waits(&told.events)) {
+            (Some(verdict), _) => exit::code(verdict),
+            (None, true) => exit::WAITING,
+            (None, false) => exit::ERROR,
+        })
+        .max();
+    worst.unwrap_or(exit::ERROR).into()
+}
+
+/// Tells what comes after event `seq`.
+async fn follow(desk: &mut Desk, run: RunId, seq: u64, silent: bool) -> Result<Told> {
     let mut story = Story::new(run);
     let mut all: Vec<Event> = Vec::new();
     loop {
-        let after = all.last().map_or(0, |event| event.seq);
+        let after = all.last().map_or(seq, |event| event.seq);
         let Recorded { summary, events, more } = desk.story(run, after).await?;
         for line in events.iter().flat_map(|event| story.lines(event)) {
             if !silent {
@@ -66,10 +99,20 @@ async fn follow(desk: &mut Desk, run: RunId, silent: bool) -> Result<Told> {
         if let Some(summary) = ended(&summary, all.last()) {
             return Ok(Told { summary, events: all });
         }
+        if desk.is_here() && !more && waits(&all) {
+            let how = format!("`evenkeel approve {run}` goes on with it, here or beside a daemon");
+            render::note(&format!("run {run} waits for an approval, and is left so; {how}"));
+            return Ok(Told { summary, events: all });
+        }
         if summary.finished_at.is_some() && !more {
             return Ok(Told { summary, events: all });
         }
     }
+}
+
+/// Nobody can say yes to a run of this process while it waits here.
+fn waits(events: &[Event]) -> bool {
+    matches!(events.last().map(|event| &event.body), Some(Body::ApprovalAsked { .. }))
 }
 
 /// The summary of a run whose end has been told. The one that came with it may have been read

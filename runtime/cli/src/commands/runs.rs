@@ -10,17 +10,22 @@ use evenkeel_model::run::{Mode, Occurrence, State, Summary};
 use serde_json::json;
 
 use crate::args::{Runs, RunsList, RunsShow};
-use crate::commands::replay;
+use crate::commands::{replay, run};
 use crate::desk::Desk;
 use crate::render::{self, safe, story, table};
 
 pub async fn runs(dir: &Path, command: &Runs) -> Result<ExitCode> {
+    if let Runs::Resolve(args) = command {
+        return run::resolve(dir, args).await;
+    }
     let mut desk = Desk::to_read(dir).await?;
     match command {
         Runs::Replay(args) => return replay::replay(dir, &mut desk, args).await,
         Runs::List(args) => list(&mut desk, args).await?,
         Runs::Show(args) => show(&mut desk, args).await?,
         Runs::Cancel { run } => cancel(&mut desk, *run).await?,
+        Runs::Kill { run, why } => kill(&mut desk, *run, why).await?,
+        Runs::Resolve(_) => unreachable!("it is no reading"),
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -86,4 +91,11 @@ async fn show(desk: &mut Desk, args: &RunsShow) -> Result<()> {
 async fn cancel(desk: &mut Desk, run: RunId) -> Result<()> {
     desk.cancel(run).await?;
     Ok(render::line(&format!("run {run} is asked to stop"))?)
+}
+
+async fn kill(desk: &mut Desk, run: RunId, why: &str) -> Result<()> {
+    desk.kill(run, why).await?;
+    Ok(render::line(&format!(
+        "run {run} is ended where it stands; nothing of it is cleaned up, and `evenkeel runs show {run}` says what it was at"
+    ))?)
 }

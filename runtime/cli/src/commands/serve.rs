@@ -39,7 +39,8 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let tcp = TcpListener::bind(listen)
         .await
         .with_context(|| format!("can't listen on {listen}; `[server] listen` or `--listen` names another address"))?;
-    let unix = UnixListener::from_std(socket::listen(&data).context("can't make the daemon's socket")?)?;
+    let unix = socket::listen(&data, house.engine.home().settings.group.as_deref());
+    let unix = UnixListener::from_std(unix.context("can't make the daemon's socket")?)?;
     daemon.bound(tcp.local_addr()?);
     info!(home = %dir.display(), address = %tcp.local_addr()?, pid = std::process::id(), "serving");
     live(&house, daemon, tcp, unix, args.drain, signals).await?;

@@ -1,8 +1,10 @@
 //! What people see. Nothing here decides anything.
 
 pub mod grants;
+pub mod plan;
 pub mod problem;
 pub mod safe;
+pub mod schedule;
 pub mod story;
 pub mod table;
 pub mod why;

@@ -1,19 +1,17 @@
 //! A run's events as a story: why it started, each step, each call, what changed, the verdict.
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::action::{Action, Effect};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
 use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
-use super::safe;
+use super::{plan, safe};
 
-/// So many effects of an action and files of a call are named; the rest is counted.
-const NAMED: usize = 8;
-const WIDTH: usize = 100;
+/// Characters of a text within a line.
+pub(super) const WIDTH: usize = 100;
 /// Fields of answers that hold bytes.
 const BYTES: [&str; 3] = ["body", "stdout", "stderr"];
 
@@ -48,11 +46,25 @@ impl Story {
             Body::Requested(request) => self.requested(request, event.at),
             Body::Waiting { gate, why, until } => vec![waiting(gate, why, *until)],
             Body::Refused { gate, why } => vec![row("refused", &format!("by `{gate}`: {}", safe::text(why)))],
+            Body::Turn => vec![row("turn", &clock(event.at))],
             Body::Started => vec![row("started", &clock(event.at))],
             Body::Skipped { step, why } => vec![row(step.as_str(), &format!("skipped: {}", safe::text(why)))],
             Body::Invoked {
                 key, plugin, params, ..
             } => vec![invoked(key, &plugin.to_string(), params)],
+            Body::Resumed { key } => {
+                self.intended.retain(|(of, ..)| of != key);
+                vec![inner(&format!(
+                    "… the {} was interrupted, and goes on from here",
+                    key.phase
+                ))]
+            }
+            Body::Resolved {
+                key, done, who, why, ..
+            } => {
+                self.intended.retain(|(of, ..)| of != key);
+                vec![resolved(key, *done, who, why)]
+            }
             // For a replay; nobody reads it.
             Body::Sensed { .. } => Vec::new(),
             Body::Intended { key, n, call } => {
@@ -76,13 +88,18 @@ impl Story {
             Body::Ended { key, outcome } => ended(key, outcome),
             Body::Planned {
                 hash, risk, actions, ..
-            } => planned(hash.as_str(), &risk.to_string(), actions),
+            } => plan::planned(hash.as_str(), &risk.to_string(), actions),
             Body::Asked { action, risk, who, .. } => vec![asked(action, &risk.to_string(), who.as_deref())],
+            Body::ApprovalAsked { ask, need, until, .. } => vec![approval_asked(ask.as_deref(), *need, *until)],
+            Body::Approved { who, why, .. } => vec![said(who, "approved it", why)],
+            Body::Declined { who, why, .. } => vec![said(who, "declined it", why)],
+            Body::PlanVoid { why, .. } => vec![row("void", &format!("the plan: {}", safe::text(why)))],
             Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
             Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
             Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
             Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
-            Body::Finished { verdict, why, .. } => self.finished(verdict.as_str(), why, event.at),
+            Body::Killed { who, why } => vec![said(who, "killed it", why)],
+            Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
         }
     }
 
@@ -131,12 +148,17 @@ impl Story {
         self.intended.iter().map(line).collect()
     }
 
-    fn finished(&self, verdict: &str, why: &str, at: DateTime<Utc>) -> Vec<String> {
+    fn finished(&self, verdict: Verdict, why: &str, at: DateTime<Utc>) -> Vec<String> {
         let took = self
             .requested
             .map_or(String::new(), |from| format!(" after {}", span(at - from)));
         let mut lines = self.unanswered();
         lines.push(row("verdict", &format!("{verdict}{took}: {}", safe::text(why))));
+        if verdict == Verdict::Unknown {
+            let run = self.run;
+            let found = format!("look, and say what you found: `evenkeel runs resolve {run} --done` (or `--not-done`)");
+            lines.push(inner(&found));
+        }
         lines
     }
 }
@@ -290,51 +312,41 @@ fn finding(finding: &Finding) -> String {
     ))
 }
 
-fn planned(hash: &str, risk: &str, actions: &[Action]) -> Vec<String> {
-    let mut lines = vec![match actions.len() {
-        0 => inner("the plan is to do nothing"),
-        n => inner(&format!(
-            "plan {}: {n} action{}, risk {risk}",
-            hash.get(..12).unwrap_or(hash),
-            plural(n)
-        )),
-    }];
-    for action in actions {
-        let undo = action.undo.as_ref().map_or("can't be undone".to_owned(), |text| {
-            format!("undo: {}", safe::text(text))
-        });
-        lines.push(inner(&format!(
-            "+ `{}` {} (risk {}; {undo})",
-            safe::text(&action.id),
-            safe::text(&action.summary),
-            action.risk
-        )));
-        lines.extend(
-            action
-                .effects
-                .iter()
-                .take(NAMED)
-                .map(|effect| inner(&format!("    {}", effect_text(effect)))),
-        );
-        if action.effects.len() > NAMED {
-            lines.push(inner(&format!("    and {} more effects", action.effects.len() - NAMED)));
-        }
-    }
-    lines
+fn approval_asked(ask: Option<&str>, need: u32, until: DateTime<Utc>) -> String {
+    let who = ask.map_or(String::new(), |ask| format!(" of `{}`", safe::text(ask)));
+    let people = if need == 1 {
+        "a person".into()
+    } else {
+        format!("{need} people")
+    };
+    row(
+        "asks",
+        &format!(
+            "{people}{who} to approve it until {}; `evenkeel approvals` shows it",
+            clock(until)
+        ),
+    )
 }
 
-fn effect_text(effect: &Effect) -> String {
-    let times = if effect.at_most == 1 {
+fn said(who: &str, what: &str, why: &str) -> String {
+    let why = if why.is_empty() {
         String::new()
     } else {
-        format!(", at most {} times", effect.at_most)
+        format!(": {}", safe::text(why))
     };
-    let content = effect
-        .content
-        .as_ref()
-        .map_or(String::new(), |hash| format!(", content {}", safe::short(hash, 13)));
-    let name = format!("{}.{}", safe::text(&effect.capability), safe::text(&effect.operation));
-    format!("{name} {}{content}{times}", safe::short(&effect.subject, WIDTH))
+    row("approval", &format!("{} {what}{why}", safe::text(who)))
+}
+
+fn resolved(key: &Key, done: bool, who: &str, why: &str) -> String {
+    let action = key.action.as_deref().unwrap_or_default();
+    let said = if done { "is done" } else { "was not done" };
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", safe::text(why))
+    };
+    let what = format!("{} says that `{}` {said}{why}", safe::text(who), safe::text(action));
+    row("resolved", &what)
 }
 
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {
@@ -360,7 +372,7 @@ fn row(head: &str, text: &str) -> String {
     format!("  {:<12} {text}", safe::short(head, 40))
 }
 
-fn inner(text: &str) -> String {
+pub(super) fn inner(text: &str) -> String {
     format!("  {:<12}   {text}", "")
 }
 
@@ -372,7 +384,7 @@ fn yes(healed: bool) -> &'static str {
     if healed { "yes" } else { "no" }
 }
 
-fn plural(n: usize) -> &'static str {
+pub(super) fn plural(n: usize) -> &'static str {
     if n == 1 { "" } else { "s" }
 }
 

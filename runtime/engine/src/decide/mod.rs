@@ -4,16 +4,16 @@
 //! remember. So a resume after a crash is the same call as a first start, and is tested by the
 //! same tests: whatever was not journaled has not happened, and what was is never done twice.
 //! An invocation that has begun and not ended was interrupted, because nothing is decided while
-//! one is under way. What follows from that:
+//! one is under way. It is gone on with: its plugin is called again, the record answers its calls
+//! up to where it ends, and the rest is live. But for two cases:
 //!
-//! - a check or a plan changes nothing, and is called again;
-//! - an action that had not begun an effect is called again;
-//! - an action that had begun one is in doubt: it can't be entered in the middle, and beginning
-//!   it anew might do things twice. The verdict is `unknown`, and a person looks.
-//!
-//! The same invocation is begun [`ATTEMPTS`] times at most, so that a plugin that brings the
-//! daemon down doesn't do so for ever.
+//! - an effect was about to be made that can't safely be made twice, and its answer is missing.
+//!   The verdict is `unknown`, and a person looks;
+//! - it does not do again what is recorded, or was interrupted over and over in the same place. A
+//!   check or a plan is then begun anew, and so is an action that had begun no effect; one that
+//!   had is in doubt.
 
+mod approve;
 mod conclude;
 mod prepare;
 mod remedy;
@@ -36,7 +36,7 @@ use evenkeel_model::invocation::Key;
 use evenkeel_model::name::RunbookName;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
-use evenkeel_model::runbook::Runbook;
+use evenkeel_model::runbook::{OnFailure, Runbook};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
@@ -82,6 +82,8 @@ pub enum Command {
     Append(Vec<Body>),
     AskGates,
     SleepUntil(DateTime<Utc>),
+    /// Of people, who may say yes or no until then. Meanwhile the run holds nothing.
+    AwaitDecision(DateTime<Utc>),
     Invoke(Box<Invoke>),
 }
 
@@ -95,12 +97,16 @@ pub struct Invoke {
     pub work: Work,
     /// Effects that earlier attempts began.
     pub spent: Vec<Call>,
+    /// It was interrupted, and is gone on with.
+    pub resumes: bool,
     pub params: Value,
     pub input: BTreeMap<String, Value>,
     pub target: Arc<Asset>,
     pub access: Access,
     pub timeout: Duration,
     pub limits: SandboxLimits,
+    /// Made only when it is the run's turn in its round: it applies a plan, or looks again before.
+    pub in_turn: bool,
     /// A cancel stops it. Never an action, which would leave it half done, nor the look at what
     /// was done.
     pub interruptible: bool,
@@ -131,9 +137,13 @@ fn refused(run: &Run) -> Option<String> {
 
 /// The steps in their order; each has its result before the next begins.
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    if let Some((who, why)) = &run.killed {
+        return conclude::killed(run, who, why);
+    }
     for step in &subject.runbook.steps {
         match run.result(&step.id).map(|result| result.status) {
             None => return step::advance(run, subject, step, now),
+            Some(StepStatus::Failed) if step.on_failure == OnFailure::Continue && run.doubt().is_none() => {}
             Some(StepStatus::Failed) => return conclude::failed(run, subject, &step.id, now),
             Some(StepStatus::Rejected) => return conclude::rejected(run, &step.id),
             Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => {}
@@ -190,7 +200,7 @@ pub fn cancelled(why: String) -> Vec<Body> {
 
 /// The home has changed under a run: its text, its target or its plugin is not there any more.
 fn abandon(run: &Run, why: &str) -> Command {
-    let (verdict, why) = match run.doubt() {
+    let (verdict, why) = match run.doubt_left() {
         Some(doubt) => (Verdict::Unknown, format!("{}; and {why}", conclude::in_doubt(doubt))),
         None => (Verdict::Failed, why.to_owned()),
     };

@@ -13,6 +13,7 @@ use evenkeel_model::runbook::Step;
 use evenkeel_model::template;
 use serde_json::Value;
 
+use super::stage::Turn;
 use super::{Invoke, Subject};
 use crate::context;
 use crate::port::Work;
@@ -20,19 +21,25 @@ use crate::run::{Attempt, Run};
 
 /// Calls `check` or `plan`, with parameters rendered from what is known now. The error is for
 /// the step's result.
-pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, attempt: u32) -> Result<Invoke, String> {
-    let context = context::of(run, subject);
-    let params = template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?;
+pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn) -> Result<Invoke, String> {
+    let begun = run.attempt(&step.id, place(&work).0, None).filter(|_| turn.resumes);
+    let params = match begun {
+        Some(begun) => begun.params.clone(),
+        None => {
+            let context = context::of(run, subject);
+            template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?
+        }
+    };
     check_params(subject, step, &params)?;
-    invoke(run, subject, step, work, attempt, params)
+    invoke(run, subject, step, work, turn, params)
 }
 
 /// Calls `apply` or `rollback`, with the parameters that the plan was made with: what is done is
 /// what was planned, whatever templates would say by now.
-pub(super) fn act(run: &Run, subject: &Subject, step: &Step, work: Work, attempt: u32) -> Result<Invoke, String> {
+pub(super) fn act(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn) -> Result<Invoke, String> {
     let plan = run.attempt(&step.id, Phase::Plan, None);
     let params = plan.map(|plan| plan.params.clone()).ok_or("it was never planned")?;
-    invoke(run, subject, step, work, attempt, params)
+    invoke(run, subject, step, work, turn, params)
 }
 
 /// The thing that is granted on the run's target.
@@ -41,14 +48,7 @@ pub(super) fn granted(subject: &Subject, step: &Step) -> Result<Access, String> 
     access.map_err(|error| format!("`grant`: {error}"))
 }
 
-fn invoke(
-    run: &Run,
-    subject: &Subject,
-    step: &Step,
-    work: Work,
-    attempt: u32,
-    params: Value,
-) -> Result<Invoke, String> {
+fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, params: Value) -> Result<Invoke, String> {
     let (phase, action) = place(&work);
     let earlier = run.attempt(&step.id, phase, action.map(|action| action.id.as_str()));
     Ok(Invoke {
@@ -56,10 +56,14 @@ fn invoke(
             step: step.id.clone(),
             phase,
             action: action.map(|action| action.id.clone()),
-            attempt,
+            attempt: turn.number,
         },
         plugin: step.plugin.clone(),
-        spent: earlier.map(Attempt::spent).unwrap_or_default(),
+        spent: match earlier {
+            Some(begun) if turn.resumes => begun.earlier.clone(),
+            earlier => earlier.map(Attempt::spent).unwrap_or_default(),
+        },
+        resumes: turn.resumes,
         params,
         input: context::inputs(&context::of(run, subject)),
         target: Arc::clone(target(subject)?),
@@ -68,6 +72,7 @@ fn invoke(
         access: granted(subject, step)?,
         timeout: step.timeout,
         limits: subject.home.settings.sandbox.clone(),
+        in_turn: phase == Phase::Apply,
         interruptible: matches!(phase, Phase::Check | Phase::Plan),
         work,
     })

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::stage::{self, Stage};
 use super::step::{call, cancelled, fail, finish, skip, when_due};
-use super::{Command, Subject, prepare};
+use super::{Command, Subject, approve, prepare};
 use crate::port::Work;
 use crate::run::{Plan, Run};
 use crate::{risk, words};
@@ -24,17 +24,20 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         None => plan(run, subject, step, now),
         Some(plan) if plan.actions.is_empty() => finish(step, nothing_to_do()),
         Some(plan) if run.dry() => finish(step, only_planned(step, plan)),
-        Some(plan) => match asks(step, plan.risk) {
-            // What has been applied was not to be asked for when it was.
-            true if !begun(run, step, plan) => ask(subject, step, plan),
-            _ => apply(run, subject, step, plan, now),
-        },
+        Some(plan) => {
+            // Once it has begun, nobody is asked any more.
+            let first = !begun(run, step, plan);
+            let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
+            let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
+            let before = asking.flatten().or_else(looking);
+            before.unwrap_or_else(|| apply(run, subject, step, plan, now))
+        }
     }
 }
 
 fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, run.attempt(&step.id, Phase::Plan, None)) {
-        Stage::Call(number, at) => call(run, subject, step, (number, at), Work::Plan, now),
+    match stage::of(run, step, run.attempt(&step.id, Phase::Plan, None)) {
+        Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
         Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
             Ok(planned) => Command::Append(vec![planned]),
             Err(why) => fail(step, why, false),
@@ -60,7 +63,7 @@ fn planned(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Body, S
     })
 }
 
-fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>, String> {
+pub(super) fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>, String> {
     let access = prepare::granted(subject, step)?;
     let undo = subject
         .runbook
@@ -73,7 +76,7 @@ fn risks(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Vec<Risk>
 
 // ---- asking ------------------------------------------------------------------------------
 
-fn asks(step: &Step, risk: Risk) -> bool {
+pub(super) fn asks(step: &Step, risk: Risk) -> bool {
     step.ask_from.is_some_and(|from| risk >= from)
 }
 
@@ -82,52 +85,21 @@ fn begun(run: &Run, step: &Step, plan: &Plan) -> bool {
     actions.any(|action| run.attempt(&step.id, Phase::Apply, Some(&action.id)).is_some())
 }
 
-/// Until approvals arrive there is nobody who could say yes. The step does nothing, not even
-/// those of its actions that need no person: a plan is approved as a whole.
-fn ask(subject: &Subject, step: &Step, plan: &Plan) -> Command {
-    let risks = risks(subject, step, &plan.actions).unwrap_or_else(|_| vec![plan.risk; plan.actions.len()]);
-    let riskiest = risks.iter().zip(&plan.actions).max_by_key(|(risk, _)| **risk);
-    let which = riskiest.map_or(String::new(), |(_, action)| {
-        format!("`{}`: {}", action.id, action.summary)
-    });
-    let asked = plan.actions.iter().zip(&risks).filter(|(_, risk)| asks(step, **risk));
-    let mut bodies: Vec<Body> = asked
-        .map(|(action, risk)| Body::Asked {
-            step: step.id.clone(),
-            action: action.id.clone(),
-            risk: *risk,
-            who: step.ask.clone(),
-        })
-        .collect();
-    let who = step.ask.as_ref().map_or(String::new(), |who| format!(" (`{who}`)"));
-    let from = step.ask_from.unwrap_or(plan.risk);
-    bodies.push(Body::StepFinished {
-        step: step.id.clone(),
-        result: StepResult {
-            status: StepStatus::Rejected,
-            severity: None,
-            changed: false,
-            summary: format!(
-                "{which}: a person{who} would have to approve this (risk {}, `ask_from` is {from}), and \
-                 approvals arrive with a later version; raise `ask_from` to let it be applied without",
-                plan.risk
-            ),
-            output: Value::Null,
-        },
-    });
-    Command::Append(bodies)
-}
-
 // ---- applying ----------------------------------------------------------------------------
 
 /// The next action that has not been applied; an action is finished before the run stops.
 fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<Utc>) -> Command {
     for (index, action) in plan.actions.iter().enumerate() {
-        let why = match stage::of(run, run.attempt(&step.id, Phase::Apply, Some(&action.id))) {
+        let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
+        let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
+        let why = match stage::of(run, step, attempt) {
             Stage::Done(Output::Applied(_)) => continue,
-            Stage::Call(..) if run.cancel.is_some() => return stop(run, step, plan, index),
-            Stage::Call(number, at) => match prepare::act(run, subject, step, Work::Apply(action.clone()), number) {
-                Ok(invoke) => return when_due(invoke, at, now),
+            Stage::Call(_) if run.cancel.is_some() && untouched => return stop(run, step, plan, index),
+            Stage::Call(turn) if run.cancel.is_some() && !turn.resumes => {
+                format!("it failed, and is not tried again: {}", cancelled(run))
+            }
+            Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
+                Ok(invoke) => return when_due(invoke, turn.at, now),
                 Err(why) => why,
             },
             Stage::Done(_) => "it answered something else than what was applied".into(),

@@ -3,16 +3,17 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::invocation::{Class, Outcome, Output, Stop};
 
+use evenkeel_model::action::sha256;
+use evenkeel_model::runbook::{Retry, Step};
+
 use crate::run::{Attempt, Run};
 
-/// How often an invocation is begun at most: after an interruption of the daemon, or after a
-/// failure that the plugin calls transient.
+/// How often an invocation is begun at most that could not be gone on with.
 pub const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
 pub(super) enum Stage<'a> {
-    /// To be called, with this number, at this time or later; none: at once.
-    Call(u32, Option<DateTime<Utc>>),
+    Call(Turn),
     Done(&'a Output),
     /// It will not be done, and why.
     Over(String),
@@ -20,23 +21,58 @@ pub(super) enum Stage<'a> {
     Cancelled,
 }
 
-pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
+/// A call that is to be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Turn {
+    /// From 1.
+    pub number: u32,
+    /// Not before that; none: at once.
+    pub at: Option<DateTime<Utc>>,
+    /// It was interrupted, and is gone on with.
+    pub resumes: bool,
+}
+
+impl Turn {
+    pub fn begin(number: u32) -> Self {
+        Self {
+            number,
+            at: None,
+            resumes: false,
+        }
+    }
+}
+
+pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> Stage<'a> {
     let Some(attempt) = attempt else {
-        return Stage::Call(1, None);
+        return Stage::Call(Turn::begin(1));
     };
     let number = attempt.key.attempt;
     let untouched = attempt.intents.is_empty();
     let Some(ended) = &attempt.ended else {
-        return match (untouched, number < ATTEMPTS) {
-            (true, true) => Stage::Call(number + 1, None),
-            (true, false) => Stage::Over(format!("it was interrupted {number} times before it came to its end")),
-            (false, _) => Stage::Over("it was interrupted after it had begun to change something".into()),
+        return match (attempt.goes_on(), untouched) {
+            (true, _) => Stage::Call(Turn {
+                resumes: true,
+                ..Turn::begin(number)
+            }),
+            (false, true) => Stage::Over(format!(
+                "it was interrupted {} times in the same place",
+                attempt.resumed + 1
+            )),
+            (false, false) => Stage::Over("it was interrupted after it had begun to change something".into()),
         };
     };
     match &ended.outcome {
+        // What it said is not asked for any more.
+        _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
+        _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn::begin(number + 1)),
         Outcome::Done(output) => Stage::Done(output),
-        Outcome::Failed(failure) if failure.class == Class::Transient && untouched && number < ATTEMPTS => {
-            Stage::Call(number + 1, Some(ended.at + retry_after(number)))
+        Outcome::Failed(failure)
+            if failure.class == Class::Transient && attempt.may_be_repeated() && number < step.retry.times.get() =>
+        {
+            Stage::Call(Turn {
+                at: Some(ended.at + retry_after(&step.retry, attempt)),
+                ..Turn::begin(number + 1)
+            })
         }
         Outcome::Failed(failure) => Stage::Over(match failure.code.as_str() {
             "" => failure.message.clone(),
@@ -49,7 +85,13 @@ pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
     }
 }
 
-/// 1 s, 2 s.
-fn retry_after(number: u32) -> TimeDelta {
-    TimeDelta::seconds(1 << number.saturating_sub(1).min(3))
+/// Doubled with each time, up to the longest, and up to a fifth less of it: so that what failed
+/// together isn't tried again together. The same for the same attempt, for what decides is pure.
+fn retry_after(retry: &Retry, attempt: &Attempt) -> TimeDelta {
+    let doublings = attempt.key.attempt.saturating_sub(1).min(31);
+    let wait = retry.wait.saturating_mul(1 << doublings).min(retry.longest);
+    let place = format!("{} {} {}", attempt.key.step, attempt.key.attempt, attempt.begun_at);
+    let fifth = u32::from_str_radix(&sha256(place.as_bytes())[..4], 16).unwrap_or_default();
+    let less = wait / 5 * fifth / 0xffff;
+    TimeDelta::from_std(wait - less).unwrap_or(TimeDelta::MAX / 4)
 }

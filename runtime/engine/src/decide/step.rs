@@ -8,7 +8,7 @@ use evenkeel_model::runbook::Step;
 use evenkeel_model::template;
 use serde_json::Value;
 
-use super::stage::{self, Stage};
+use super::stage::{self, Stage, Turn};
 use super::{Command, Invoke, Subject, prepare, remedy};
 use crate::context;
 use crate::port::Work;
@@ -41,8 +41,8 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 }
 
 fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, run.attempt(&step.id, Phase::Check, None)) {
-        Stage::Call(number, at) => call(run, subject, step, (number, at), Work::Check, now),
+    match stage::of(run, step, run.attempt(&step.id, Phase::Check, None)) {
+        Stage::Call(turn) => call(run, subject, step, turn, Work::Check, now),
         Stage::Done(Output::Findings(findings)) => finish(step, checked(findings)),
         Stage::Done(_) => fail(step, "it answered something else than findings".into(), false),
         Stage::Over(why) => fail(step, why, false),
@@ -51,19 +51,12 @@ fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Comma
 }
 
 /// Calls a check or a plan when its time has come, unless the run was cancelled meanwhile.
-pub(super) fn call(
-    run: &Run,
-    subject: &Subject,
-    step: &Step,
-    (number, at): (u32, Option<DateTime<Utc>>),
-    work: Work,
-    now: DateTime<Utc>,
-) -> Command {
+pub(super) fn call(run: &Run, subject: &Subject, step: &Step, turn: Turn, work: Work, now: DateTime<Utc>) -> Command {
     if run.cancel.is_some() {
         return skip(step, cancelled(run));
     }
-    match prepare::look(run, subject, step, work, number) {
-        Ok(invoke) => when_due(invoke, at, now),
+    match prepare::look(run, subject, step, work, turn) {
+        Ok(invoke) => when_due(invoke, turn.at, now),
         Err(why) if !planned(run).is_empty() => skip(step, untold(run, &why)),
         Err(why) => fail(step, why, false),
     }

@@ -1,11 +1,11 @@
 //! `[healed]`: looks again until it is well, or the time is up.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::invocation::{Finding, Outcome, Output, Phase, Severity};
+use evenkeel_model::invocation::{Finding, Outcome, Output, Severity};
 use evenkeel_model::run::Body;
 use evenkeel_model::runbook::{Healed, Step};
 
-use super::stage::ATTEMPTS;
+use super::stage::{ATTEMPTS, Turn};
 use super::step::{told, when_due, worst};
 use super::{Command, Subject, prepare};
 use crate::port::Work;
@@ -25,10 +25,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
         return answer(false, format!("there is no step `{}` to run again", healed.rerun));
     };
     let Some(last) = &run.looks.last else {
-        let before = run
-            .attempt(&step.id, Phase::Check, None)
-            .map_or(0, |attempt| attempt.key.attempt);
-        return look(run, subject, step, before + 1, now, now);
+        return look(run, subject, step, run.last_check(&step.id) + 1, now, now);
     };
     let number = last.key.attempt + 1;
     let Some(ended) = &last.ended else {
@@ -55,7 +52,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTi
 }
 
 fn look(run: &Run, subject: &Subject, step: &Step, number: u32, at: DateTime<Utc>, now: DateTime<Utc>) -> Command {
-    match prepare::look(run, subject, step, Work::Check, number) {
+    match prepare::look(run, subject, step, Work::Check, Turn::begin(number)) {
         Ok(mut invoke) => {
             invoke.interruptible = false;
             when_due(invoke, Some(at), now)

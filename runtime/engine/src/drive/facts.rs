@@ -122,7 +122,7 @@ fn other(live: &Live) -> Option<Other> {
             run: live.id,
             occurrence: request.occurrence.clone(),
             started: run.started_at.is_some(),
-            changing: run.may_have_changed(),
+            changing: run.has_begun_to_apply(),
             cancelled: run.cancel.is_some(),
             waits_for: match &run.gate {
                 GateState::Waiting { gate, .. } => Some(gate.clone()),

@@ -63,8 +63,9 @@ impl Course {
         Ok(Performed::Again)
     }
 
-    /// The target of a run that had started and is taken up again, if another one got it
-    /// meanwhile; false: the state may be another one by now.
+    /// The target of a run that had started and let it go, or is taken up again and another one got
+    /// it meanwhile, and its place among those of its runbook; false: the state may be another one
+    /// by now.
     pub(super) async fn take_target(&mut self, seq: u64) -> bool {
         let request = self.live.recorder.read(|run| run.request.clone());
         let Some((request, slot)) = request.and_then(|request| self.slot(&request).map(|slot| (request, slot))) else {
@@ -76,8 +77,7 @@ impl Course {
                 run: self.live.id,
                 runbook: request.runbook.clone(),
             };
-            let berth = || self.engine.berths.retake(&request.runbook, self.live.id);
-            self.taken = slot.take(ours).map(|taken| taken.with(Some(berth())).begun());
+            self.taken = slot.take(ours).map(Taken::begun);
             if self.taken.is_none() {
                 tokio::select! {
                     // The sender lives as long as the engine.
@@ -87,6 +87,36 @@ impl Course {
                 }
             }
         }
+        self.take_place(seq).await
+    }
+
+    /// A place in the fleet. What is in the middle of a change has one whether it is free or not.
+    async fn take_place(&mut self, seq: u64) -> bool {
+        let Some(runbook) = self.runbook.clone().filter(|runbook| runbook.may_change()) else {
+            return true;
+        };
+        let begun = self.live.recorder.read(|run| run.has_begun_to_apply());
+        while let Some(taken) = self.taken.take_if(|taken| !taken.has_berth()) {
+            let berths = &self.engine.berths;
+            let most = berths.most(&runbook, &self.engine.home());
+            let berth = match begun {
+                true => Some(berths.retake(&runbook.name, self.live.id)),
+                false => berths.take(&runbook.name, self.live.id, most),
+            };
+            let is_full = berth.is_none();
+            self.taken = Some(taken.with(berth));
+            if is_full {
+                let queued = berths.queue(&runbook.name, self.live.id);
+                tokio::select! {
+                    () = queued.told() => {}
+                    () = self.drained() => return false,
+                    () = self.cancelled_since(seq) => return false,
+                }
+                // Held until it has asked again, or the next in the queue would not be told.
+                self.queued = Some(queued);
+            }
+        }
+        self.queued = None;
         true
     }
 
@@ -176,7 +206,9 @@ impl Course {
     ) -> Result<(), JournalError> {
         let others: Vec<_> = runs.iter().filter_map(|run| self.engine.registry.get(*run)).collect();
         for other in &others {
-            self.engine.call_off(other, why, |_, run| !run.may_have_changed()).await;
+            self.engine
+                .call_off(other, why, |_, run| !run.has_begun_to_apply())
+                .await;
         }
         let now = self.engine.ports.clock.now();
         let listed = runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::invocation::{Key, Outcome, Stop};
+use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::Runbook;
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
 use crate::berths::Queued;
@@ -16,6 +19,7 @@ use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
 use crate::record::{Append, InvocationCalls};
+use crate::recording::{self, Recording, Unrecorded};
 
 /// The sandbox keeps an invocation's deadline. If it should not come back, the run is not lost
 /// with it: so much longer is waited, which is enough for a slow compilation.
@@ -26,10 +30,13 @@ pub(crate) struct Course {
     pub(super) engine: Arc<Engine>,
     pub(super) live: Arc<Live>,
     subject: Option<Result<Subject, String>>,
+    pub(super) runbook: Option<Arc<Runbook>>,
     pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
     /// Its place in the queue of its runbook, once it was told that there is one at work.
     pub(super) queued: Option<Queued>,
+    /// Where it asks for its turn before it applies anything; none: it has it.
+    turn: Option<UnboundedSender<RunId>>,
 }
 
 /// How this process left a run.
@@ -53,14 +60,17 @@ impl Course {
         live: Arc<Live>,
         subject: Result<Subject, String>,
         taken: Option<Taken>,
+        turn: Option<UnboundedSender<RunId>>,
     ) -> Self {
         Self {
             engine,
             live,
+            runbook: subject.as_ref().ok().map(|subject| Arc::clone(&subject.runbook)),
             subject: Some(subject),
             permit: None,
             taken,
             queued: None,
+            turn,
         }
     }
 
@@ -128,48 +138,133 @@ impl Course {
                 }
                 Ok(Performed::Again)
             }
+            Command::AwaitDecision(until) => {
+                self.let_go();
+                tokio::select! {
+                    () = sleep_until(&*self.engine.ports.clock, until) => {}
+                    () = self.drained() => {}
+                    () = self.cancelled_since(seq) => {}
+                    () = self.live.touched.notified() => {}
+                }
+                Ok(Performed::Again)
+            }
             Command::Invoke(invoke) => self.invoke(*invoke, seq).await,
         }
     }
 
+    /// Its turn in its round; false: the state may be another one by now.
+    async fn take_turn(&mut self, seq: u64) -> bool {
+        let Some(ask) = &self.turn else { return true };
+        // The round lives as long as its runs.
+        let _ = ask.send(self.live.id);
+        self.permit = None;
+        // Whose turn it is needs a place too: nobody keeps one while waiting for that.
+        if let Some(taken) = &mut self.taken {
+            taken.leave_berth();
+        }
+        let mut turn = self.live.turn.subscribe();
+        tokio::select! {
+            _ = turn.wait_for(|turn| *turn) => {}
+            () = self.drained() => return false,
+            () = self.cancelled_since(seq) => return false,
+        }
+        self.turn = None;
+        true
+    }
+
+    /// Others may work on the target, and in its place, while it waits for people.
+    fn let_go(&mut self) {
+        self.permit = None;
+        if let Some(taken) = self.taken.take() {
+            taken.give_back();
+        }
+    }
+
     async fn invoke(&mut self, invoke: Invoke, seq: u64) -> Result<Performed, JournalError> {
+        if invoke.in_turn && self.turn.is_some() {
+            if self.take_turn(seq).await {
+                self.live.recorder.append(vec![Body::Turn]).await?;
+            }
+            return Ok(Performed::Again);
+        }
         if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }
-        let seed = seed();
-        let invoked = Body::Invoked {
-            key: invoke.key.clone(),
-            plugin: invoke.plugin.clone(),
-            params: invoke.params.clone(),
-            given: Some(Box::new(Given {
-                seed,
-                timeout: invoke.timeout,
-                limits: invoke.limits.clone(),
-            })),
-        };
-        if let Append::Stale = self.live.recorder.append_after(seq, vec![invoked]).await? {
+        let key = invoke.key.clone();
+        let (begun, start) = self.start(&invoke).await?;
+        if let Append::Stale = self.live.recorder.append_after(seq, vec![begun]).await? {
             return Ok(Performed::Again);
         }
-        let key = invoke.key.clone();
-        let calls = InvocationCalls::new(Arc::clone(&self.live.recorder), key.clone());
+        let Some(start) = start else {
+            return Ok(Performed::Next);
+        };
+        let calls = InvocationCalls::new(Arc::clone(&self.live.recorder), key.clone(), start.logged());
         let bound = invoke.timeout.saturating_add(BEYOND_DEADLINE);
         let called = self
             .engine
             .ports
             .plugins
-            .invoke(self.invocation(invoke, seed), Arc::clone(&calls) as Arc<dyn Calls>);
-        let outcome = tokio::time::timeout(bound, called)
-            .await
-            .unwrap_or_else(|_| Outcome::Stopped {
+            .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
+        let mut killed = self.live.killed.subscribe();
+        let outcome = tokio::select! {
+            done = tokio::time::timeout(bound, called) => done.unwrap_or_else(|_| Outcome::Stopped {
                 stop: Stop::Deadline,
                 message: "the sandbox did not come back from it".into(),
-            });
+            }),
+            _ = killed.wait_for(|killed| *killed) => Outcome::Stopped {
+                stop: Stop::Cancelled,
+                message: "the run was killed".into(),
+            },
+        };
         calls.close();
         self.live.recorder.append(vec![Body::Ended { key, outcome }]).await?;
         Ok(Performed::Next)
     }
 
-    fn invocation(&self, invoke: Invoke, seed: Seed) -> Invocation {
+    /// The event that an invocation begins with, or goes on with; without a start it can't be gone
+    /// on with, and the event says why.
+    async fn start(&self, invoke: &Invoke) -> Result<(Body, Option<Start>), JournalError> {
+        if invoke.resumes {
+            return Ok(match self.recorded(&invoke.key).await? {
+                Ok(recording) => (
+                    Body::Resumed {
+                        key: invoke.key.clone(),
+                    },
+                    Some(Start::Resumed(Arc::new(recording))),
+                ),
+                Err(why) => (diverged(&invoke.key, &why), None),
+            });
+        }
+        let seed = seed();
+        let given = Given {
+            seed,
+            timeout: invoke.timeout,
+            limits: invoke.limits.clone(),
+        };
+        let invoked = Body::Invoked {
+            key: invoke.key.clone(),
+            plugin: invoke.plugin.clone(),
+            params: invoke.params.clone(),
+            given: Some(Box::new(given)),
+        };
+        Ok((invoked, Some(Start::New(seed))))
+    }
+
+    /// What there is of an invocation that was interrupted.
+    async fn recorded(&self, key: &Key) -> Result<Result<Recording, Unrecorded>, JournalError> {
+        let events = self
+            .engine
+            .ports
+            .journal
+            .events(self.live.id)
+            .await?
+            .unwrap_or_default();
+        let mut recordings = recording::recordings(self.live.id, &events).into_iter();
+        let found = recordings.rfind(|(of, _)| of == key);
+        Ok(found.map_or(Err(Unrecorded::Work), |(_, recording)| recording))
+    }
+
+    fn invocation(&self, invoke: Invoke, start: Start) -> Invocation {
         let cancelled = if invoke.interruptible {
             self.live.cancelled.subscribe()
         } else {
@@ -183,13 +278,14 @@ impl Course {
             plugin: invoke.plugin,
             work: invoke.work,
             spent: invoke.spent,
+            seed: start.seed(),
+            resume: start.recording(),
             params: invoke.params,
             input: invoke.input,
             target: invoke.target,
             access: invoke.access,
-            timeout: invoke.timeout,
-            limits: invoke.limits,
-            seed,
+            timeout: start.given().map_or(invoke.timeout, |given| given.timeout),
+            limits: start.given().map_or(invoke.limits, |given| given.limits.clone()),
             cancelled,
         }
     }
@@ -219,6 +315,54 @@ impl Course {
         }
         // The sender lives as long as `live`.
         let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+    }
+}
+
+/// How an invocation starts.
+enum Start {
+    New(Seed),
+    Resumed(Arc<Recording>),
+}
+
+impl Start {
+    fn recording(&self) -> Option<Arc<Recording>> {
+        match self {
+            Self::New(_) => None,
+            Self::Resumed(recording) => Some(Arc::clone(recording)),
+        }
+    }
+
+    /// What it was given when it began.
+    fn given(&self) -> Option<&Given> {
+        match self {
+            Self::New(_) => None,
+            Self::Resumed(recording) => Some(&recording.given),
+        }
+    }
+
+    fn seed(&self) -> Seed {
+        match self {
+            Self::New(seed) => *seed,
+            Self::Resumed(recording) => recording.given.seed,
+        }
+    }
+
+    /// Lines of its log that are recorded.
+    fn logged(&self) -> u64 {
+        match self {
+            Self::New(_) => 0,
+            Self::Resumed(recording) => recording.logged,
+        }
+    }
+}
+
+fn diverged(key: &Key, why: &Unrecorded) -> Body {
+    Body::Ended {
+        key: key.clone(),
+        outcome: Outcome::Stopped {
+            stop: Stop::Diverged,
+            message: format!("it was interrupted, and can't be gone on with: {why}"),
+        },
     }
 }
 

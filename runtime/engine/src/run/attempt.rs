@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
+use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::grant::Capability;
-use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
+use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::StepId;
 use serde_json::Value;
 
@@ -55,7 +56,15 @@ pub struct Attempt {
     pub intents: BTreeMap<u32, Intent>,
     /// Effects that the attempts before it were about to make.
     pub earlier: Vec<Call>,
+    /// How often it was gone on with since it came any further.
+    pub resumed: u32,
+    /// A plan that is not to be applied any more: it is made anew.
+    pub void: bool,
 }
+
+/// An invocation that was interrupted is gone on with so often without coming any further, so that
+/// a plugin that brings the daemon down doesn't do so for ever.
+pub const RESUMED_AT_MOST: u32 = 2;
 
 #[derive(Clone, Debug)]
 pub struct Ended {
@@ -65,8 +74,23 @@ pub struct Ended {
 
 #[derive(Clone, Debug)]
 pub struct Intent {
+    /// Of its call within the invocation.
+    pub n: u32,
     pub call: Call,
     pub reply: Reply,
+}
+
+impl Ended {
+    /// The plugin did not come to its end, and could not be gone on with.
+    pub fn is_interruption(&self) -> bool {
+        matches!(
+            self.outcome,
+            Outcome::Stopped {
+                stop: Stop::Diverged,
+                ..
+            }
+        )
+    }
 }
 
 /// What is known of an effect that was begun.
@@ -123,6 +147,45 @@ impl Attempt {
     pub fn spent(&self) -> Vec<Call> {
         let own = self.intents.values().map(|intent| &intent.call);
         self.earlier.iter().chain(own).cloned().collect()
+    }
+
+    /// It was interrupted, and can be gone on with at the call that it had come to: no effect was
+    /// about to be made that may not be made twice.
+    pub fn goes_on(&self) -> bool {
+        let pending = |intent: &Intent| intent.reply == Reply::Missing && !intent.call.repeatable;
+        self.ended.is_none() && self.resumed < RESUMED_AT_MOST && !self.intents.values().any(pending)
+    }
+
+    /// All that it did may be done again without harm.
+    pub fn may_be_repeated(&self) -> bool {
+        self.intents.values().all(|intent| intent.call.repeatable)
+    }
+
+    /// Of which of its effects nobody knows whether it was made, or what had followed.
+    pub(super) fn doubtful(&self) -> Option<&Intent> {
+        let mut open = self.intents.values().filter(|intent| intent.reply != Reply::Clear);
+        match self.ended.as_ref() {
+            None => open.next_back().or_else(|| self.intents.values().last()),
+            Some(ended) if ended.is_interruption() => open.next_back().or_else(|| self.intents.values().last()),
+            Some(Ended {
+                outcome: Outcome::Done(_),
+                ..
+            }) => None,
+            Some(_) => open.rfind(|intent| !intent.call.repeatable),
+        }
+    }
+
+    /// What it comes to if a person says that it is done.
+    pub(super) fn as_done(&self, who: &str) -> Output {
+        match self.key.phase {
+            Phase::Rollback => Output::RolledBack,
+            _ => Output::Applied(Applied {
+                changed: true,
+                summary: format!("{who} says that it is done"),
+                output: None,
+                undo: None,
+            }),
+        }
     }
 
     pub(super) fn changed(&self) -> bool {

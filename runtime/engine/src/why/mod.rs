@@ -76,10 +76,11 @@ pub async fn tell(
 ) -> Result<Told, JournalError> {
     let (runs, more) = runs(journal, question).await?;
     let holds = ledger.holds(question.from).await?;
-    let (asked, home) = (question.clone(), home.clone());
-    let wanted = Box::new(move |unstarted: &Unstarted| concerns(unstarted, &asked, &home));
+    let (asked, served) = (question.clone(), home.clone());
+    let wanted = Box::new(move |unstarted: &Unstarted| concerns(unstarted, &asked, &served));
     let limit = question.limit.clamp(1, MOST);
-    let unstarted = ledger.unstarted(question.from, question.to, limit, wanted).await?;
+    let mut unstarted = ledger.unstarted(question.from, question.to, limit, wanted).await?;
+    unstarted.extend(passed(journal, home, question).await?);
     Ok(Told {
         from: question.from,
         to: question.to,
@@ -180,6 +181,30 @@ fn tells(body: &Body) -> bool {
 }
 
 // ---- what started nothing ----------------------------------------------------------------
+
+/// The last ticks of each schedule that were passed over.
+async fn passed(journal: &dyn Journal, home: &Home, question: &Question) -> Result<Vec<Unstarted>, JournalError> {
+    let schedules = journal.schedules().await?;
+    let passed = schedules.into_iter().filter_map(|scheduled| {
+        let passed = scheduled.passed?;
+        Some(Unstarted {
+            at: passed.to,
+            what: Happening::Ticks {
+                runbook: scheduled.runbook,
+                schedule: scheduled.schedule,
+                first: passed.from,
+                last: passed.to,
+            },
+            why: passed.why,
+        })
+    });
+    let in_time = |unstarted: &Unstarted| match &unstarted.what {
+        Happening::Ticks { first, last, .. } => *first <= question.to && *last >= question.from,
+        Happening::Alert(_) | Happening::Attempt { .. } => true,
+    };
+    let asked = passed.filter(|unstarted| in_time(unstarted) && concerns(unstarted, question, home));
+    Ok(asked.take(question.limit.clamp(1, MOST)).collect())
+}
 
 fn concerns(unstarted: &Unstarted, question: &Question, home: &Home) -> bool {
     let is_runbook = |name: &RunbookName| question.runbook.as_ref().is_none_or(|asked| asked == name);

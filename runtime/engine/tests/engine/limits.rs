@@ -422,3 +422,24 @@ fn checks_are_not_bounded() {
     book.steps.push(step("fix"));
     assert!(book.may_change());
 }
+
+/// Their plans are made ahead, and each waits for its turn: nobody holds a place while it does.
+#[tokio::test(start_paused = true)]
+async fn batches_and_the_fleet_do_not_wait_for_each_other() {
+    let mut book = repair();
+    book.limits.fleet = Batch::Count(count(2));
+    book.targets.batch = Batch::Count(count(3));
+    let (script, most) = counting(Duration::from_secs(30));
+    let world = World::new(fleet(12, book), script);
+    let runs = world
+        .run_as(PersonRequest {
+            all: true,
+            ..person("repair")
+        })
+        .await;
+    assert!(
+        runs.iter().all(|run| run.verdict == Some(Verdict::Changed)),
+        "{runs:#?}"
+    );
+    assert_eq!((runs.len(), most.load(SeqCst)), (12, 2));
+}

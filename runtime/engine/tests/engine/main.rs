@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
 
 mod alerts;
+mod approvals;
 mod attempts;
+mod clocks;
 mod decide;
+mod failures;
 mod gates;
 mod holding;
+mod jitter;
 mod limits;
 mod properties;
 mod recordings;
@@ -19,3 +23,4 @@ mod storms;
 mod verdicts;
 mod why;
 mod world;
+mod year;

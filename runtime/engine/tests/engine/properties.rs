@@ -1,12 +1,13 @@
 //! Whatever happens, in whatever order: nothing panics, every run comes to an end, and nothing
 //! is applied that was not planned.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_engine::decide::{Command, Invoke, Subject, decide, refusal};
 use evenkeel_engine::port::Work;
-use evenkeel_engine::run::Run;
+use evenkeel_engine::run::{Reply, Run};
 use evenkeel_engine::trigger;
 use evenkeel_model::action::Risk;
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity, Stop};
@@ -43,6 +44,9 @@ struct Simulation {
     run: Run,
     events: Vec<Event>,
     now: DateTime<Utc>,
+    /// What is approved, by the hashes of plans.
+    approved: BTreeSet<String>,
+    voided: u32,
 }
 
 impl Simulation {
@@ -61,6 +65,8 @@ impl Simulation {
             run: Run::default(),
             events: Vec::new(),
             now: noon(),
+            approved: BTreeSet::new(),
+            voided: 0,
         };
         simulation.append(Body::Requested(Box::new(request)));
         simulation
@@ -71,7 +77,9 @@ impl Simulation {
     }
 
     fn append(&mut self, body: Body) {
-        assert!(self.run.finished.is_none(), "{body:?} after the end");
+        let resolved = matches!(body, Body::Resolved { .. });
+        assert!(self.run.finished.is_none() || resolved, "{body:?} after the end");
+        self.voided += u32::from(matches!(body, Body::PlanVoid { .. }));
         let event = Event {
             seq: self.events.len() as u64 + 1,
             at: self.now,
@@ -87,7 +95,7 @@ impl Simulation {
                 self.append(Body::CancelRequested { why: "enough".into() });
             }
             let commands = decide(&self.run, Ok(&self.subject), self.now);
-            if commands.is_empty() {
+            if commands.is_empty() && !self.resolve() {
                 return;
             }
             for command in commands {
@@ -115,23 +123,65 @@ impl Simulation {
                     .for_each(|body| self.append(body)),
                 _ => self.append(Body::Started),
             },
+            Command::AwaitDecision(until) => self.decide(until),
             Command::Invoke(invoke) => self.invoke(*invoke),
         }
+    }
+
+    /// A person says yes or no, or nobody says anything.
+    fn decide(&mut self, until: DateTime<Utc>) {
+        assert!(until > self.now);
+        let (step, approval) = self.run.waits_for_approval().expect("somebody is asked");
+        let (step, binding) = (step.clone(), approval.binding.clone());
+        let hash = self.run.plan(&step).unwrap().hash.as_str().to_owned();
+        let (who, why) = ("ben".to_owned(), String::new());
+        match self.choose(4) {
+            0 | 1 => {
+                self.approved.insert(hash);
+                self.append(Body::Approved {
+                    step,
+                    binding,
+                    who,
+                    why,
+                    enough: true,
+                });
+            }
+            2 => self.append(Body::Declined { step, who, why }),
+            _ => self.now = until,
+        }
+    }
+
+    /// A person has looked at what is unknown.
+    fn resolve(&mut self) -> bool {
+        let found = self.choose(4);
+        let Some((attempt, intent)) = self.run.doubt_left().filter(|_| found > 1) else {
+            return false;
+        };
+        let (key, n) = (attempt.key.clone(), intent.n);
+        let (who, why, done) = ("ben".to_owned(), String::new(), found == 2);
+        self.append(Body::Resolved { key, n, done, who, why });
+        true
     }
 
     fn invoke(&mut self, invoke: Invoke) {
         self.check_invoke(&invoke);
         let key = invoke.key.clone();
-        self.append(Body::Invoked {
-            key: key.clone(),
-            plugin: invoke.plugin,
-            params: invoke.params,
-            given: None,
-        });
+        let begun = if invoke.resumes {
+            self.append(Body::Resumed { key: key.clone() });
+            self.finish_pending(&key)
+        } else {
+            self.append(Body::Invoked {
+                key: key.clone(),
+                plugin: invoke.plugin,
+                params: invoke.params,
+                given: None,
+            });
+            0
+        };
         self.now += TimeDelta::seconds(1);
         let mut open = false;
         if matches!(key.phase, Phase::Apply | Phase::Rollback) {
-            for n in 0..u32::from(self.choose(3)) {
+            for n in begun..begun + u32::from(self.choose(3)) {
                 open = self.effect(&key, n);
                 if open {
                     break;
@@ -153,6 +203,25 @@ impl Simulation {
             _ => self.answer(key.phase),
         };
         self.append(Body::Ended { key, outcome });
+    }
+
+    /// What was about to be made is made now; answers the number of the next call.
+    fn finish_pending(&mut self, key: &evenkeel_model::invocation::Key) -> u32 {
+        let attempt = self.run.attempt(&key.step, key.phase, key.action.as_deref());
+        let Some(last) = attempt.and_then(|attempt| attempt.intents.values().last().cloned()) else {
+            return 0;
+        };
+        if last.reply == Reply::Missing {
+            assert!(last.call.repeatable, "it may not be made twice");
+            self.append(Body::Called {
+                key: key.clone(),
+                n: last.n,
+                call: None,
+                answer: evenkeel_model::call::Answer::Ok(serde_json::Value::Null),
+                took_ms: 1,
+            });
+        }
+        last.n + 1
     }
 
     /// True if it is not answered.
@@ -201,15 +270,17 @@ impl Simulation {
             self.run.doubt().is_none(),
             "something is called although a person has to look"
         );
-        assert!(invoke.key.attempt <= 3 || self.run.result(&invoke.key.step).is_some());
+        assert!(invoke.key.attempt <= 3 + self.voided || self.run.result(&invoke.key.step).is_some());
         match &invoke.work {
             Work::Check | Work::Plan => {}
             Work::Collect | Work::Send(_) => unreachable!("a step runs a check or a remedy"),
             Work::Apply(action) => {
                 assert!(!self.run.dry(), "a dry run applies nothing");
-                assert!(self.run.cancel.is_none(), "a cancelled run begins nothing");
+                let begun = invoke.resumes && self.run.changed_by(&invoke.key.step);
+                assert!(self.run.cancel.is_none() || begun, "a cancelled run begins nothing");
                 let plan = self.run.plan(&invoke.key.step).expect("what is applied was planned");
-                assert!(plan.actions.contains(action) && plan.risk < Risk::Medium);
+                assert!(plan.actions.contains(action));
+                assert!(plan.risk < Risk::Medium || self.approved.contains(plan.hash.as_str()));
                 assert!(
                     self.run.applied(&invoke.key.step, &action.id).is_none(),
                     "applied twice"
@@ -225,7 +296,7 @@ impl Simulation {
 
     fn check_end(&self) {
         let finished = self.run.finished.as_ref().expect("it has an end");
-        let doubt = self.run.doubt().is_some();
+        let doubt = self.run.doubt_left().is_some();
         assert_eq!(finished.verdict == Verdict::Unknown, doubt);
         assert_eq!(finished.changed, self.run.changed());
         if self.run.dry() {

@@ -1,16 +1,21 @@
 //! A process dies at some point, and the next one goes on from the journal.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use evenkeel_engine::port::Calls;
 use evenkeel_engine::run::Run;
-use evenkeel_model::invocation::{Class, Key, Phase, Severity};
+use evenkeel_engine::{Resolution, ResolveError};
+use evenkeel_model::invocation::{Class, Key, Phase, Severity, Stop};
 use evenkeel_model::name::{RunId, StepId};
 use evenkeel_model::run::{Body, Event, Verdict};
 use evenkeel_model::runbook::{Batch, Otherwise, Runbook, Targets};
 
 use crate::world::home::{healed, home, runbook, selecting, step};
-use crate::world::script::{Script, System, call, effect, failed, found, hang, intend, plan};
+use crate::world::script::{
+    Script, System, applied, call, effect, failed, found, gave_up, hang, intend, plan, stopped,
+};
 use crate::world::{World, noon, person};
 
 fn repair() -> Runbook {
@@ -38,13 +43,16 @@ fn outcome(world: &World) -> (Verdict, String) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_check_that_was_interrupted_is_made_again() {
+async fn a_check_that_was_interrupted_is_gone_on_with() {
     let system = System::new(Severity::Critical);
     let hangs = system.script().on("look", Phase::Check, |_, _| hang());
     let world = dies_at(1, repair(), hangs, system.script()).await;
     assert_eq!(outcome(&world).0, Verdict::Changed);
     assert_eq!(world.script.called(), ["look/check", "fix/plan", "fix/apply a"]);
-    assert_eq!(world.script.invocations()[0].key.attempt, 2);
+    let resumed = &world.script.invocations()[0];
+    assert_eq!(resumed.key.attempt, 1, "it is the same invocation");
+    let resume = resumed.resume.as_ref().expect("with what was recorded of it");
+    assert_eq!(resume.given.seed, resumed.seed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,15 +105,139 @@ async fn an_effect_without_an_answer_leaves_the_run_unknown() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_action_that_had_made_an_effect_cannot_be_entered_in_the_middle() {
+async fn an_action_goes_on_at_the_call_that_it_had_come_to() {
+    let two = |calls: Arc<dyn Calls>| async move {
+        effect(&*calls, 0, false).await;
+        effect(&*calls, 1, false).await;
+        applied(true)
+    };
+    let script = || System::new(Severity::Critical).script();
+    // Before the second effect, in the middle of it, and after it.
+    for repeatable in [None, Some(true), Some(false)] {
+        let dies = script().on("fix", Phase::Apply, move |_, calls| async move {
+            effect(&*calls, 0, false).await;
+            if let Some(repeatable) = repeatable {
+                intend(&*calls, 1, repeatable).await;
+            }
+            hang().await
+        });
+        let goes_on = script().on("fix", Phase::Apply, move |_, calls| two(calls));
+        let world = dies_at(3, repair(), dies, goes_on).await;
+        let intents: Vec<u32> = intents(&world);
+        match repeatable {
+            Some(false) => {
+                assert_eq!(outcome(&world).0, Verdict::Unknown);
+                assert!(world.script.called().is_empty());
+            }
+            _ => {
+                assert_eq!(outcome(&world).0, Verdict::Changed, "{repeatable:?}");
+                assert_eq!(world.script.called(), ["fix/apply a"]);
+                assert_eq!(
+                    world.script.invocations()[0].spent,
+                    [],
+                    "it takes from its effects as it did"
+                );
+            }
+        }
+        assert_eq!(intents, [0, 1], "each is begun once: {repeatable:?}");
+    }
+}
+
+fn intents(world: &World) -> Vec<u32> {
+    let bodies = world.bodies(1).into_iter();
+    let intended = bodies.filter_map(|body| match body {
+        Body::Intended { n, .. } => Some(n),
+        _ => None,
+    });
+    intended.collect()
+}
+
+/// A run that died at an effect that can't be made twice, and so is `unknown`.
+async fn unknown(then: Script) -> World {
     let system = System::new(Severity::Critical);
     let hangs = system.script().on("fix", Phase::Apply, |_, calls| async move {
-        effect(&*calls, 0, true).await;
+        intend(&*calls, 0, false).await;
         hang().await
     });
-    let world = dies_at(3, repair(), hangs, system.script()).await;
+    let world = dies_at(3, repair(), hangs, then).await;
     assert_eq!(outcome(&world).0, Verdict::Unknown);
-    assert!(world.script.called().is_empty());
+    world
+}
+
+fn said(done: bool) -> Resolution {
+    Resolution {
+        done,
+        who: "ada".into(),
+        why: "I looked".into(),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_person_saw_lets_a_run_go_on() {
+    let system = System::new(Severity::Critical);
+    for (done, called) in [(true, vec![]), (false, vec!["fix/apply a"])] {
+        let world = unknown(system.script()).await;
+        world.engine.resolve(RunId(1), said(done)).await.unwrap();
+        world.until_finished(1).await;
+        assert_eq!(outcome(&world).0, Verdict::Changed, "done: {done}");
+        assert_eq!(world.script.called(), called, "done: {done}");
+        let again = world.engine.resolve(RunId(1), said(done)).await.unwrap_err();
+        assert!(matches!(again, ResolveError::Known { .. }), "{again}");
+    }
+    let world = unknown(system.script()).await;
+    let other = world.engine.resolve(RunId(7), said(true)).await.unwrap_err();
+    assert_eq!(other.to_string(), "there is no run 7");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_ended_in_doubt_and_was_not_done_has_failed() {
+    let gives_up = Script::default()
+        .always("look", Phase::Check, found(Severity::Critical))
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .on("fix", Phase::Apply, |_, calls| async move {
+            intend(&*calls, 0, false).await;
+            calls
+                .answered(0, None, &gave_up(), Duration::from_secs(1))
+                .await
+                .unwrap();
+            failed(Class::Permanent)
+        });
+    for (done, verdict) in [(false, Verdict::Failed), (true, Verdict::Changed)] {
+        let world = World::new(home(vec![repair()]), gives_up.clone());
+        assert_eq!(world.verdict("repair").await.0, Verdict::Unknown);
+        world.engine.resolve(RunId(1), said(done)).await.unwrap();
+        world.until_finished(1).await;
+        assert_eq!(outcome(&world).0, verdict);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_do_the_same_again_is_begun_anew_unless_it_had_changed_something() {
+    let diverges = |phase: Phase| {
+        System::new(Severity::Critical)
+            .script()
+            .on("fix", phase, move |invocation, _| async move {
+                match (invocation.resume, phase) {
+                    (Some(_), _) => stopped(Stop::Diverged),
+                    (None, Phase::Plan) => plan(&["a"]),
+                    (None, _) => applied(true),
+                }
+            })
+    };
+    let hangs = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Plan, |_, _| hang());
+    let world = dies_at(2, repair(), hangs, diverges(Phase::Plan)).await;
+    assert_eq!(outcome(&world).0, Verdict::Changed);
+    assert_eq!(world.script.invocations()[1].key.attempt, 2);
+    let hangs = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Apply, |_, calls| async move {
+            effect(&*calls, 0, true).await;
+            hang().await
+        });
+    let world = dies_at(3, repair(), hangs, diverges(Phase::Apply)).await;
+    assert_eq!(outcome(&world).0, Verdict::Unknown);
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,12 +284,12 @@ async fn a_plugin_that_takes_the_process_down_does_not_do_so_for_ever() {
     world.until_finished(1).await;
     let (verdict, why) = outcome(&world);
     assert_eq!(verdict, Verdict::Failed);
-    assert_eq!(why, "step `look`: it was interrupted 3 times before it came to its end");
+    assert_eq!(why, "step `look`: it was interrupted 3 times in the same place");
     assert!(world.script.called().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_run_does_not_go_on_with_another_text() {
+async fn a_run_does_not_go_on_with_a_text_that_fits_no_more() {
     let system = System::new(Severity::Critical);
     let hangs = system.script().on("fix", Phase::Plan, |_, _| hang());
     let world = World::new(home(vec![repair()]), hangs);
@@ -175,7 +307,9 @@ async fn a_run_does_not_go_on_with_another_text() {
     let (verdict, why) = outcome(&world);
     assert_eq!(verdict, Verdict::Failed);
     assert!(
-        why.starts_with("the runbook `repair` was edited while no daemon ran"),
+        why.starts_with(
+            "the runbook `repair` is another one by now, and the text that the run started with fits no more"
+        ),
         "{why}"
     );
     assert!(world.script.called().is_empty());
@@ -289,7 +423,7 @@ async fn a_run_in_the_middle_of_a_change_goes_on_although_its_round_has_failed()
             if invocation.target.id.as_str() == "steel-1" {
                 return failed(Class::Permanent);
             }
-            effect(&*calls, 0, false).await;
+            intend(&*calls, 0, false).await;
             hang().await
         });
     let world = World::new(book(), script);

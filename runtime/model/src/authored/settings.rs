@@ -1,14 +1,15 @@
 //! `evenkeel.toml`.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::role::{self, Form, Role};
-use super::value::{Count, Size, Span};
+use super::value::{Count, Size, Span, Strings};
 use super::window::{self, Windows};
 use super::{At, Reader, Table};
-use crate::home::{SandboxLimits, Settings, Source};
+use crate::home::{Approvers, SandboxLimits, Settings, Source};
 
 /// `listen` if nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7654);
@@ -28,23 +29,28 @@ pub(crate) struct AuthoredSettings {
 pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
     let document = reader.document()?;
     let root = reader.root(&document);
-    let listen = root.table("server").map(|server| read_listen(&server));
+    let server = root.table("server").map(|server| read_server(&server));
+    let (listen, group) = server.unwrap_or_default();
     let resolve_timeout = root.table("alerts").and_then(|alerts| {
         let timeout = alerts.optional::<Span>("resolve_timeout");
         alerts.finish();
         timeout
     });
-    let runs = root.table("engine").and_then(|engine| {
+    let (runs, approve_own) = root.table("engine").map_or((None, false), |engine| {
         let runs = engine.optional::<Count>("runs");
+        let approve_own = engine.optional::<bool>("approve_own").is_some_and(At::into_inner);
         engine.finish();
-        runs
+        (runs, approve_own)
     });
+    let approvers = root.named("approvers").into_iter();
+    let approvers = approvers
+        .filter_map(|(name, table)| read_approvers(&name, &table))
+        .collect();
     let mut customers = Vec::new();
     let sources = root.named("source").into_iter();
     let sources = sources
         .filter_map(|(name, table)| read_source(&name, &table, &mut customers))
         .collect::<Vec<_>>();
-    let listen = listen.flatten();
     if let Some(open) = &listen {
         refuse_open(&root, open, sources.is_empty() && !root.has("source"));
     }
@@ -67,6 +73,9 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             sandbox,
             runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
             windows: Default::default(),
+            approvers,
+            approve_own,
+            group,
         },
         roles,
         customers,
@@ -74,10 +83,36 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
     })
 }
 
-fn read_listen(server: &Table<'_, '_>) -> Option<At<SocketAddr>> {
+fn read_server(server: &Table<'_, '_>) -> (Option<At<SocketAddr>>, Option<String>) {
     let listen = server.optional::<String>("listen");
+    let group = server.optional::<String>("group").map(At::into_inner);
     server.finish();
-    let listen = listen?;
+    (listen.and_then(|listen| read_listen(server, &listen)), group)
+}
+
+fn read_approvers(name: &At<String>, table: &Table<'_, '_>) -> Option<(String, Approvers)> {
+    table.check_name("approvers", name);
+    let people = table.required::<Strings>("people");
+    let need = table.optional::<Count>("need");
+    table.finish();
+    let people = people?;
+    let names: BTreeSet<&String> = people.get_ref().iter().map(At::get_ref).collect();
+    let needed = need.as_ref().map_or(1, |need| need.get_ref().0);
+    if names.is_empty() {
+        let problem = table.problem("bad-value", people.span(), "`people` names nobody");
+        table.say(problem.label("nothing could ever be approved"));
+        return None;
+    }
+    if let Some(need) = need.filter(|_| needed as usize > names.len()) {
+        let problem = table.problem("bad-value", need.span(), "`need` is more than there are people");
+        table.say(problem.label("nothing could ever be approved"));
+        return None;
+    }
+    let people = names.into_iter().cloned().collect();
+    Some((name.get_ref().clone(), Approvers { people, need: needed }))
+}
+
+fn read_listen(server: &Table<'_, '_>, listen: &At<String>) -> Option<At<SocketAddr>> {
     match listen.get_ref().parse() {
         Ok(address) => Some(At::new(listen.span(), address)),
         Err(_) => {

@@ -35,6 +35,7 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
             check_parameters(reader, step, found, scope);
         }
         grants::check(reader, step, found, &targets, scope);
+        check_ask(reader, step, scope);
         kinds.push(found.map(|found| found.kind));
         steps.extend(found.and_then(|found| checked_step(step, found)));
     }
@@ -86,9 +87,11 @@ fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
         with: step.with.as_ref()?.value.clone(),
         grant: step.grants.iter().map(|grant| grant.get_ref().clone()).collect(),
         ask_from: step.ask_from,
-        ask: step.ask.clone(),
+        ask: step.ask.as_ref().map(|ask| ask.get_ref().clone()),
         expires: step.expires,
         timeout: step.timeout,
+        retry: step.retry,
+        on_failure: step.on_failure,
     })
 }
 
@@ -227,6 +230,25 @@ fn check_inputs(reader: &Reader<'_>, authored: &AuthoredRunbook, used: &BTreeSet
             reader.say(problem.help(format!("leave it out, or name it as `input.{name}`")));
         }
     }
+}
+
+/// Somebody has to be able to say yes.
+fn check_ask(reader: &Reader<'_>, step: &AuthoredStep, scope: &Scope<'_>) {
+    let (Some(ask), Some(approvers)) = (&step.ask, scope.approvers()) else {
+        return;
+    };
+    let name = ask.get_ref();
+    if approvers.contains_key(name) {
+        return;
+    }
+    let message = format!("there is no `[approvers.{name}]` in evenkeel.toml");
+    let known = approvers.keys().map(String::as_str);
+    let problem = reader.file.problem("unknown-approvers", ask.span(), message);
+    reader.say(
+        problem
+            .suggest(name, known)
+            .help("it names the people who may approve, as `people = [\"ada\"]`"),
+    );
 }
 
 fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], kinds: &[Option<Kind>]) {

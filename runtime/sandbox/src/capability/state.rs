@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::journal;
 use crate::bindings::evenkeel::cap::state;
+use crate::call::Admitted;
 use crate::state::State;
 
 pub use overlay::Overlay;
@@ -49,7 +50,19 @@ impl state::Host for State {
         let request = json!({ "key": key, "value": journal::bytes(&value), "if-version": if_version });
         let call = call("put", &key, request);
         let allowed = self.holds_no_secret(&key, &value);
-        let ((), ticket) = admitted!(self.admit(call, &[], allowed).await?, state::StateError);
+        let ticket = match self.admit(call, &[], allowed).await? {
+            Admitted::Live((), ticket) => ticket,
+            Admitted::Answered(answer) => {
+                let put = |version: &u64| {
+                    Some(Remembered {
+                        value,
+                        version: *version,
+                    })
+                };
+                self.recall(&key, answer.as_ref().map(put)).await;
+                return Ok(answer);
+            }
+        };
         self.discard_if_planning();
         let put = Put {
             write: self.write(ticket.number()),
@@ -69,7 +82,13 @@ impl state::Host for State {
 
     async fn delete(&mut self, key: String) -> Answer<()> {
         let call = call("delete", &key, json!({ "key": key }));
-        let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
+        let ticket = match self.admit(call, &[], Ok(())).await? {
+            Admitted::Live((), ticket) => ticket,
+            Admitted::Answered(answer) => {
+                self.recall(&key, answer.as_ref().map(|()| None)).await;
+                return Ok(answer);
+            }
+        };
         self.discard_if_planning();
         let (memory, owner, patience) = self.memory();
         let deleted = async {
@@ -113,6 +132,18 @@ impl State {
             let note =
                 format!("what this {phase} puts into its memory is discarded: a plan and a dry run keep nothing");
             self.log.write(Level::Info, &note, Vec::new());
+        }
+    }
+
+    /// What was put before an interruption is there again, if it was kept in this process alone.
+    async fn recall(&mut self, key: &str, entry: Result<Option<Remembered>, &state::StateError>) {
+        // A denial is answered in this form, too; it came before anything was discarded.
+        if matches!(entry, Err(state::StateError::Io(_))) {
+            return;
+        }
+        self.discard_if_planning();
+        if let (Some(overlay), Ok(entry)) = (&self.overlay, entry) {
+            overlay.recall(&self.owner(), key, entry).await;
         }
     }
 

@@ -11,7 +11,7 @@ use wasm_encoder::{
     BlockType, CodeSection, Function, FunctionSection, Instruction, Module, RawSection, TypeSection, ValType,
 };
 
-use crate::stage::{guest, installed, scratch};
+use crate::stage::{attendant, guest, installed, scratch};
 
 /// A function of so many `if`s, one after the other or each in the one before it.
 fn ifs(many: u32, nested: bool) -> Vec<u8> {
@@ -93,10 +93,17 @@ impl Workshop {
 
     fn sandbox(&self, limits: &SandboxLimits) -> Sandbox {
         let script = format!("echo started >> '{}'; exec \"$@\"", self.starts_file().display());
-        let real = env!("CARGO_BIN_EXE_evenkeel-sandbox-compiler");
+        let real = env!("CARGO_BIN_EXE_evenkeel-sandbox-child");
         let compiler = Compiler::child("/bin/sh", ["-c", &script, "sh", real]);
         let data = self.home.join("data");
-        let sandbox = Sandbox::new(&self.home, Some(&data), limits, compiler, Ports::local(&self.home)).unwrap();
+        let sandbox = Sandbox::new(
+            &self.home,
+            Some(&data),
+            limits,
+            compiler,
+            Ports::local(&self.home, attendant()),
+        )
+        .unwrap();
         sandbox.install(std::slice::from_ref(&self.plugin));
         sandbox
     }

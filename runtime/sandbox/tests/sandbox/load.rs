@@ -12,14 +12,14 @@ use evenkeel_model::plugin::{Digest, Installed};
 use evenkeel_sandbox::{LoadError, Ports, Sandbox, digest, scan};
 use serde_json::json;
 
-use crate::stage::{Scene, compiler, guest, installed, scratch};
+use crate::stage::{Scene, attendant, compiler, guest, installed, scratch};
 
 fn sandbox(home: &Path, data: Option<&Path>) -> Sandbox {
     let limits = SandboxLimits {
         concurrency: 2,
         ..SandboxLimits::default()
     };
-    Sandbox::new(home, data, &limits, compiler(), Ports::local(home)).unwrap()
+    Sandbox::new(home, data, &limits, compiler(), Ports::local(home, attendant())).unwrap()
 }
 
 fn put(home: &Path, name: &str, bytes: &[u8]) -> Installed {

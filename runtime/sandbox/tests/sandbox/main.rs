@@ -14,6 +14,7 @@ mod load;
 mod metrics;
 mod process;
 mod replay;
+mod resume;
 mod secrets;
 mod servers;
 mod sql;

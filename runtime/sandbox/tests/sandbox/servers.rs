@@ -16,7 +16,7 @@ use evenkeel_tests::servers::{MariaDb, Postgres};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::stage::{Scene, compiler, database, effect, guest};
+use crate::stage::{Scene, attendant, compiler, database, effect, guest};
 
 const PASSWORD: &str = "not to be seen";
 
@@ -43,7 +43,7 @@ impl Play {
         std::fs::write(home.path().join("plugins/guest.wasm"), guest()).unwrap();
         let ports = Ports {
             vault: Arc::new(Drawer),
-            ..Ports::local(home.path())
+            ..Ports::local(home.path(), attendant())
         };
         let sandbox = Sandbox::new(home.path(), None, &SandboxLimits::default(), compiler(), ports).unwrap();
         sandbox.install(&scan(home.path()).installed);

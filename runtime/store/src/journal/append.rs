@@ -33,6 +33,8 @@ struct Line {
     why: Option<String>,
     started_at: Option<i64>,
     finished_at: Option<i64>,
+    /// It goes on after its end.
+    reopened: bool,
 }
 
 impl Batch {
@@ -113,6 +115,25 @@ impl Line {
                 self.why = Some(why.clone());
                 self.finished_at = Some(at);
             }
+            Body::ApprovalAsked { step, risk, ask, .. } => {
+                let who = ask.as_ref().map_or(String::new(), |ask| format!(" (`{ask}`)"));
+                self.state = Some(State::Waiting);
+                self.why = Some(format!(
+                    "a person{who} has to approve the plan of `{step}`, risk {risk}"
+                ));
+            }
+            Body::Turn | Body::Approved { enough: true, .. } | Body::Declined { .. } => {
+                self.state = Some(State::Running);
+                self.why = Some(String::new());
+            }
+            Body::Resolved { .. } => {
+                *self = Self {
+                    state: Some(State::Running),
+                    why: Some(String::new()),
+                    reopened: true,
+                    ..Self::default()
+                }
+            }
             _ => {}
         }
     }
@@ -125,9 +146,11 @@ impl Line {
         if self.is_still() {
             return Ok(());
         }
-        let sql = "UPDATE runs SET state = coalesce(?2, state), verdict = coalesce(?3, verdict), \
+        let sql = "UPDATE runs SET state = coalesce(?2, state), \
+                   verdict = coalesce(?3, CASE WHEN ?8 THEN NULL ELSE verdict END), \
                    changed = coalesce(?4, changed), why = coalesce(?5, why), \
-                   started_at = coalesce(?6, started_at), finished_at = coalesce(?7, finished_at) WHERE id = ?1";
+                   started_at = coalesce(?6, started_at), \
+                   finished_at = coalesce(?7, CASE WHEN ?8 THEN NULL ELSE finished_at END) WHERE id = ?1";
         let arguments = params![
             rows::id(run.0),
             self.state.map(rows::state),
@@ -136,6 +159,7 @@ impl Line {
             self.why,
             self.started_at,
             self.finished_at,
+            self.reopened,
         ];
         connection.prepare_cached(sql)?.execute(arguments).map(drop)
     }

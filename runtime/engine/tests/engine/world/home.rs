@@ -9,7 +9,7 @@ use evenkeel_model::action::Risk;
 use evenkeel_model::asset::{Asset, Customer};
 use evenkeel_model::cron::Schedule;
 use evenkeel_model::grant::{Capability, Grant};
-use evenkeel_model::home::{Home, SandboxLimits, Settings};
+use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use evenkeel_model::role::{Profile, Role};
 use evenkeel_model::runbook::{
@@ -76,6 +76,15 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             sandbox: SandboxLimits::default(),
             runs: 16,
             windows: Default::default(),
+            approvers: BTreeMap::from([(
+                "duty".to_owned(),
+                Approvers {
+                    people: vec!["ben".into(), "cleo".into(), "ada".into()],
+                    need: 1,
+                },
+            )]),
+            approve_own: false,
+            group: None,
         },
         roles: BTreeMap::from([("app".into(), Arc::new(role()))]),
         customers: customers
@@ -91,6 +100,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .collect(),
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
         schemas: Default::default(),
+        sources: Default::default(),
     }
 }
 
@@ -154,7 +164,9 @@ pub fn step(name: &str) -> Step {
         grant: vec![],
         ask_from: Some(Risk::Medium),
         ask: None,
-        expires: None,
+        expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(60),
     }
 }
@@ -254,6 +266,17 @@ pub fn on_cron(mut runbook: Runbook, expression: &str, missed: Missed) -> Runboo
     runbook.on.push(On::Cron {
         schedule: Schedule::parse(expression, chrono_tz::UTC).unwrap(),
         missed,
+        jitter: Duration::ZERO,
     });
+    runbook
+}
+
+/// Its schedules open their rounds up to so much later.
+pub fn jittered(mut runbook: Runbook, most: Duration) -> Runbook {
+    for on in &mut runbook.on {
+        if let On::Cron { jitter, .. } = on {
+            *jitter = most;
+        }
+    }
     runbook
 }

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::gates::Unstarted;
-use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
+use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::run::{GateState, Run};
 use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, Mode, State, Summary};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
 
 #[derive(Default)]
 pub struct Memory {
@@ -25,12 +25,16 @@ pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
     runs: BTreeMap<RunId, Vec<Event>>,
     texts: BTreeMap<String, String>,
-    ticks: BTreeMap<(RunbookName, String), DateTime<Utc>>,
     pub(super) holds: Vec<Hold>,
     /// When strikes were cleared, and when it was told that there are too many.
     pub(super) strikes: BTreeMap<(RunbookName, AssetId), [Option<DateTime<Utc>>; 2]>,
     pub(super) followed: BTreeSet<RunId>,
     pub(super) unstarted: Vec<Unstarted>,
+    schedules: BTreeMap<(RunbookName, String), Scheduled>,
+    /// Transactions over ticks.
+    batches: usize,
+    /// So many more of them fail.
+    tick_failures: usize,
     /// Runs whose events can't be read.
     unreadable: BTreeSet<RunId>,
     /// Appends that are still accepted; none: no end.
@@ -77,8 +81,20 @@ impl Memory {
     }
 
     pub fn set_tick(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
+        self.disk.lock().unwrap().scheduled(runbook, schedule, at).seen = at;
+    }
+
+    pub fn scheduled(&self, runbook: &str, schedule: &str) -> Option<Scheduled> {
         let key = (runbook.into(), schedule.to_owned());
-        self.disk.lock().unwrap().ticks.insert(key, at);
+        self.disk.lock().unwrap().schedules.get(&key).cloned()
+    }
+
+    pub fn fail_ticks(&self, times: usize) {
+        self.disk.lock().unwrap().tick_failures = times;
+    }
+
+    pub fn batches(&self) -> usize {
+        self.disk.lock().unwrap().batches
     }
 
     pub(super) fn summaries(&self) -> Vec<Summary> {
@@ -91,6 +107,43 @@ impl Memory {
             return Err(error("the process is dead"));
         }
         Ok(())
+    }
+}
+
+impl Disk {
+    fn scheduled(&mut self, runbook: &str, schedule: &str, seen: DateTime<Utc>) -> &mut Scheduled {
+        let key = (runbook.into(), schedule.to_owned());
+        self.schedules.entry(key).or_insert_with(|| Scheduled {
+            runbook: runbook.into(),
+            schedule: schedule.to_owned(),
+            seen,
+            last: None,
+            passed: None,
+        })
+    }
+
+    fn open(&mut self, round: &NewRound, now: DateTime<Utc>) -> Opened {
+        let key = round.occurrence.key();
+        let known = self.occurrences.get(&key).copied();
+        let id = known.unwrap_or(RoundId(self.occurrences.len() as u64 + 1));
+        if let Occurrence::Tick { runbook, schedule, at } = &round.occurrence {
+            let scheduled = self.scheduled(runbook.as_str(), schedule, *at);
+            scheduled.seen = scheduled.seen.max(*at);
+            scheduled.last = Some((*at, id));
+        }
+        if known.is_some() {
+            return Opened::Known(id);
+        }
+        self.occurrences.insert(key, id);
+        self.texts.insert(round.text_hash.clone(), round.text.clone());
+        let mut runs = Vec::new();
+        for target in &round.targets {
+            let run = RunId(self.runs.len() as u64 + 1);
+            let body = Body::Requested(Box::new(round.request(id, target)));
+            self.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
+            runs.push(run);
+        }
+        Opened::New(id, runs)
     }
 }
 
@@ -135,22 +188,7 @@ fn summary(id: RunId, events: &[Event]) -> Summary {
 impl Journal for Memory {
     async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError> {
         self.alive()?;
-        let mut disk = self.disk.lock().unwrap();
-        let key = round.occurrence.key();
-        if let Some(known) = disk.occurrences.get(&key) {
-            return Ok(Opened::Known(*known));
-        }
-        let id = RoundId(disk.occurrences.len() as u64 + 1);
-        disk.occurrences.insert(key, id);
-        disk.texts.insert(round.text_hash.clone(), round.text.clone());
-        let mut runs = Vec::new();
-        for target in &round.targets {
-            let run = RunId(disk.runs.len() as u64 + 1);
-            let body = Body::Requested(Box::new(round.request(id, target)));
-            disk.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
-            runs.push(run);
-        }
-        Ok(Opened::New(id, runs))
+        Ok(self.disk.lock().unwrap().open(&round, now))
     }
 
     async fn append(
@@ -171,7 +209,8 @@ impl Journal for Memory {
         let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
         for body in bodies {
             let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
-            assert!(!finished, "{run}: {body:?} after the end");
+            let goes_on = matches!(body, Body::Resolved { .. });
+            assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
         }
@@ -240,19 +279,30 @@ impl Journal for Memory {
         Ok(self.disk.lock().unwrap().texts.get(hash).cloned())
     }
 
-    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError> {
-        let key = (runbook.clone(), schedule.to_owned());
-        Ok(self.disk.lock().unwrap().ticks.get(&key).copied())
+    async fn open_ticks(
+        &self,
+        rounds: Vec<NewRound>,
+        notes: Vec<Noted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        self.alive()?;
+        let mut disk = self.disk.lock().unwrap();
+        if disk.tick_failures > 0 {
+            disk.tick_failures -= 1;
+            return Err(error("the disk is full"));
+        }
+        disk.batches += 1;
+        let opened = rounds.iter().map(|round| disk.open(round, now)).collect();
+        for note in notes {
+            let scheduled = disk.scheduled(note.runbook.as_str(), &note.schedule, note.seen);
+            scheduled.seen = note.seen;
+            scheduled.passed = note.passed.or(scheduled.passed.take());
+        }
+        Ok(opened)
     }
 
-    async fn set_last_tick(
-        &self,
-        runbook: &RunbookName,
-        schedule: &str,
-        at: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
+    async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError> {
         self.alive()?;
-        self.set_tick(runbook.as_str(), schedule, at);
-        Ok(())
+        Ok(self.disk.lock().unwrap().schedules.values().cloned().collect())
     }
 }

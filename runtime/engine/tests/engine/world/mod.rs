@@ -7,6 +7,7 @@ pub mod ledger;
 pub mod script;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use evenkeel_engine::port::Clock;
@@ -26,15 +27,25 @@ pub fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 0).unwrap()
 }
 
-/// Runs with tokio's, which stands still while anything can be done.
+/// Runs with tokio's, which stands still while anything can be done, and may be set.
 pub struct TestClock {
     base: DateTime<Utc>,
     began: Instant,
+    /// Milliseconds that it was set forward.
+    forward: AtomicI64,
+}
+
+impl TestClock {
+    /// As a person or NTP sets it; backward, if it is negative. No timer notices.
+    pub fn set_forward(&self, by: TimeDelta) {
+        self.forward.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        self.base + TimeDelta::from_std(self.began.elapsed()).unwrap()
+        let forward = TimeDelta::milliseconds(self.forward.load(Ordering::SeqCst));
+        self.base + TimeDelta::from_std(self.began.elapsed()).unwrap() + forward
     }
 }
 
@@ -56,6 +67,7 @@ impl World {
         let clock = TestClock {
             base,
             began: Instant::now(),
+            forward: AtomicI64::new(0),
         };
         Self::over(Memory::default(), Alarms::default(), Arc::new(clock), home, script)
     }

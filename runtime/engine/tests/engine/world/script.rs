@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use evenkeel_engine::port::{Calls, Invocation, Plugins, Work};
+use evenkeel_engine::port::{Calls, Invocation, JournalError, Plugins, Work};
+use evenkeel_engine::recording::Recording;
 use evenkeel_model::action::{Action, Applied, Effect, Risk};
-use evenkeel_model::call::{Answer, Call};
+use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Class, Failure, Finding, Key, Outcome, Output, Phase, Severity, Stop};
 use futures::FutureExt as _;
@@ -85,8 +86,44 @@ impl Plugins for Script {
             .acts
             .get(&key)
             .unwrap_or_else(|| panic!("nobody said what {key:?} does"));
+        let calls: Arc<dyn Calls> = match &invocation.resume {
+            Some(recording) => Arc::new(Again {
+                recording: Arc::clone(recording),
+                calls,
+            }),
+            None => calls,
+        };
         act(invocation, calls).await
     }
+}
+
+/// As the sandbox goes on with an invocation: what was recorded is not made again.
+struct Again {
+    recording: Arc<Recording>,
+    calls: Arc<dyn Calls>,
+}
+
+#[async_trait]
+impl Calls for Again {
+    async fn intend(&self, n: u32, call: &Call) -> Result<(), JournalError> {
+        match self.recording.calls.get(n as usize) {
+            Some(_) => Ok(()),
+            None => self.calls.intend(n, call).await,
+        }
+    }
+    async fn answered(&self, n: u32, call: Option<&Call>, answer: &Answer, took: Duration) -> Result<(), JournalError> {
+        match self.recording.calls.get(n as usize) {
+            Some(made) if made.answer.is_some() => Ok(()),
+            _ => self.calls.answered(n, call, answer, took).await,
+        }
+    }
+    fn log(&self, level: Level, message: String, fields: Vec<(String, String)>) {
+        self.calls.log(level, message, fields);
+    }
+    fn logs_dropped(&self, lines: u64) {
+        self.calls.logs_dropped(lines);
+    }
+    fn progress(&self, _: u16, _: String) {}
 }
 
 /// A system with one trouble, which `look` sees and `fix` (action `a`) ends.

@@ -32,6 +32,24 @@ impl Overlay {
         self.changes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts in its place what was put or deleted before an interruption, whatever is below by now.
+    pub async fn recall(&self, owner: &Owner, key: &str, entry: Option<Remembered>) {
+        let found = self.found(owner, key).await.ok();
+        let mut changes = self.changes();
+        if let Some(found) = found {
+            let without = match found.entry {
+                Some((version, bytes)) => {
+                    changes.floor = changes.floor.max(version);
+                    found.usage.without(key, bytes)
+                }
+                None => found.usage,
+            };
+            let with = |entry: &Remembered| without.with(key, entry.value.len());
+            changes.usage = Some(entry.as_ref().map_or(without, with));
+        }
+        changes.entries.insert(key.to_owned(), entry);
+    }
+
     async fn found(&self, owner: &Owner, key: &str) -> Result<Found, MemoryError> {
         let entry = self.get(owner, key).await?;
         let usage = self.usage(owner).await?;

@@ -1,0 +1,250 @@
+//! People say yes or no to plans that wait for them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::action::{Action, Risk};
+use evenkeel_model::grant::Grant;
+use evenkeel_model::home::Home;
+use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName, StepId};
+use evenkeel_model::run::{Body, Occurrence};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::Engine;
+use crate::live::Live;
+use crate::port::JournalError;
+use crate::record::Append;
+use crate::run::{Approval, Run};
+
+/// What somebody says to a plan.
+#[derive(Clone, Debug)]
+pub struct Decision {
+    pub approve: bool,
+    pub who: String,
+    pub why: String,
+}
+
+/// A plan that waits, with all that there is to know before one says yes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Pending {
+    pub run: RunId,
+    pub round: RoundId,
+    pub runbook: RunbookName,
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    /// Assets that depend on the target, directly or through others.
+    pub dependents: Vec<AssetId>,
+    pub step: StepId,
+    pub summary: String,
+    pub risk: Risk,
+    /// A name among the home's approvers, and who that is.
+    pub ask: Option<String>,
+    pub people: Vec<String>,
+    pub need: u32,
+    pub approved_by: Vec<String>,
+    pub asked_at: DateTime<Utc>,
+    /// Then it is rejected.
+    pub until: DateTime<Utc>,
+    /// SHA-256 of the plan.
+    pub plan: String,
+    /// With their effects, and what would undo them.
+    pub actions: Vec<Action>,
+    pub grants: Vec<Grant>,
+}
+
+impl Pending {
+    /// None: it waits for nobody.
+    pub fn of(run: RunId, fold: &Run, home: &Home) -> Option<Self> {
+        let (step, approval) = fold.waits_for_approval()?;
+        let request = fold.request.as_ref()?;
+        let plan = fold.plan(step)?;
+        let authored = home.runbooks.get(&request.runbook);
+        let grants = authored.and_then(|runbook| runbook.steps.iter().find(|authored| authored.id == *step));
+        Some(Self {
+            run,
+            round: request.round,
+            runbook: request.runbook.clone(),
+            target: request.target.clone(),
+            customer: request.customer.clone(),
+            dependents: request
+                .target
+                .as_ref()
+                .map(|target| dependents(target, home))
+                .unwrap_or_default(),
+            step: step.clone(),
+            summary: authored.map_or(String::new(), |runbook| runbook.summary.clone()),
+            risk: plan.risk,
+            ask: approval.ask.clone(),
+            people: approval.ask.as_ref().map(|ask| people(ask, home)).unwrap_or_default(),
+            need: approval.need,
+            approved_by: approval.approved.iter().map(|said| said.who.clone()).collect(),
+            asked_at: approval.asked_at,
+            until: approval.until,
+            plan: plan.hash.as_str().to_owned(),
+            actions: plan.actions.clone(),
+            grants: grants.map(|step| step.grant.clone()).unwrap_or_default(),
+        })
+    }
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ApprovalError {
+    #[error("there is no run {0}")]
+    Unknown(RunId),
+    #[error("run {0} waits for nobody's approval")]
+    NothingAsked(RunId),
+    #[error("round {0} has no run that waits for an approval")]
+    NothingAskedOf(RoundId),
+    #[error(
+        "{who} asked for run {run}, and nobody approves their own (`approve_own = true` under `[engine]` in \
+         evenkeel.toml allows it, for a home with a single operator)"
+    )]
+    Own { run: RunId, who: String },
+    #[error("{who} is not among those who may approve it: `{ask}` is {people}")]
+    NotAsked { who: String, ask: String, people: String },
+    #[error("{who} has approved run {run} already; it needs somebody else, too")]
+    Again { run: RunId, who: String },
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Engine {
+    /// What waits for people, oldest first.
+    pub fn pending(&self) -> Vec<Pending> {
+        let home = self.home();
+        let live = self.registry.all();
+        let pending = live
+            .iter()
+            .filter_map(|live| live.recorder.read(|fold| Pending::of(live.id, fold, &home)));
+        let mut pending: Vec<Pending> = pending.collect();
+        pending.sort_by_key(|pending| (pending.asked_at, pending.run));
+        pending
+    }
+
+    /// Says yes or no to what a run waits with. `plan`: only if that is the hash of what it would do.
+    ///
+    /// # Errors
+    /// It waits for nothing, or not for this person. Nothing was said.
+    pub async fn decide(&self, run: RunId, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {
+        let Some(live) = self.registry.get(run) else {
+            let known = self.ports.journal.run(run).await?;
+            return Err(known.map_or(ApprovalError::Unknown(run), |_| ApprovalError::NothingAsked(run)));
+        };
+        self.say(&live, plan, said).await
+    }
+
+    /// The same to all runs of a round that wait; answers which. With an error nothing was said
+    /// to the runs after it.
+    pub async fn decide_round(&self, round: RoundId, said: &Decision) -> Result<Vec<RunId>, ApprovalError> {
+        let all = self.registry.all().into_iter();
+        let waiting: Vec<Arc<Live>> = all
+            .filter(|live| live.round == round && live.recorder.read(|run| run.waits_for_approval().is_some()))
+            .collect();
+        if waiting.is_empty() {
+            return Err(ApprovalError::NothingAskedOf(round));
+        }
+        let mut runs = Vec::new();
+        for live in &waiting {
+            match self.say(live, None, said).await {
+                Ok(()) => runs.push(live.id),
+                // What came of the ones before it has ended its wait.
+                Err(ApprovalError::NothingAsked(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(runs)
+    }
+
+    async fn say(&self, live: &Arc<Live>, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {
+        let home = self.home();
+        loop {
+            let (seq, body) = live
+                .recorder
+                .read(|run| (run.seq, body(live.id, run, &home, plan, said)));
+            match live.recorder.append_after(seq, vec![body?]).await? {
+                Append::Done => {
+                    live.touched.notify_one();
+                    return Ok(());
+                }
+                Append::Stale => {}
+            }
+        }
+    }
+}
+
+fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) -> Result<Body, ApprovalError> {
+    let (step, approval) = run.waits_for_approval().ok_or(ApprovalError::NothingAsked(id))?;
+    let hash = run.plan(step).map(|plan| plan.hash.as_str());
+    if plan.is_some_and(|plan| hash.is_none_or(|hash| !hash.starts_with(plan))) {
+        return Err(ApprovalError::NothingAsked(id));
+    }
+    may(id, run, approval, home, said)?;
+    let (step, who, why) = (step.clone(), said.who.clone(), said.why.clone());
+    Ok(match said.approve {
+        true => Body::Approved {
+            step,
+            binding: approval.binding.clone(),
+            enough: approval.approved.len() + 1 >= approval.need as usize,
+            who,
+            why,
+        },
+        false => Body::Declined { step, who, why },
+    })
+}
+
+/// Whoever is asked may say no to their own, and only others yes.
+fn may(id: RunId, run: &Run, approval: &Approval, home: &Home, said: &Decision) -> Result<(), ApprovalError> {
+    let who = said.who.clone();
+    if let Some(ask) = &approval.ask {
+        let people = people(ask, home);
+        if !people.contains(&who) {
+            let people = if people.is_empty() {
+                "nobody".into()
+            } else {
+                people.join(", ")
+            };
+            return Err(ApprovalError::NotAsked {
+                who,
+                ask: ask.clone(),
+                people,
+            });
+        }
+    }
+    if !said.approve {
+        return Ok(());
+    }
+    let occurrence = run.request.as_ref().map(|request| &request.occurrence);
+    let own = matches!(occurrence, Some(Occurrence::Person { who: asked, .. }) if *asked == who);
+    if own && !home.settings.approve_own {
+        return Err(ApprovalError::Own { run: id, who });
+    }
+    match approval.approved.iter().any(|before| before.who == who) {
+        true => Err(ApprovalError::Again { run: id, who }),
+        false => Ok(()),
+    }
+}
+
+fn people(ask: &str, home: &Home) -> Vec<String> {
+    let group = home.settings.approvers.get(ask);
+    group.map(|group| group.people.clone()).unwrap_or_default()
+}
+
+/// Everything that needs `target`, however far away, in the order of their ids.
+fn dependents(target: &AssetId, home: &Home) -> Vec<AssetId> {
+    let mut needing: BTreeMap<&AssetId, Vec<&AssetId>> = BTreeMap::new();
+    for asset in home.assets.values() {
+        for on in &asset.depends_on {
+            needing.entry(on).or_default().push(&asset.id);
+        }
+    }
+    let (mut found, mut next) = (BTreeSet::new(), vec![target]);
+    while let Some(asset) = next.pop() {
+        for dependent in needing.get(asset).into_iter().flatten() {
+            if *dependent != target && found.insert((*dependent).clone()) {
+                next.push(dependent);
+            }
+        }
+    }
+    found.into_iter().collect()
+}

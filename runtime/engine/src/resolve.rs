@@ -1,0 +1,98 @@
+//! A person has looked at an effect that nobody knew of; the run goes on from there.
+
+use std::sync::Arc;
+
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Event, Verdict};
+
+use crate::drive::round::Round;
+use crate::engine::Engine;
+use crate::port::{Durability, JournalError};
+use crate::run::Run;
+
+/// What a person found.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// The action is done as a whole, by whomever. Otherwise the effect was not made.
+    pub done: bool,
+    pub who: String,
+    pub why: String,
+}
+
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ResolveError {
+    #[error("there is no run {0}")]
+    Unknown(RunId),
+    #[error("run {0} has not finished: what is unknown of it will be told by its end")]
+    UnderWay(RunId),
+    #[error("run {run} ended as `{verdict}`: there is nothing unknown about it")]
+    Known { run: RunId, verdict: Verdict },
+    #[error("the daemon is stopping; ask again when it is back")]
+    Draining,
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+}
+
+impl Engine {
+    /// Goes on with a run that ended as `unknown`, by a person's word. `done`: the action is taken
+    /// for applied, and the next one follows. Not done: an action that was interrupted at the
+    /// effect goes on by making it; one that had come to its end failed, and that is now all that
+    /// there is to it.
+    ///
+    /// # Errors
+    /// The run is not one whose end is unknown. Nothing was done.
+    pub async fn resolve(self: &Arc<Self>, run: RunId, said: Resolution) -> Result<(), ResolveError> {
+        if *self.draining.borrow() {
+            return Err(ResolveError::Draining);
+        }
+        let _no_other = self.opening.write().await;
+        if self.registry.get(run).is_some() {
+            return Err(ResolveError::UnderWay(run));
+        }
+        let events = self.ports.journal.take_on(run).await?;
+        let events = events.ok_or(ResolveError::Unknown(run))?;
+        let mut fold = Run::fold(&events);
+        let body = resolved(run, &fold, said)?;
+        let now = self.ports.clock.now();
+        let durable = Durability::Disk;
+        self.ports.journal.append(run, now, vec![body.clone()], durable).await?;
+        let event = Event {
+            seq: fold.seq + 1,
+            at: now,
+            body,
+        };
+        fold.apply(&event);
+        // Nobody may follow.
+        let _ = self.feed.send((run, event));
+        self.go_on(run, fold).await
+    }
+
+    /// As a round of its own: it had begun, and no other run of its round has a say in that.
+    async fn go_on(self: &Arc<Self>, run: RunId, fold: Run) -> Result<(), ResolveError> {
+        let request = fold.request.clone().ok_or(ResolveError::Unknown(run))?;
+        let home = self.home();
+        let runbook = self.text_of(&home, &request).await?;
+        let crew = self.crew(run, request.round, fold);
+        self.begin(Round::fresh(request.round, runbook, home, vec![crew]));
+        Ok(())
+    }
+}
+
+fn resolved(run: RunId, fold: &Run, said: Resolution) -> Result<Body, ResolveError> {
+    let finished = fold.finished.as_ref().ok_or(ResolveError::UnderWay(run))?;
+    let known = ResolveError::Known {
+        run,
+        verdict: finished.verdict,
+    };
+    if finished.verdict != Verdict::Unknown {
+        return Err(known);
+    }
+    let (attempt, intent) = fold.doubt_left().ok_or(known)?;
+    Ok(Body::Resolved {
+        key: attempt.key.clone(),
+        n: intent.n,
+        done: said.done,
+        who: said.who,
+        why: said.why,
+    })
+}

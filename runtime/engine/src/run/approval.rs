@@ -1,0 +1,160 @@
+//! What was asked of people about a step's plan, and what they said.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel_model::invocation::Phase;
+use evenkeel_model::name::StepId;
+use evenkeel_model::run::{Body, Event};
+
+use super::{Attempt, Place, Plan, Run, Step};
+
+/// A plan that waited no longer than that for its turn is applied as it is.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
+
+/// The last that was asked.
+#[derive(Clone, Debug)]
+pub struct Approval {
+    /// What it is about: see [`Body::ApprovalAsked`](evenkeel_model::run::Body::ApprovalAsked).
+    pub binding: String,
+    pub ask: Option<String>,
+    pub need: u32,
+    pub asked_at: DateTime<Utc>,
+    pub until: DateTime<Utc>,
+    pub approved: Vec<Said>,
+    pub declined: Option<Said>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub who: String,
+    pub at: DateTime<Utc>,
+    pub why: String,
+}
+
+impl Approval {
+    pub fn is_given(&self) -> bool {
+        self.approved.len() >= self.need as usize
+    }
+
+    /// Somebody may still decide.
+    pub fn is_open(&self) -> bool {
+        self.declined.is_none() && !self.is_given()
+    }
+
+    /// Each person counts once, and only for what was asked.
+    pub(super) fn approve(&mut self, binding: &str, said: Said) {
+        let again = self.approved.iter().any(|before| before.who == said.who);
+        if self.binding == binding && self.is_open() && !again {
+            self.approved.push(said);
+        }
+    }
+
+    pub(super) fn decline(&mut self, said: Said) {
+        if self.is_open() {
+            self.declined = Some(said);
+        }
+    }
+}
+
+impl Step {
+    fn has_aged(&self, turn_at: Option<DateTime<Utc>>) -> bool {
+        let waited = |plan: &Plan| turn_at.is_some_and(|turn_at| turn_at - plan.at > FRESH);
+        self.plan.as_ref().is_some_and(waited) || self.approval.as_ref().is_some_and(Approval::is_given)
+    }
+}
+
+impl Run {
+    pub(super) fn apply_to_approval(&mut self, event: &Event) {
+        let said = |who: &String, why: &String| Said {
+            who: who.clone(),
+            at: event.at,
+            why: why.clone(),
+        };
+        match &event.body {
+            Body::ApprovalAsked {
+                step,
+                binding,
+                ask,
+                need,
+                until,
+                ..
+            } => {
+                let approval = Approval {
+                    binding: binding.clone(),
+                    ask: ask.clone(),
+                    need: *need,
+                    asked_at: event.at,
+                    until: *until,
+                    approved: Vec::new(),
+                    declined: None,
+                };
+                self.steps.entry(step.clone()).or_default().approval = Some(approval);
+            }
+            Body::Approved {
+                step,
+                binding,
+                who,
+                why,
+                ..
+            } => {
+                if let Some(approval) = self.asked(step) {
+                    approval.approve(binding, said(who, why));
+                }
+            }
+            Body::Declined { step, who, why } => {
+                if let Some(approval) = self.asked(step) {
+                    approval.decline(said(who, why));
+                }
+            }
+            Body::PlanVoid { step, .. } => {
+                let state = self.steps.entry(step.clone()).or_default();
+                state.plan = None;
+                state.rechecks.clear();
+                if let Some(approval) = state.approval.take().filter(Approval::is_given) {
+                    state.approved = Some(approval.binding);
+                }
+                if let Some(planned) = self.attempts.get_mut(&Place::new(step, Phase::Plan, None)) {
+                    planned.void = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn asked(&mut self, step: &StepId) -> Option<&mut Approval> {
+        self.steps.get_mut(step)?.approval.as_mut()
+    }
+
+    /// The step whose plan is to be looked at again before it is applied.
+    pub(super) fn rechecking(&mut self) -> Option<&mut Step> {
+        let turn_at = self.turn_at;
+        let mut steps = self.steps.values_mut();
+        steps.find(|step| step.result.is_none() && step.has_aged(turn_at))
+    }
+
+    /// A step's plan waited before it is applied, for a person or for its turn.
+    pub(crate) fn plan_has_aged(&self, step: &StepId) -> bool {
+        self.steps.get(step).is_some_and(|step| step.has_aged(self.turn_at))
+    }
+
+    /// What was asked of people about a step's plan.
+    pub fn approval(&self, step: &StepId) -> Option<&Approval> {
+        self.steps.get(step)?.approval.as_ref()
+    }
+
+    /// A check that was made again before a step's plan is applied.
+    pub(crate) fn recheck(&self, step: &StepId, check: &StepId) -> Option<&Attempt> {
+        self.steps.get(step)?.rechecks.get(check)
+    }
+
+    /// The step that waits for a person.
+    pub fn waits_for_approval(&self) -> Option<(&StepId, &Approval)> {
+        let open = |step: &Step| step.result.is_none() && step.approval.as_ref().is_some_and(Approval::is_open);
+        let (id, step) = self.steps.iter().find(|(_, step)| open(step))?;
+        Some((id, step.approval.as_ref()?))
+    }
+
+    /// What was approved of a step before it was planned anew.
+    pub(crate) fn approved_binding(&self, step: &StepId) -> Option<&str> {
+        self.steps.get(step)?.approved.as_deref()
+    }
+}

@@ -1,0 +1,321 @@
+//! Plans that a person has to approve.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use evenkeel_engine::{ApprovalError, Decision};
+use evenkeel_model::action::Risk;
+use evenkeel_model::home::{Approvers, Home};
+use evenkeel_model::invocation::{Outcome, Output, Phase, Severity};
+use evenkeel_model::name::{RoundId, RunId};
+use evenkeel_model::run::{Body, State, Verdict};
+use evenkeel_model::runbook::{Runbook, Step};
+
+use crate::world::home::{home, runbook, selecting, step, step_as};
+use crate::world::script::{Script, System, action, applied, found};
+use crate::world::{World, noon, person};
+
+fn asking(who: Option<&str>) -> Step {
+    Step {
+        ask: who.map(str::to_owned),
+        ..step("fix")
+    }
+}
+
+fn book() -> Runbook {
+    runbook(
+        "repair",
+        vec![step("look"), asking(Some("duty")), step_as("after", "look")],
+    )
+}
+
+/// `fix` plans two actions; the second is risky.
+fn risky() -> Script {
+    let plan = vec![action("easy", Risk::Low), action("hard", Risk::High)];
+    Script::default()
+        .always("look", Phase::Check, found(Severity::Critical))
+        .always("fix", Phase::Plan, Outcome::Done(Output::Plan(plan)))
+        .always("fix", Phase::Apply, applied(true))
+}
+
+fn yes(who: &str) -> Decision {
+    Decision {
+        approve: true,
+        who: who.into(),
+        why: String::new(),
+    }
+}
+
+fn no(who: &str) -> Decision {
+    Decision {
+        approve: false,
+        ..yes(who)
+    }
+}
+
+/// A run that waits for somebody of `duty`; `ada` asked for it.
+async fn waiting(home: Home, script: Script) -> World {
+    let world = World::new(home, script);
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 1).await;
+    world
+}
+
+async fn asked(world: &World, runs: usize) {
+    world
+        .until("it asks", || (world.engine.pending().len() == runs).then_some(()))
+        .await;
+}
+
+async fn end(world: &World) -> (Verdict, String) {
+    let summary = world.until_finished(1).await;
+    (summary.verdict.unwrap(), summary.why)
+}
+
+#[tokio::test(start_paused = true)]
+async fn it_waits_for_a_yes_and_applies_what_was_shown() {
+    let world = waiting(home(vec![book()]), risky()).await;
+    let pending = world.engine.pending().remove(0);
+    assert_eq!((pending.run, pending.risk, pending.need), (RunId(1), Risk::High, 1));
+    assert_eq!(pending.people, ["ben", "cleo", "ada"]);
+    assert_eq!(pending.until, noon() + TimeDelta::hours(1));
+    assert_eq!(pending.actions.len(), 2, "the whole plan is shown");
+    assert_eq!(
+        world.script.called(),
+        ["look/check", "fix/plan"],
+        "not even the easy one is applied"
+    );
+    let other = world.engine.decide(RunId(1), Some("0000"), &yes("ben")).await;
+    assert!(matches!(other, Err(ApprovalError::NothingAsked(_))), "of another plan");
+    world
+        .engine
+        .decide(RunId(1), Some(&pending.plan[..12]), &yes("ben"))
+        .await
+        .unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+    let called = [
+        "look/check",
+        "fix/plan",
+        "look/check",
+        "fix/apply easy",
+        "fix/apply hard",
+        "look/check",
+    ];
+    assert_eq!(world.script.called(), called, "the check before it is made again");
+    let asked: Vec<_> = world
+        .bodies(1)
+        .into_iter()
+        .filter_map(|body| match body {
+            Body::Asked { action, risk, who, .. } => Some((action, risk, who)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, [("hard".into(), Risk::High, Some("duty".into()))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_no_and_nobody_reject_it() {
+    let world = waiting(home(vec![book()]), risky()).await;
+    let said = Decision {
+        why: "not today".into(),
+        ..no("cleo")
+    };
+    world.engine.decide(RunId(1), None, &said).await.unwrap();
+    let declined = (Verdict::Rejected, "step `fix`: cleo declined it: not today".to_owned());
+    assert_eq!(end(&world).await, declined);
+    let world = waiting(home(vec![book()]), risky()).await;
+    let nobody = "step `fix`: nobody decided until 2026-11-23T13:00:00Z";
+    assert_eq!(end(&world).await, (Verdict::Rejected, nobody.to_owned()));
+    let late = world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap_err();
+    assert_eq!(late.to_string(), "run 1 waits for nobody's approval");
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_who_is_asked_may_say_yes_and_nobody_to_their_own() {
+    let world = waiting(home(vec![book()]), risky()).await;
+    let stranger = world.engine.decide(RunId(1), None, &yes("mallory")).await.unwrap_err();
+    assert_eq!(
+        stranger.to_string(),
+        "mallory is not among those who may approve it: `duty` is ben, cleo, ada"
+    );
+    let own = world.engine.decide(RunId(1), None, &yes("ada")).await.unwrap_err();
+    assert!(matches!(own, ApprovalError::Own { .. }), "{own}");
+    world.engine.decide(RunId(1), None, &no("ada")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Rejected, "to one's own one may say no");
+    let mut single = home(vec![book()]);
+    single.settings.approve_own = true;
+    let world = waiting(single, risky()).await;
+    world.engine.decide(RunId(1), None, &yes("ada")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn as_many_people_as_are_needed_have_to_say_yes() {
+    let mut two = home(vec![book()]);
+    let people = vec!["ben".into(), "cleo".into(), "dan".into()];
+    two.settings
+        .approvers
+        .insert("duty".into(), Approvers { people, need: 2 });
+    let world = waiting(two.clone(), risky()).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    let again = world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap_err();
+    assert!(matches!(again, ApprovalError::Again { .. }), "{again}");
+    assert_eq!(world.engine.pending()[0].approved_by, ["ben"]);
+    // A restart forgets nothing.
+    let world = world.crash(two, risky());
+    world.engine.resume().await.unwrap();
+    asked(&world, 1).await;
+    world.engine.decide(RunId(1), None, &yes("dan")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn others_work_on_the_target_while_it_waits() {
+    let world = waiting(home(vec![book(), runbook("other", vec![step("look")])]), risky()).await;
+    assert_eq!(world.verdict("other").await.0, Verdict::Unhealthy);
+    assert_eq!(world.engine.pending().len(), 1);
+    let world = world.crash(home(vec![book(), runbook("other", vec![step("look")])]), risky());
+    world.engine.resume().await.unwrap();
+    assert_eq!(
+        world.verdict("other").await.0,
+        Verdict::Unhealthy,
+        "after a restart, too"
+    );
+}
+
+/// The check says `then` from the second time on.
+fn changing(then: Severity) -> (Script, Arc<Mutex<usize>>) {
+    let looks = Arc::new(Mutex::new(0));
+    let counted = Arc::clone(&looks);
+    let script = risky().on("look", Phase::Check, move |_, _| {
+        let mut looks = counted.lock().unwrap();
+        *looks += 1;
+        let outcome = found(if *looks == 1 { Severity::Critical } else { then });
+        async { outcome }
+    });
+    (script, looks)
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_a_check_says_something_else_it_is_planned_anew() {
+    let (script, _) = changing(Severity::Warning);
+    let world = waiting(home(vec![book()]), script).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(
+        end(&world).await.0,
+        Verdict::Changed,
+        "the new plan is what was approved"
+    );
+    let planned = world.script.called().iter().filter(|call| *call == "fix/plan").count();
+    assert_eq!(planned, 2);
+    assert!(world.bodies(1).iter().any(|body| matches!(body, Body::PlanVoid { .. })));
+    let times = |body: &&Body| matches!(body, Body::ApprovalAsked { .. });
+    assert_eq!(
+        world.bodies(1).iter().filter(times).count(),
+        1,
+        "nobody is asked twice for the same"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_plan_has_to_be_approved_again() {
+    let plans = Arc::new(Mutex::new(0));
+    let (script, _) = changing(Severity::Warning);
+    let script = script.on("fix", Phase::Plan, move |_, _| {
+        let mut plans = plans.lock().unwrap();
+        *plans += 1;
+        let plan = vec![action(if *plans == 1 { "hard" } else { "harder" }, Risk::High)];
+        async { Outcome::Done(Output::Plan(plan)) }
+    });
+    let world = waiting(home(vec![book()]), script).await;
+    let first = world.engine.pending().remove(0).plan;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    world
+        .until("it asks again", || {
+            world
+                .engine
+                .pending()
+                .first()
+                .filter(|pending| pending.plan != first)
+                .map(drop)
+        })
+        .await;
+    assert!(!world.script.called().iter().any(|call| call.starts_with("fix/apply")));
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+    let applied: Vec<String> = world
+        .script
+        .called()
+        .into_iter()
+        .filter(|call| call.contains("apply"))
+        .collect();
+    assert_eq!(applied, ["fix/apply harder"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_yes_is_void_when_what_it_may_use_has_changed() {
+    let granted = |verb: bool| {
+        let fix = Step {
+            grant: if verb {
+                crate::world::home::may_restart()
+            } else {
+                vec![]
+            },
+            ..asking(None)
+        };
+        let book = selecting(runbook("repair", vec![fix]), "asset", "steel-1");
+        // The same text: what changed is the role.
+        home(vec![Runbook {
+            hash: "same".into(),
+            ..book
+        }])
+    };
+    let world = waiting(granted(true), risky()).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    let world = world.crash(granted(false), risky());
+    world.engine.resume().await.unwrap();
+    asked(&world, 1).await;
+    assert!(world.script.called().iter().all(|call| !call.contains("apply")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_ends_the_wait() {
+    let world = waiting(home(vec![book()]), risky()).await;
+    assert_eq!(world.journal.summary(RunId(1)).unwrap().state, State::Running);
+    world.engine.cancel(RunId(1), "enough").await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Cancelled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_runs_of_a_round_are_approved_at_once() {
+    let book = selecting(runbook("repair", vec![asking(Some("duty"))]), "customer", "steel");
+    let world = World::new(home(vec![book]), risky());
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 2).await;
+    let runs = world.engine.decide_round(RoundId(1), &yes("ben")).await.unwrap();
+    assert_eq!(runs, [RunId(1), RunId(2)]);
+    for run in [1, 2] {
+        assert_eq!(world.until_finished(run).await.verdict, Some(Verdict::Changed));
+    }
+    let none = world.engine.decide_round(RoundId(1), &yes("ben")).await.unwrap_err();
+    assert_eq!(none.to_string(), "round 1 has no run that waits for an approval");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_begins_before_a_plan_is_due_is_a_system_that_heals_itself() {
+    // The check says that all is well by the time of the yes: the plan is made anew, and is empty.
+    let system = System::new(Severity::Critical);
+    let seen = system.severity.clone();
+    let script = system.script().on("fix", Phase::Plan, move |_, _| {
+        let sick = *seen.lock().unwrap() == Severity::Critical;
+        let plan = if sick { vec![action("hard", Risk::High)] } else { vec![] };
+        async { Outcome::Done(Output::Plan(plan)) }
+    });
+    let world = waiting(home(vec![book()]), script).await;
+    *system.severity.lock().unwrap() = Severity::Ok;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_ne!(end(&world).await.0, Verdict::Changed);
+    assert!(world.script.called().iter().all(|call| !call.contains("apply")));
+}

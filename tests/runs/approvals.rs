@@ -1,0 +1,130 @@
+//! Plans that a person approves, with the real binary and its socket.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use anyhow::ensure;
+use evenkeel_tests::alerts::Alert;
+use evenkeel_tests::evenkeel::{BOUND, Home};
+use evenkeel_tests::wait::wait_until;
+use serde_json::Value;
+
+use crate::workshop::{ASSETS, HEALED, ON_ALERT_HEALED, ROLE, Repair, broken, fixes};
+
+fn asks() -> Repair {
+    Repair::new("repair", "fix").step("ask_from = \"low\"\nexpires = \"1h\"")
+}
+
+/// The same, and whoever asks may say yes.
+fn alone() -> anyhow::Result<Home> {
+    let settings = format!("[engine]\napprove_own = true\n{ROLE}");
+    let text = asks().and(HEALED).text();
+    Home::ready(&[
+        ("evenkeel.toml", &settings),
+        ("assets.toml", ASSETS),
+        ("app/broken", ""),
+        ("runbooks/repair.toml", &text),
+    ])
+}
+
+fn pending(home: &Home) -> anyhow::Result<Vec<Value>> {
+    Ok(serde_json::from_str(&home.done(&["approvals", "--json"])?.stdout)?)
+}
+
+#[test]
+fn without_a_daemon_a_run_is_left_until_somebody_says_yes() -> anyhow::Result<()> {
+    let home = alone()?;
+    let said = home.run(&["run", "repair"])?;
+    assert_eq!(said.code, 16, "{said:#?}");
+    assert!(
+        said.stderr.contains("`evenkeel approve 1` goes on with it"),
+        "{said:#?}"
+    );
+    assert!(fixes(&home).is_empty());
+    let told = home.done(&["approvals"])?.stdout;
+    for part in [
+        "run 1 (round 1): `repair` on `one`",
+        "exec.run fix []",
+        "it may use: run fix",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    let plan = pending(&home)?[0]["plan"].as_str().unwrap_or_default().to_owned();
+    let other = home.run(&["approve", "1", "--plan", "00"])?;
+    assert_eq!((other.code, fixes(&home).len()), (1, 0), "{other:#?}");
+    let said = home.run(&["approve", "1", "--plan", &plan[..12], "--why", "it is night"])?;
+    assert_eq!(said.code, 0, "{said:#?}");
+    assert!(said.stdout.contains("verdict      repaired"), "{said:#?}");
+    assert_eq!(fixes(&home), ["fixed"]);
+    assert!(
+        home.story(1)?.contains("approved it: it is night"),
+        "{}",
+        home.story(1)?
+    );
+    assert!(pending(&home)?.is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_person_says_no_to_what_they_asked_for_and_not_yes() -> anyhow::Result<()> {
+    let home = broken(&[asks()])?;
+    assert_eq!(home.run(&["run", "repair"])?.code, 16);
+    let own = home.run(&["approve", "1"])?;
+    assert_eq!(own.code, 1);
+    assert!(own.stderr.contains("approve_own = true"), "{own:#?}");
+    let no = home.run(&["decline", "1"])?;
+    assert_eq!(no.code, 13, "{no:#?}");
+    assert!(fixes(&home).is_empty());
+    let again = home.run(&["decline", "1"])?;
+    assert!(again.stderr.contains("run 1 waits for nobody's approval"), "{again:#?}");
+    Ok(())
+}
+
+#[test]
+fn what_an_alert_started_waits_in_the_daemon_over_its_death() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "fix")
+        .step("ask_from = \"low\"")
+        .and(ON_ALERT_HEALED)])?;
+    let daemon = home.serve()?;
+    let alert = Alert::new("Broken").label("asset", "one");
+    daemon.push(&[alert.firing()])?;
+    let asked = || {
+        ensure!(pending(&home)?.len() == 1);
+        Ok(())
+    };
+    wait_until(BOUND, "the plan waits", asked);
+    assert_eq!(home.runs()?[0]["state"], "waiting");
+    daemon.kill()?;
+    assert_eq!(pending(&home)?.len(), 1, "it is read from the files");
+    let daemon = home.serve()?;
+    wait_until(BOUND, "the plan waits again", asked);
+    daemon.push(&[alert.firing()])?;
+    let said = home.done(&["approve", "--round", "1"])?;
+    assert!(said.stdout.contains("run 1: approved by"), "{said:#?}");
+    let runs = home.finished(1);
+    assert_eq!(runs[0]["verdict"], "repaired", "{runs:#?}");
+    assert_eq!(fixes(&home), ["fixed"]);
+    Ok(())
+}
+
+#[test]
+fn a_group_of_users_is_let_in() -> anyhow::Result<()> {
+    let own = Command::new("id").arg("-gn").output()?;
+    let settings = format!("[server]\ngroup = {:?}\n{ROLE}", String::from_utf8(own.stdout)?.trim());
+    let home = Home::ready(&[("evenkeel.toml", &settings), ("assets.toml", ASSETS)])?;
+    let daemon = home.serve()?;
+    let mode =
+        |path: &str| -> anyhow::Result<u32> { Ok(fs::metadata(home.path().join(path))?.permissions().mode() & 0o777) };
+    assert_eq!((mode("data")?, mode("data/evenkeel.sock")?), (0o710, 0o660));
+    assert_eq!(mode("data/home.key")? & 0o077, 0, "nothing else in it is theirs");
+    home.done(&["approvals"])?;
+    drop(daemon);
+    home.write(
+        "evenkeel.toml",
+        &settings.replace("group = ", "group = \"no-such-group\" # "),
+    )?;
+    let said = home.run(&["serve"])?;
+    assert!(said.stderr.contains("there is no group `no-such-group`"), "{said:#?}");
+    Ok(())
+}
