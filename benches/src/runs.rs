@@ -99,6 +99,7 @@ impl Floor {
             mode: Mode::Live,
             alert: None,
             input: Default::default(),
+            override_freeze: None,
             who: "bench".into(),
             request: self.requests.fetch_add(1, Ordering::Relaxed).to_string(),
         };
@@ -132,6 +133,7 @@ pub async fn engine(dir: &Path, home: Home, store: Arc<Store>) -> Result<Arc<Eng
     }
     let ports = Ports {
         journal: store.clone(),
+        ledger: store.clone(),
         alerts: store,
         plugins: Arc::new(sandbox),
         clock: Arc::new(SystemClock),

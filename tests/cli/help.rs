@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 34] = [
     &[],
     &["init"],
     &["check"],
@@ -22,6 +22,16 @@ const COMMANDS: [&[&str]; 24] = [
     &["approvals"],
     &["approve"],
     &["decline"],
+    &["pause"],
+    &["unpause"],
+    &["pauses"],
+    &["silence"],
+    &["silence", "add"],
+    &["silence", "list"],
+    &["silence", "end"],
+    &["strikes"],
+    &["strikes", "clear"],
+    &["why"],
     &["schedule"],
     &["schedule", "next"],
     &["plugin"],

@@ -1,5 +1,6 @@
 //! The command line. A doc comment here is what `--help` prints.
 
+pub mod gates;
 mod schedule;
 
 use std::path::PathBuf;
@@ -39,6 +40,20 @@ pub enum Command {
     /// Lists runs and tells their stories.
     #[command(subcommand)]
     Runs(Runs),
+    /// Lets no run start for a while; what is at work goes on, and what waits starts afterwards if it is still wanted.
+    Pause(gates::Pause),
+    /// Ends a pause.
+    Unpause(gates::Scope),
+    /// Lists the pauses that are in force.
+    Pauses(Listing),
+    /// Has alerts start nothing for a while.
+    #[command(subcommand)]
+    Silence(gates::Silence),
+    /// Lets a runbook try again where it was given up.
+    #[command(subcommand)]
+    Strikes(gates::Strikes),
+    /// Tells why something ran, and why it did not.
+    Why(gates::Why),
     /// Shows the plans that wait for a person: content, impact, undo.
     Approvals(Approvals),
     /// Says yes to a plan that waits.
@@ -108,6 +123,9 @@ pub struct Run {
     /// A file with the alert that the runbook sees: what Prometheus or Alertmanager would send.
     #[arg(long, value_name = "FILE")]
     pub alert: Option<PathBuf>,
+    /// Changes something although a `[[freeze]]` says otherwise, and records why.
+    #[arg(long, value_name = "WHY")]
+    pub override_freeze: Option<String>,
     /// A value of one of the runbook's `[[input]]`s.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,

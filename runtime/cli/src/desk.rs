@@ -136,6 +136,7 @@ impl Desk {
                     "mode": request.mode,
                     "alert": request.alert,
                     "input": request.input,
+                    "override_freeze": request.override_freeze,
                     "request": request.request,
                 });
                 Ok(client.post::<Started>("/api/v1/rounds", &body).await?.runs)

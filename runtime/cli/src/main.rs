@@ -11,6 +11,7 @@ mod home;
 mod key;
 mod lock;
 mod log;
+mod office;
 mod render;
 mod signals;
 mod socket;
@@ -58,6 +59,12 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => commands::run::run(&cli.home, args, now).await,
         Command::Serve(args) => commands::serve::serve(&cli.home, args).await,
         Command::Runs(command) => commands::runs::runs(&cli.home, command).await,
+        Command::Pause(args) => commands::holds::pause(&cli.home, args, now).await,
+        Command::Unpause(scope) => commands::holds::unpause(&cli.home, scope, now).await,
+        Command::Pauses(listing) => commands::holds::pauses(&cli.home, listing, now).await,
+        Command::Silence(command) => commands::holds::silence(&cli.home, command, now).await,
+        Command::Strikes(command) => commands::holds::strikes(&cli.home, command, now).await,
+        Command::Why(args) => commands::why::why(&cli.home, args, now).await,
         Command::Approvals(args) => commands::approvals::list(&cli.home, args).await,
         Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,

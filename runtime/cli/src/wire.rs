@@ -54,6 +54,7 @@ impl House {
         let clock = Arc::new(SystemClock);
         let ports = Ports {
             journal: store.clone(),
+            ledger: store.clone(),
             alerts: store.clone(),
             plugins: sandbox.clone(),
             clock: clock.clone(),

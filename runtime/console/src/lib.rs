@@ -10,6 +10,7 @@ mod body;
 mod circuits;
 mod daemon;
 mod error;
+mod gates;
 mod metrics;
 pub mod port;
 mod runs;
@@ -51,6 +52,11 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/approvals", get(approvals::list))
         .route("/api/v1/schedules", get(schedules::list))
         .route("/api/v1/alerts", get(alerts::firing))
+        .route("/api/v1/holds", get(gates::list).post(gates::hold))
+        .route("/api/v1/holds/{hold}/end", post(gates::end))
+        .route("/api/v1/strikes/clear", post(gates::clear_strikes))
+        .route("/api/v1/why", get(gates::why))
+        .route("/api/v1/simulate", post(gates::simulate))
         .route("/api/v1/circuits", get(circuits::list))
         .route("/api/v1/circuits/{plugin}/close", post(circuits::close))
         .with_state(console)

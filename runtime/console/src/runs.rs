@@ -38,6 +38,8 @@ pub struct Start {
     alert: Option<Alert>,
     #[serde(default)]
     input: Map<String, Value>,
+    /// Why it is to change something although that is frozen.
+    override_freeze: Option<String>,
     /// Unique; asking again with the same starts nothing new.
     request: String,
 }
@@ -60,6 +62,7 @@ pub async fn start(
         mode: start.mode,
         alert: start.alert,
         input: start.input,
+        override_freeze: start.override_freeze,
         who: peer.user,
         request: start.request,
     };
@@ -97,6 +100,7 @@ pub async fn list(
         round: filter.round,
         before: filter.before,
         limit: filter.limit,
+        ..RunFilter::default()
     };
     Ok(Json(console.journal.runs(filter).await?))
 }

@@ -9,9 +9,13 @@ use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary};
 use tokio::sync::{Notify, RwLock, broadcast, watch};
 
+use crate::berths::Berths;
 use crate::capacity::Capacity;
 use crate::drive::round::{Crew, Round};
+use crate::hearing::Hearing;
+use crate::holds::Held;
 use crate::live::{Live, Registry, Slots};
+use crate::port::gates::Ledger;
 use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Noted, Opened, Plugins, RunFilter};
 use crate::record::{Feed, Recorder};
 use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
@@ -24,6 +28,7 @@ const FEED_EVENTS: usize = 4_096;
 #[derive(Clone)]
 pub struct Ports {
     pub journal: Arc<dyn Journal>,
+    pub ledger: Arc<dyn Ledger>,
     pub alerts: Arc<dyn Alerts>,
     pub plugins: Arc<dyn Plugins>,
     pub clock: Arc<dyn Clock>,
@@ -35,10 +40,18 @@ pub struct Engine {
     home: watch::Sender<Arc<Home>>,
     pub(crate) registry: Registry,
     pub(crate) slots: Slots,
+    pub(crate) berths: Arc<Berths>,
+    pub(crate) hearing: Hearing,
+    /// What people hold back; who waits for it listens.
+    pub(crate) holds: watch::Sender<Arc<Vec<Held>>>,
+    /// Held while that changes.
+    pub(crate) holding: tokio::sync::Mutex<()>,
     /// Runs at once; waiting runs don't count.
     pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
+    /// A run ended that may have to be tried again.
+    pub(crate) ends: Notify,
     pub(crate) draining: watch::Sender<bool>,
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
@@ -66,8 +79,13 @@ impl Engine {
             home: watch::Sender::new(home),
             registry: Registry::default(),
             slots: Slots::default(),
+            berths: Arc::default(),
+            hearing: Hearing::default(),
+            holds: watch::Sender::default(),
+            holding: tokio::sync::Mutex::default(),
             feed: broadcast::Sender::new(FEED_EVENTS),
             edges: Notify::new(),
+            ends: Notify::new(),
             draining: watch::Sender::new(false),
             opening: RwLock::new(()),
             rounds: watch::Sender::new(0),

@@ -1,5 +1,6 @@
 //! What the engine needs of the world; adapters implement it.
 
+pub mod gates;
 pub mod memory;
 pub mod metrics;
 pub mod reach;
@@ -145,7 +146,8 @@ pub trait Journal: Send + Sync {
     async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError>;
     /// Runs that have not finished, oldest first.
     async fn unfinished(&self) -> Result<Vec<Summary>, JournalError>;
-    /// What a runbook did to a target since then: finished runs, newest first.
+    /// What a runbook did to a target since then: finished live runs that changed something, newest
+    /// first. The latest thousand are enough.
     async fn history(
         &self,
         runbook: &RunbookName,
@@ -210,6 +212,8 @@ pub struct NewRound {
     pub alert: Option<Alert>,
     pub input: Value,
     pub targets: Vec<NewRun>,
+    /// Why a person wants it in spite of a change freeze.
+    pub override_freeze: Option<String>,
 }
 
 impl NewRound {
@@ -226,6 +230,7 @@ impl NewRound {
             alert: self.alert.clone(),
             input: self.input.clone(),
             batch: target.batch,
+            override_freeze: self.override_freeze.clone(),
         }
     }
 }
@@ -253,6 +258,10 @@ pub struct RunFilter {
     pub round: Option<RoundId>,
     /// Only runs with a smaller number.
     pub before: Option<RunId>,
+    /// Only runs that were not over before.
+    pub from: Option<DateTime<Utc>>,
+    /// Only runs that were asked for by then.
+    pub to: Option<DateTime<Utc>>,
     /// 0: as many as the store allows at once (1,000).
     pub limit: usize,
 }
@@ -260,7 +269,17 @@ pub struct RunFilter {
 /// The memory of alerts. Implemented by `store`.
 #[async_trait]
 pub trait Alerts: Send + Sync {
-    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError>;
+    /// Since when it fires, as its edges said it; none: it doesn't.
+    async fn firing_since(
+        &self,
+        identity: &Identity,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, JournalError>;
+    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError> {
+        Ok(self.firing_since(identity, now).await?.is_some())
+    }
+    /// Those of them that fire; one look for many that are waited for.
+    async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError>;
     /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
     /// The edge has its rounds; it need not come again.

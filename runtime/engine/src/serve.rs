@@ -43,7 +43,8 @@ impl Engine {
         tokio::join!(
             self.follow_alerts(shutdown.clone()),
             self.keep_schedules(since, shutdown.clone()),
-            self.take_up_what_was_left(shutdown),
+            self.take_up_what_was_left(shutdown.clone()),
+            self.follow_ends(shutdown),
         );
     }
 
@@ -103,14 +104,18 @@ impl Engine {
         let home = self.home();
         match edge.change {
             Change::Fired => {
-                for start in trigger::from_alert(&edge.alert, &home) {
+                let starts = trigger::from_alert(&edge.alert, &home);
+                if starts.is_empty() {
+                    self.note_unanswered(&edge.alert, &home).await?;
+                }
+                for start in starts {
                     let runbook = start.round.runbook.clone();
                     self.open_logged(start, &home).await?;
                     self.take_over(&edge.alert, &runbook).await;
                 }
             }
             Change::Resolved => {
-                for live in self.registry.all() {
+                for live in self.registry.of_alert(&edge.alert.identity) {
                     self.alert_ended(&live, &edge.alert, &home).await;
                 }
             }
@@ -120,7 +125,7 @@ impl Engine {
         Ok(())
     }
 
-    async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
+    pub(crate) async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
         let runbook = start.round.runbook.clone();
         match self.open(start, Arc::clone(home)).await? {
             Opened::New(round, runs) => info!(%runbook, round = round.0, runs = runs.len(), "a round was opened"),
@@ -144,7 +149,7 @@ impl Engine {
     /// the round of this one sees to it.
     async fn take_over(&self, alert: &Alert, runbook: &RunbookName) {
         let why = format!("its alert `{}` fired anew, which has a round of its own", alert.name());
-        for live in self.registry.all() {
+        for live in self.registry.of_alert(&alert.identity) {
             self.call_off(&live, &why, |request, run| {
                 let earlier = started_at(&request.occurrence, alert).is_some_and(|at| at < alert.starts_at);
                 earlier && request.runbook == *runbook && run.started_at.is_none()
@@ -153,7 +158,7 @@ impl Engine {
         }
     }
 
-    async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
+    pub(crate) async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
         loop {
             let seq = live.recorder.read(|run| {
                 let request = run.request.as_ref()?;

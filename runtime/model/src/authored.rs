@@ -3,6 +3,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod json;
+mod limits;
 pub(crate) mod lock;
 pub(crate) mod plugin;
 mod reader;
@@ -12,6 +13,7 @@ pub(crate) mod settings;
 pub(crate) mod step;
 pub(crate) mod trigger;
 mod value;
+pub(crate) mod window;
 
 use std::ops::Range;
 

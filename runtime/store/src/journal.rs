@@ -134,7 +134,8 @@ impl Journal for Store {
         target: &AssetId,
         since: DateTime<Utc>,
     ) -> Result<Vec<Summary>, JournalError> {
-        let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? ORDER BY runs.finished_at DESC, runs.id DESC";
+        let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? AND runs.changed = 1 \
+                    AND runs.mode = 'live' ORDER BY runs.finished_at DESC, runs.id DESC LIMIT 1000";
         let arguments = vec![
             Sql::Text(runbook.to_string()),
             Sql::Text(target.to_string()),
@@ -211,6 +212,11 @@ fn select(filter: RunFilter) -> (String, Vec<Sql>) {
             filter.round.map(|round| Sql::Integer(rows::id(round.0))),
         ),
         ("runs.id < ?", filter.before.map(|run| Sql::Integer(rows::id(run.0)))),
+        (
+            "coalesce(runs.finished_at >= ?, 1)",
+            filter.from.map(|at| Sql::Integer(micros(at))),
+        ),
+        ("runs.requested_at <= ?", filter.to.map(|at| Sql::Integer(micros(at)))),
     ];
     let (mut texts, mut arguments) = (Vec::new(), Vec::new());
     for (text, argument) in conditions {

@@ -10,6 +10,7 @@
 mod alerts;
 mod checkpoint;
 mod journal;
+mod ledger;
 mod memory;
 mod migrations;
 mod open;

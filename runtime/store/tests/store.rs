@@ -9,6 +9,8 @@ mod crash;
 mod home;
 #[path = "it/journal.rs"]
 mod journal;
+#[path = "it/ledger.rs"]
+mod ledger;
 #[path = "it/memory.rs"]
 mod memory;
 #[path = "it/opening.rs"]

@@ -39,6 +39,7 @@ async fn list(desk: &mut Desk, args: &RunsList) -> Result<()> {
         round: None,
         before: args.before,
         limit: args.limit.into(),
+        ..RunFilter::default()
     };
     let runs = desk.runs(filter).await?;
     if args.listing.json {

@@ -7,6 +7,7 @@ pub mod safe;
 pub mod schedule;
 pub mod story;
 pub mod table;
+pub mod why;
 
 use std::io::{self, Write as _};
 

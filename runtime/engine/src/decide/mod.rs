@@ -175,6 +175,20 @@ pub fn refusal(gate: &str, why: &str, request: Option<&Request>) -> Vec<Body> {
     bodies
 }
 
+/// A gate said no, and will until people do something: they are told.
+pub fn given_up(gate: &str, why: &str) -> Vec<Body> {
+    let (gate, why) = (gate.to_owned(), why.to_owned());
+    vec![
+        Body::Refused { gate, why: why.clone() },
+        Body::Escalated { why: why.clone() },
+        Body::Finished {
+            verdict: Verdict::Rejected,
+            why,
+            changed: false,
+        },
+    ]
+}
+
 /// It ends before it started.
 pub fn cancelled(why: String) -> Vec<Body> {
     vec![Body::Finished {

@@ -13,6 +13,7 @@ use tracing::{error, info};
 use super::run::{Course, End};
 use crate::decide::{self, Subject};
 use crate::engine::Engine;
+use crate::gate;
 use crate::live::{Live, Taken};
 use crate::rounds::{self, Member, Progress};
 
@@ -173,6 +174,9 @@ impl Round {
         }
         self.set(run, verdict.map_or(Progress::Left, Progress::Finished));
         self.let_go(engine, run);
+        if verdict.is_some_and(gate::strikes::is_strike) {
+            engine.ends.notify_one();
+        }
     }
 
     fn log(&self, live: &Live) {

@@ -6,11 +6,13 @@ use std::time::Duration;
 use evenkeel_model::invocation::{Key, Outcome, Stop};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::Runbook;
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
+use crate::berths::Queued;
 use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
@@ -28,8 +30,11 @@ pub(crate) struct Course {
     pub(super) engine: Arc<Engine>,
     pub(super) live: Arc<Live>,
     subject: Option<Result<Subject, String>>,
+    pub(super) runbook: Option<Arc<Runbook>>,
     pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
+    /// Its place in the queue of its runbook, once it was told that there is one at work.
+    pub(super) queued: Option<Queued>,
     /// Where it asks for its turn before it applies anything; none: it has it.
     turn: Option<UnboundedSender<RunId>>,
 }
@@ -60,9 +65,11 @@ impl Course {
         Self {
             engine,
             live,
+            runbook: subject.as_ref().ok().map(|subject| Arc::clone(&subject.runbook)),
             subject: Some(subject),
             permit: None,
             taken,
+            queued: None,
             turn,
         }
     }
@@ -151,6 +158,10 @@ impl Course {
         // The round lives as long as its runs.
         let _ = ask.send(self.live.id);
         self.permit = None;
+        // Whose turn it is needs a place too: nobody keeps one while waiting for that.
+        if let Some(taken) = &mut self.taken {
+            taken.leave_berth();
+        }
         let mut turn = self.live.turn.subscribe();
         tokio::select! {
             _ = turn.wait_for(|turn| *turn) => {}

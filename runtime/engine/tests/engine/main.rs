@@ -5,17 +5,22 @@
 
 mod alerts;
 mod approvals;
+mod attempts;
 mod clocks;
 mod decide;
 mod failures;
 mod gates;
+mod holding;
 mod jitter;
+mod limits;
 mod properties;
 mod recordings;
 mod requests;
 mod resume;
 mod rounds;
 mod schedules;
+mod storms;
 mod verdicts;
+mod why;
 mod world;
 mod year;

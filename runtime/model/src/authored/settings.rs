@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::role::{self, Form, Role};
 use super::value::{Count, Size, Span, Strings};
+use super::window::{self, Windows};
 use super::{At, Reader, Table};
 use crate::home::{Approvers, SandboxLimits, Settings, Source};
 
@@ -21,6 +22,7 @@ pub(crate) struct AuthoredSettings {
     pub roles: Vec<Role>,
     /// Customers that sources name.
     pub customers: Vec<At<String>>,
+    pub windows: Windows,
 }
 
 /// None: the file is no TOML.
@@ -61,6 +63,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         .into_iter()
         .map(|(name, table)| role::read(name, &table))
         .collect();
+    let windows = window::read(&root);
     root.finish();
     Some(AuthoredSettings {
         settings: Settings {
@@ -69,12 +72,14 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             resolve_timeout: resolve_timeout.map_or(RESOLVE_TIMEOUT, |timeout| timeout.into_inner().0),
             sandbox,
             runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
+            windows: Default::default(),
             approvers,
             approve_own,
             group,
         },
         roles,
         customers,
+        windows,
     })
 }
 

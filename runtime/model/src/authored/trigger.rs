@@ -41,9 +41,12 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Option<At<On>> {
         }
         (false, true) => {
             refuse_with(table, &["match", "on_resolve"], "alert");
-            let zone = zone.map_or(Some(Tz::UTC), |name| read_zone(table, &name));
-            let expression = expression?;
-            let schedule = schedule(table, &expression, zone)?;
+            let Some(expression) = expression else {
+                // What is wrong with the zone is still said.
+                zone.and_then(|name| read_zone(table, &name));
+                return None;
+            };
+            let schedule = schedule_in(table, &expression, zone.as_ref())?;
             let on = On::Cron {
                 missed: missed.map(At::into_inner).unwrap_or_default(),
                 jitter: jitter.map_or(Duration::ZERO, |jitter| read_jitter(table, jitter, &schedule)),
@@ -93,6 +96,16 @@ pub(crate) fn selector(table: &Table<'_, '_>, key: &str, text: &At<String>) -> O
             None
         }
     }
+}
+
+/// In a zone, or in UTC.
+pub(crate) fn schedule_in(
+    table: &Table<'_, '_>,
+    expression: &At<String>,
+    zone: Option<&At<String>>,
+) -> Option<Schedule> {
+    let zone = zone.map_or(Some(Tz::UTC), |name| read_zone(table, name));
+    schedule(table, expression, zone)
 }
 
 /// Without a zone (a problem was said), the expression is still read.

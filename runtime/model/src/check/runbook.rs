@@ -137,7 +137,7 @@ fn targets<'s>(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &'s Scope
     }
 }
 
-fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
+pub(super) fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
     let problem = reader
         .file
         .problem("no-target", select.span(), "`select` matches no asset");

@@ -246,13 +246,15 @@ async fn runs_come_in_pages() {
 }
 
 #[tokio::test]
-async fn history_has_finished_runs_of_one_runbook_on_one_target() {
+async fn history_has_finished_runs_of_one_runbook_on_one_target_that_changed_something() {
     let home = Home::new();
     let store = home.open();
     for (request, minute) in [("1", 10), ("2", 20), ("3", 30)] {
         let run = open_run(&store, request).await;
-        append(&store, run, minute, vec![finished(Verdict::Changed)]).await;
+        append(&store, run, minute, vec![finished(Verdict::Repaired)]).await;
     }
+    let unchanged = open_run(&store, "5").await;
+    append(&store, unchanged, 30, vec![finished(Verdict::Healthy)]).await;
     open_run(&store, "4").await;
     let history = |since| {
         let store = &store;

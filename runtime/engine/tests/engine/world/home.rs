@@ -13,7 +13,7 @@ use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use evenkeel_model::role::{Profile, Role};
 use evenkeel_model::runbook::{
-    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Runbook, Selector, Step, Targets,
+    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Runbook, Selector, Step, Targets,
 };
 use serde_json::json;
 
@@ -75,6 +75,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             resolve_timeout: Duration::from_secs(300),
             sandbox: SandboxLimits::default(),
             runs: 16,
+            windows: Default::default(),
             approvers: BTreeMap::from([(
                 "duty".to_owned(),
                 Approvers {
@@ -202,6 +203,10 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
         },
         limits: Limits {
             cooldown: Duration::ZERO,
+            max_runs: None,
+            strikes: NonZeroU32::new(100).unwrap(),
+            overlap: Overlap::Queue,
+            fleet: Batch::All,
         },
         inputs: vec![],
         steps,
@@ -224,6 +229,7 @@ pub fn cooling(runbook: Runbook, minutes: u64) -> Runbook {
     Runbook {
         limits: Limits {
             cooldown: Duration::from_secs(minutes * 60),
+            ..runbook.limits
         },
         ..runbook
     }

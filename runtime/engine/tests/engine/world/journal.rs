@@ -6,23 +6,30 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_engine::port::gates::Unstarted;
 use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::run::{GateState, Run};
+use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, Occurrence, State, Summary};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
 
 #[derive(Default)]
 pub struct Memory {
-    disk: Arc<Mutex<Disk>>,
+    pub(super) disk: Arc<Mutex<Disk>>,
     /// The process that held it is dead.
     severed: AtomicBool,
 }
 
 #[derive(Default)]
-struct Disk {
+pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
     runs: BTreeMap<RunId, Vec<Event>>,
     texts: BTreeMap<String, String>,
+    pub(super) holds: Vec<Hold>,
+    /// When strikes were cleared, and when it was told that there are too many.
+    pub(super) strikes: BTreeMap<(RunbookName, AssetId), [Option<DateTime<Utc>>; 2]>,
+    pub(super) followed: BTreeSet<RunId>,
+    pub(super) unstarted: Vec<Unstarted>,
     schedules: BTreeMap<(RunbookName, String), Scheduled>,
     /// Transactions over ticks.
     batches: usize,
@@ -56,6 +63,10 @@ impl Memory {
         self.disk.lock().unwrap().unreadable.clear();
     }
 
+    pub fn noted(&self) -> Vec<Unstarted> {
+        self.disk.lock().unwrap().unstarted.clone()
+    }
+
     pub fn all(&self, run: RunId) -> Vec<Event> {
         self.disk.lock().unwrap().runs.get(&run).cloned().unwrap_or_default()
     }
@@ -86,12 +97,12 @@ impl Memory {
         self.disk.lock().unwrap().batches
     }
 
-    fn summaries(&self) -> Vec<Summary> {
+    pub(super) fn summaries(&self) -> Vec<Summary> {
         let disk = self.disk.lock().unwrap();
         disk.runs.iter().map(|(run, events)| summary(*run, events)).collect()
     }
 
-    fn alive(&self) -> Result<(), JournalError> {
+    pub(super) fn alive(&self) -> Result<(), JournalError> {
         if self.severed.load(Ordering::SeqCst) {
             return Err(error("the process is dead"));
         }
@@ -222,7 +233,14 @@ impl Journal for Memory {
         self.alive()?;
         let limit = if filter.limit == 0 { 1_000 } else { filter.limit };
         let wanted = |run: &Summary| {
-            filter.round.is_none_or(|round| run.round == round) && filter.before.is_none_or(|before| run.run < before)
+            filter.round.is_none_or(|round| run.round == round)
+                && filter.before.is_none_or(|before| run.run < before)
+                && filter.runbook.as_ref().is_none_or(|runbook| run.runbook == *runbook)
+                && (filter.target.is_none() || run.target == filter.target)
+                && filter.to.is_none_or(|to| run.requested_at <= to)
+                && filter
+                    .from
+                    .is_none_or(|from| run.finished_at.is_none_or(|at| at >= from))
         };
         Ok(self.summaries().into_iter().rev().filter(wanted).take(limit).collect())
     }
@@ -250,6 +268,8 @@ impl Journal for Memory {
         let wanted = |run: &Summary| {
             run.runbook == *runbook
                 && run.target.as_ref() == Some(target)
+                && run.changed
+                && run.mode == Mode::Live
                 && run.finished_at.is_some_and(|at| at >= since)
         };
         Ok(self.summaries().into_iter().rev().filter(wanted).collect())

@@ -3,6 +3,7 @@
 pub mod alarms;
 pub mod home;
 pub mod journal;
+pub mod ledger;
 pub mod script;
 
 use std::sync::Arc;
@@ -75,6 +76,7 @@ impl World {
         let (journal, alarms, script) = (Arc::new(journal), Arc::new(alarms), Arc::new(script));
         let ports = Ports {
             journal: journal.clone(),
+            ledger: journal.clone(),
             alerts: alarms.clone(),
             plugins: script.clone(),
             clock: clock.clone(),
@@ -158,6 +160,37 @@ impl World {
         .await
     }
 
+    /// The gates that a run waited for, and what they said.
+    pub fn waits(&self, run: u64) -> Vec<(String, String)> {
+        let of = |body| match body {
+            Body::Waiting { gate, why, .. } => Some((gate, why)),
+            _ => None,
+        };
+        self.bodies(run).into_iter().filter_map(of).collect()
+    }
+
+    /// The gate that refused a run, and what it said.
+    pub fn refusal(&self, run: u64) -> Option<(String, String)> {
+        let of = |body| match body {
+            Body::Refused { gate, why } => Some((gate, why)),
+            _ => None,
+        };
+        self.bodies(run).into_iter().find_map(of)
+    }
+
+    pub fn escalations(&self, run: u64) -> usize {
+        let of = |body: &Body| matches!(body, Body::Escalated { .. });
+        self.bodies(run).iter().filter(|body| of(body)).count()
+    }
+
+    pub async fn until_waiting(&self, run: u64, gate: &str) {
+        let waits = || {
+            let waits = self.waits(run);
+            waits.last().is_some_and(|(last, _)| last == gate).then_some(())
+        };
+        self.until(&format!("run {run} waits for {gate}"), waits).await;
+    }
+
     pub fn bodies(&self, run: u64) -> Vec<Body> {
         self.journal
             .all(RunId(run))
@@ -178,6 +211,7 @@ pub fn person(runbook: &str) -> PersonRequest {
         mode: Mode::Live,
         alert: None,
         input: Default::default(),
+        override_freeze: None,
         who: "ada".into(),
         request: REQUESTS.fetch_add(1, Ordering::Relaxed).to_string(),
     }
