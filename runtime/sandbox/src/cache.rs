@@ -14,9 +14,8 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
-use crate::code;
+use crate::code::{self, Code};
 
 type Seal = Hmac<Sha256>;
 
@@ -50,7 +49,7 @@ impl Cache {
     /// The file is opened once: what was verified is what is mapped, whatever the name stands for
     /// by then. Nobody writes into that file: entries are replaced by rename alone, and only this
     /// user (who could as well read the key, or change the daemon) gets through the directory.
-    pub fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+    pub fn load(&self, engine: &Engine, digest: &Digest) -> Option<Code> {
         let name = self.name(digest);
         let path = self.dir.join(&name);
         let seal = fs::read(seal_of(&path)).ok()?;
@@ -59,9 +58,8 @@ impl Cache {
             tracing::warn!(plugin = %digest, "compiled code was not made by this host, or was changed: it is compiled anew");
             return None;
         }
-        let component = code::map(engine, &code);
-        component
-            .inspect_err(|error| tracing::warn!(plugin = %digest, %error, "compiled code can't be used"))
+        let code = code::map(engine, &code);
+        code.inspect_err(|error| tracing::warn!(plugin = %digest, %error, "compiled code can't be used"))
             .ok()
     }
 

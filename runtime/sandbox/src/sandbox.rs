@@ -91,9 +91,16 @@ impl Sandbox {
         self.catalog.install(installed);
     }
 
-    /// Compiles a plugin if that is needed, and checks it against the contract.
+    /// Compiles a plugin if that is needed, and checks it against the contract. Its code becomes
+    /// resident when it is called.
     pub async fn load(&self, digest: &Digest) -> Result<(), LoadError> {
-        self.loaded(digest).await.map(drop)
+        self.catalog.prepare(digest).await
+    }
+
+    /// Plugins that were not called since this was done the last time stay callable, but take no
+    /// memory for their code until they are.
+    pub fn release_idle(&self) {
+        self.catalog.release_idle();
     }
 
     /// Asks a component for the JSON schema of each kind that it exports, with every capability
