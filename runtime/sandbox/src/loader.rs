@@ -102,7 +102,8 @@ impl Loader {
     }
 
     fn cached(&self, digest: &Digest) -> Result<Option<Arc<Loaded>>, LoadError> {
-        let code = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest));
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let code = cache.load(&self.engine, digest)?;
         code.map(|code| self.link(code)).transpose()
     }
 
@@ -110,7 +111,7 @@ impl Loader {
         if let Some(cache) = &self.cache {
             cache.store(digest, code);
             // Mapped from the file, several processes share its pages, and none holds a copy.
-            if let Some(code) = cache.load(&self.engine, digest) {
+            if let Some(code) = cache.load(&self.engine, digest)? {
                 return self.link(code);
             }
         }
