@@ -56,6 +56,7 @@ mod state;
 mod statement;
 mod tape;
 mod vault;
+mod wait;
 mod wasi;
 
 pub use catalog::{Scan, installed, scan};

@@ -30,6 +30,7 @@ use crate::loader::Loader;
 use crate::ports::Ports;
 use crate::replay::{self, Replay};
 use crate::state::State;
+use crate::wait;
 
 /// A replay may take so many times the CPU time of the invocation, which may have run on a faster
 /// machine.
@@ -171,11 +172,11 @@ impl Sandbox {
     async fn call(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome {
         let timeout = invocation.timeout;
         // Its own time begins when it has a slot and its code; both waits are bounded as well.
-        let waited = tokio::time::timeout(timeout, async {
+        let waited = async {
             let loaded = self.loaded(&invocation.plugin.digest).await;
             (loaded, self.slots.acquire().await)
-        });
-        let Ok((loaded, slot)) = waited.await else {
+        };
+        let Some((loaded, slot)) = wait::within(waited, || timeout).await else {
             return Halt::new(
                 Stop::Deadline,
                 "its turn did not come in time: too many plugins run at once, or it is still being compiled",

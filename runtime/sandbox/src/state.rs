@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use evenkeel_engine::port::memory::Owner;
 use evenkeel_engine::port::{Calls, Invocation, Work};
 use evenkeel_model::secret;
 use tokio::sync::Notify;
@@ -59,6 +60,8 @@ pub struct State {
     /// Where all answers come from, if this is a replay.
     pub replay: Option<Box<Replay>>,
     pub table: ResourceTable,
+    /// Whose memory `state` is; made when it is asked for.
+    pub owner: Option<Arc<Owner>>,
     started: Instant,
     cpu: Cpu,
     wasi: Option<WasiCtx>,
@@ -96,6 +99,7 @@ impl State {
             tape: tape::Writer::default(),
             heard: HashMap::new(),
             replay: None,
+            owner: None,
             started: Instant::now(),
             cpu: Cpu::new(limits.cpu),
             wasi: None,
@@ -115,6 +119,10 @@ impl State {
         state
     }
 
+    pub fn began(&self) -> Instant {
+        self.started
+    }
+
     /// Since the invocation began.
     pub fn elapsed(&self) -> Duration {
         self.started.elapsed()
@@ -128,8 +136,7 @@ impl State {
     /// For how long one call may take at most, so that the plugin gets its answer, and a moment
     /// to do something about it, before it is stopped itself.
     pub fn patience(&self, wish: Duration, margin: Duration) -> Duration {
-        let remaining = self.remaining();
-        wish.min(remaining.saturating_sub(margin).max(remaining / 2))
+        patience(self.remaining(), wish, margin)
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -164,6 +171,11 @@ impl WasiView for State {
             table: &mut self.table,
         }
     }
+}
+
+/// The same, with so much left.
+pub fn patience(remaining: Duration, wish: Duration, margin: Duration) -> Duration {
+    wish.min(remaining.saturating_sub(margin).max(remaining / 2))
 }
 
 /// CPU time in ticks.

@@ -14,7 +14,8 @@ use serde_json::{Value, json};
 
 use super::journal;
 use crate::bindings::evenkeel::cap::state;
-use crate::state::State;
+use crate::state::{State, patience};
+use crate::wait;
 
 pub use overlay::Overlay;
 
@@ -35,12 +36,12 @@ impl state::Host for State {
     async fn get(&mut self, key: String) -> Answer<Option<state::Entry>> {
         let call = call("get", &key, json!({ "key": key }));
         let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let got = async {
             fits(&key, 0)?;
             memory.get(&owner, &key).await
         };
-        let answer = in_time(patience, got).await;
+        let answer = self.in_time(got).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(|entry| entry.map(Into::into)).map_err(Into::into))
     }
@@ -57,12 +58,12 @@ impl state::Host for State {
             quota: self.quota(),
             value,
         };
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let written = async {
             fits(&key, put.value.len())?;
             memory.put(&owner, &key, put).await
         };
-        let answer = in_time(patience, written).await;
+        let answer = self.in_time(written).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -71,12 +72,12 @@ impl state::Host for State {
         let call = call("delete", &key, json!({ "key": key }));
         let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
         self.discard_if_planning();
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let deleted = async {
             fits(&key, 0)?;
             memory.delete(&owner, &key).await
         };
-        let answer = in_time(patience, deleted).await;
+        let answer = self.in_time(deleted).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -86,9 +87,9 @@ impl state::Host for State {
         let call = call("keys", &prefix, request);
         let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
         let page = limit.min(PAGE);
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let listed = memory.keys(&owner, &prefix, after.as_deref(), page);
-        let answer = in_time(patience, listed).await;
+        let answer = self.in_time(listed).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -116,21 +117,37 @@ impl State {
         }
     }
 
-    /// What to write to, whose it is, and for how long to wait.
-    fn memory(&self) -> (Arc<dyn Memory>, Owner, Duration) {
-        let memory: Arc<dyn Memory> = match &self.overlay {
+    /// What to write to.
+    fn memory(&self) -> Arc<dyn Memory> {
+        match &self.overlay {
             Some(overlay) => overlay.clone(),
             None => self.ports.memory.clone(),
-        };
-        (memory, self.owner(), self.patience(PATIENCE, MARGIN))
+        }
     }
 
-    fn owner(&self) -> Owner {
-        Owner {
-            plugin: self.invocation.plugin.name.clone(),
-            runbook: self.invocation.runbook.clone(),
-            step: self.invocation.key.step.clone(),
-            target: self.invocation.target.id.clone(),
+    fn owner(&mut self) -> Arc<Owner> {
+        let invocation = &self.invocation;
+        let owner = self.owner.get_or_insert_with(|| {
+            Arc::new(Owner {
+                plugin: invocation.plugin.name.clone(),
+                runbook: invocation.runbook.clone(),
+                step: invocation.key.step.clone(),
+                target: invocation.target.id.clone(),
+            })
+        });
+        Arc::clone(owner)
+    }
+
+    /// The invocation is not kept waiting for longer than it has patience.
+    fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, MemoryError>>,
+    ) -> impl Future<Output = Result<T, MemoryError>> {
+        let (began, timeout) = (self.began(), self.invocation.timeout);
+        let time = move || patience(timeout.saturating_sub(began.elapsed()), PATIENCE, MARGIN);
+        async move {
+            let done = wait::within(work, time).await;
+            done.unwrap_or_else(|| Err(MemoryError::Io("it took too long".into())))
         }
     }
 
@@ -148,12 +165,6 @@ impl State {
         let (run, step, phase, attempt) = (self.invocation.run, &key.step, key.phase, key.attempt);
         format!("{run}/{step}/{phase}/{attempt}/{n}/{action}")
     }
-}
-
-async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, MemoryError>>) -> Result<T, MemoryError> {
-    tokio::time::timeout(patience, work)
-        .await
-        .unwrap_or_else(|_| Err(MemoryError::Io("it took too long".into())))
 }
 
 fn fits(key: &str, value: usize) -> Result<(), MemoryError> {
