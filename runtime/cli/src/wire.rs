@@ -11,6 +11,7 @@ use evenkeel_model::home::Home;
 use evenkeel_model::seal::Seal;
 use evenkeel_sandbox::{Attendant, Compiler, HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::clock::SystemClock;
@@ -80,6 +81,9 @@ impl House {
     }
 }
 
+/// Plugins loaded at once: each takes a thread for it, and what a thread allocated stays its own.
+const LOADS: usize = 4;
+
 /// What follows it on the command line of this program is for [`compile_as_child`].
 ///
 /// [`compile_as_child`]: evenkeel_sandbox::compile_as_child
@@ -131,7 +135,9 @@ async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     sandbox.install(&home.plugins);
     let steps = home.runbooks.values().flat_map(|runbook| &runbook.steps);
     let used: BTreeMap<_, _> = steps.map(|step| (&step.plugin.digest, &step.plugin)).collect();
+    let turns = Semaphore::new(LOADS);
     let loads = used.into_iter().map(async |(digest, plugin)| {
+        let _turn = turns.acquire().await;
         let loaded = sandbox.load(digest).await;
         loaded
             .err()

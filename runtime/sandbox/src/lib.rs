@@ -57,6 +57,7 @@ mod state;
 mod statement;
 mod tape;
 mod vault;
+mod wait;
 mod wasi;
 
 pub use catalog::{Scan, installed, scan};

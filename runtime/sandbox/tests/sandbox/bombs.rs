@@ -186,6 +186,23 @@ async fn what_could_not_be_compiled_is_not_tried_again_until_its_limit_is_raised
     assert_eq!(workshop.starts(), 2);
 }
 
+/// Its code is kept, and fits the instances of a home that allows more.
+#[tokio::test]
+async fn what_has_too_much_memory_is_not_compiled_again_after_a_restart() {
+    let large = "(core module $m (memory 32)) (core instance (instantiate $m))";
+    let check = r#"(instance $i) (export "evenkeel:plugin/check@0.1.0" (instance $i))"#;
+    let workshop = Workshop::with(&wat::parse_str(format!("(component {large} {check})")).unwrap());
+    let little = limits(|limits| limits.memory_bytes = 1 << 20);
+    for _ in 0..2 {
+        let refused = workshop.sandbox(&little).load(workshop.digest()).await;
+        assert_eq!(refused, Err(LoadError::LargeMemory));
+    }
+    let enough = limits(|limits| limits.memory_bytes = 2 << 20);
+    let refused = workshop.sandbox(&enough).load(workshop.digest()).await;
+    assert!(matches!(refused, Err(LoadError::Mismatch(_))), "{refused:?}");
+    assert_eq!(workshop.starts(), 1);
+}
+
 /// Another key, another record: who can't write with this home's key makes nobody believe it.
 #[tokio::test]
 async fn a_record_of_a_failure_that_someone_else_wrote_is_not_believed() {
