@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 29] = [
+const COMMANDS: [&[&str]; 34] = [
     &[],
     &["init"],
     &["check"],
@@ -17,6 +17,11 @@ const COMMANDS: [&[&str]; 29] = [
     &["runs", "show"],
     &["runs", "replay"],
     &["runs", "cancel"],
+    &["runs", "kill"],
+    &["runs", "resolve"],
+    &["approvals"],
+    &["approve"],
+    &["decline"],
     &["pause"],
     &["unpause"],
     &["pauses"],
