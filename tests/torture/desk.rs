@@ -61,10 +61,6 @@ impl Desk {
         Ok(at)
     }
 
-    pub fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     pub fn log(&self) -> String {
         self.process.log()
     }

@@ -13,6 +13,7 @@
 
 mod desk;
 mod dice;
+mod disk;
 mod lane;
 mod oracle;
 mod scene;
@@ -37,7 +38,7 @@ const MANY: u64 = 4;
 fn no_effect_is_lost_or_made_twice_however_often_it_is_killed() -> anyhow::Result<()> {
     let kills = number("EVENKEEL_KILLS").unwrap_or(KILLS);
     let lanes = if kills > KILLS { MANY } else { LANES };
-    let seed = number("EVENKEEL_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    let seed = seed();
     println!("EVENKEEL_SEED={seed} EVENKEEL_KILLS={kills}");
     let lane = |lane: u64| -> anyhow::Result<Tally> {
         let mut lane = Lane::new(seed.wrapping_add(lane))?;
@@ -58,6 +59,11 @@ fn no_effect_is_lost_or_made_twice_however_often_it_is_killed() -> anyhow::Resul
     Ok(())
 }
 
+fn seed() -> u64 {
+    number("EVENKEEL_SEED").unwrap_or_else(|| u64::from(std::process::id()))
+}
+
+/// What a test is told by its environment.
 fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }

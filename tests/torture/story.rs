@@ -36,7 +36,6 @@ pub struct Invocation {
 }
 
 pub struct Story {
-    pub run: u64,
     pub invocations: BTreeMap<String, Invocation>,
     /// Effects that each action declared, as tokens.
     pub declared: BTreeMap<(String, String), Vec<String>>,
@@ -52,9 +51,8 @@ pub struct Doubt {
 }
 
 impl Story {
-    pub fn of(run: u64, events: &[Value]) -> anyhow::Result<Self> {
+    pub fn of(events: &[Value]) -> anyhow::Result<Self> {
         let mut story = Self {
-            run,
             invocations: BTreeMap::new(),
             declared: BTreeMap::new(),
             verdicts: Vec::new(),

@@ -68,15 +68,6 @@ fn lines(file: &Path) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// How often read-only commands were run.
-pub fn peeks(home: &Path) -> BTreeMap<String, u64> {
-    let mut peeks = BTreeMap::new();
-    for token in lines(&home.join("traces/peeks")) {
-        *peeks.entry(token).or_default() += 1;
-    }
-    peeks
-}
-
 /// Returns when no process is left that leaves this token.
 pub fn wait_for_commands(token: &str) -> anyhow::Result<()> {
     while is_running(token)? {
