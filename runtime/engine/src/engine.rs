@@ -38,6 +38,8 @@ pub struct Engine {
     pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
+    /// A run was left because its journal could not be written.
+    pub(crate) unwritten: Notify,
     pub(crate) draining: watch::Sender<bool>,
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
@@ -67,6 +69,7 @@ impl Engine {
             slots: Slots::default(),
             feed: broadcast::Sender::new(FEED_EVENTS),
             edges: Notify::new(),
+            unwritten: Notify::new(),
             draining: watch::Sender::new(false),
             opening: RwLock::new(()),
             rounds: watch::Sender::new(0),

@@ -29,6 +29,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often runs are looked for that nobody drives.
 const LEFT_EVERY: Duration = Duration::from_secs(60);
+/// After one was left because the journal could not be written.
+const LEFT_AGAIN: Duration = Duration::from_secs(5);
 /// Without any schedule, the book is looked into this often.
 const IDLE: TimeDelta = TimeDelta::hours(1);
 
@@ -58,6 +60,7 @@ impl Engine {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LEFT_EVERY) => {}
+                () = self.unwritten_for(LEFT_AGAIN) => {}
                 () = stopped(&mut shutdown) => return,
             }
             if *self.draining.borrow() {
@@ -67,6 +70,11 @@ impl Engine {
                 error!(%cause, "what was left can't be read for the moment");
             }
         }
+    }
+
+    async fn unwritten_for(&self, pause: Duration) {
+        self.unwritten.notified().await;
+        tokio::time::sleep(pause).await;
     }
 
     // ---- alerts --------------------------------------------------------------------------
