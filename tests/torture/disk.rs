@@ -96,7 +96,7 @@ fn errors_of_the_disk_lose_nothing_and_make_nothing_twice() -> anyhow::Result<()
         }
         // Every other time nobody waits for it to get well.
         if round % 2 == 1 {
-            desk.kill()?;
+            lane.kill(desk, true)?;
             disk.heals()?;
             lane.settle()?;
         } else {

@@ -86,6 +86,11 @@ impl Lane {
         } else {
             self.pause(self.start * 5 / 4);
         }
+        self.kill(desk, ready)
+    }
+
+    pub fn kill(&mut self, desk: Desk, ready: bool) -> anyhow::Result<()> {
+        let born = desk.born;
         let killed = desk.kill()?;
         self.tally.lives.push(Life { born, killed, ready });
         Ok(())

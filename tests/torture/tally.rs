@@ -89,8 +89,9 @@ impl Tally {
             ("… with no call of a plugin under way".to_owned(), idle as u64),
         ];
         for phase in ["check", "plan", "apply", "rollback"] {
-            rows.push((format!("… with a {phase} under way"), self.hit(phase) as u64));
+            rows.push((format!("… with a call of `{phase}` under way"), self.hit(phase) as u64));
         }
+        // Of what was lost or made twice there is no count: the first one ends the test.
         let plain = [
             ("alerts pushed", self.alerts),
             ("runs that came to their end", self.runs),
