@@ -52,6 +52,8 @@ pub struct Engine {
     pub(crate) edges: Notify,
     /// A run ended that may have to be tried again.
     pub(crate) ends: Notify,
+    /// A run was left because its journal could not be written.
+    pub(crate) unwritten: Notify,
     pub(crate) draining: watch::Sender<bool>,
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
@@ -86,6 +88,7 @@ impl Engine {
             feed: broadcast::Sender::new(FEED_EVENTS),
             edges: Notify::new(),
             ends: Notify::new(),
+            unwritten: Notify::new(),
             draining: watch::Sender::new(false),
             opening: RwLock::new(()),
             rounds: watch::Sender::new(0),

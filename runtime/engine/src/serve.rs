@@ -26,6 +26,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often runs are looked for that nobody drives.
 const LEFT_EVERY: Duration = Duration::from_secs(60);
+/// After one was left because the journal could not be written.
+const LEFT_AGAIN: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Goes on with what was left, and then follows alerts and schedules until `shutdown` is
@@ -54,6 +56,7 @@ impl Engine {
         loop {
             tokio::select! {
                 () = tokio::time::sleep(LEFT_EVERY) => {}
+                () = self.unwritten_for(LEFT_AGAIN) => {}
                 () = stopped(&mut shutdown) => return,
             }
             if *self.draining.borrow() {
@@ -63,6 +66,11 @@ impl Engine {
                 error!(%cause, "what was left can't be read for the moment");
             }
         }
+    }
+
+    async fn unwritten_for(&self, pause: Duration) {
+        self.unwritten.notified().await;
+        tokio::time::sleep(pause).await;
     }
 
     // ---- alerts --------------------------------------------------------------------------

@@ -150,12 +150,14 @@ impl Round {
         let course = Course::new(Arc::clone(engine), live, subject, taken, turn);
         // A task within a task: a panic ends that run's task, and this one still knows whose it was.
         let driven = tokio::spawn(course.go());
+        let engine = Arc::clone(engine);
         tasks.spawn(async move {
             let verdict = match driven.await {
                 Ok(Ok(End::Finished(verdict))) => Some(verdict),
                 Ok(Ok(End::Left)) => None,
                 Ok(Err(cause)) => {
-                    error!(run = run.0, %cause, "the run is left as it is until the next start");
+                    error!(run = run.0, %cause, "the run is left as it is for now");
+                    engine.unwritten.notify_one();
                     None
                 }
                 Err(cause) => {

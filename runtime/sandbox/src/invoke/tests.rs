@@ -24,7 +24,7 @@ async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Re
     let component = code::compile(&engine, &wat::parse_str(text).unwrap())
         .and_then(|code| code::take(&engine, &code).map_err(|error| error.to_string()))
         .map_err(|error| Halt::new(Stop::Load, error))?;
-    let loaded = Loaded::new(&linker, &component).unwrap();
+    let loaded = Loaded::new(&linker, component).unwrap();
     let mut store = store(
         &loaded,
         State::new(invocation, Arc::new(Unheard), Ports::local(".", Attendant::nobody())),

@@ -24,6 +24,8 @@ pub struct Memory {
 pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
     runs: BTreeMap<RunId, Vec<Event>>,
+    /// Of each run, the last event that somebody waited for to be on disk.
+    synced: BTreeMap<RunId, u64>,
     texts: BTreeMap<String, String>,
     pub(super) holds: Vec<Hold>,
     /// When strikes were cleared, and when it was told that there are too many.
@@ -65,6 +67,11 @@ impl Memory {
 
     pub fn noted(&self) -> Vec<Unstarted> {
         self.disk.lock().unwrap().unstarted.clone()
+    }
+
+    /// The last event that a power cut can't take.
+    pub fn synced(&self, run: RunId) -> u64 {
+        self.disk.lock().unwrap().synced.get(&run).copied().unwrap_or(0)
     }
 
     pub fn all(&self, run: RunId) -> Vec<Event> {
@@ -196,7 +203,7 @@ impl Journal for Memory {
         run: RunId,
         at: DateTime<Utc>,
         bodies: Vec<Body>,
-        _durability: Durability,
+        durability: Durability,
     ) -> Result<(), JournalError> {
         // The writer of the real one has to be waited for. Unlike a yield, this takes its turn
         // among the tasks that are ready.
@@ -213,6 +220,10 @@ impl Journal for Memory {
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
+        }
+        let last = events.len() as u64;
+        if durability == Durability::Disk {
+            disk.synced.insert(run, last);
         }
         Ok(())
     }
