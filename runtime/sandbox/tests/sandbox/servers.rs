@@ -1,5 +1,7 @@
 //! Row 31 against real servers: PostgreSQL and MariaDB, the machine's own or those of its distribution.
 
+mod secure;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -279,6 +281,12 @@ async fn postgresql_changes_what_was_declared() {
 
 fn mariadb() -> (MariaDb, Database) {
     let server = MariaDb::start().unwrap();
+    let database = mariadb_with(&server);
+    (server, database)
+}
+
+/// Its table, its users, and the way to it.
+fn mariadb_with(server: &MariaDb) -> Database {
     let text = format!(
         "create database app; use app; \
          create user app@127.0.0.1 identified by '{PASSWORD}'; grant all privileges on app.* to app@127.0.0.1; \
@@ -288,8 +296,7 @@ fn mariadb() -> (MariaDb, Database) {
          insert into jobs (id) values (2)"
     );
     server.sql(&text).unwrap();
-    let url = format!("mysql://app@127.0.0.1:{}/app", server.port);
-    (server, with_password(&url))
+    with_password(&format!("mysql://app@127.0.0.1:{}/app", server.port))
 }
 
 #[tokio::test]
