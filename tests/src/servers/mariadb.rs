@@ -165,6 +165,8 @@ impl Parts {
             .current_dir(data)
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
+            // A server that starts removes what it takes for leftovers in the system's.
+            .arg(format!("--tmpdir={}", data.display()))
             .arg(format!("--lc-messages-dir={}", share.display()))
             .arg(format!("--character-sets-dir={}", share.join("charsets").display()))
             .arg(format!(

@@ -10,19 +10,19 @@ use rcgen::{
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{PASSWORD, Play, mariadb_with, postgres, refused, with_password};
+use super::{PASSWORD, Play, peopled, postgres, refused, with_password};
 
 /// A certificate and its key, in PEM.
 type Pair = (String, String);
 
 /// An authority, its file, and one that is none of ours.
-struct Trust {
-    authority: CertifiedIssuer<'static, KeyPair>,
+pub struct Trust {
+    pub authority: CertifiedIssuer<'static, KeyPair>,
     directory: TempDir,
 }
 
 impl Trust {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let authority = authority("ours");
         let write = |name: &str, text: String| std::fs::write(directory.path().join(name), text).unwrap();
@@ -43,12 +43,28 @@ impl Trust {
         (certificate.pem(), key.serialize_pem())
     }
 
-    fn good(&self) -> Pair {
+    pub fn good(&self) -> Pair {
         self.pair(&["localhost"], 2000, 2099)
     }
 
+    fn out_of_time(&self) -> [(Pair, &'static str); 2] {
+        [
+            (self.pair(&["localhost"], 2000, 2001), "expired on 2001-01-01"),
+            (self.pair(&["localhost"], 2098, 2099), "not valid before 2098-01-01"),
+        ]
+    }
+
+    /// One without a name, and the authority's own.
+    fn for_no_server(&self) -> [(Pair, &'static str); 2] {
+        let own = (self.authority.pem(), self.authority.key().serialize_pem());
+        [
+            (self.pair(&[], 2000, 2099), "names no server (`subjectAltName`)"),
+            (own, "is an authority's own"),
+        ]
+    }
+
     /// Over TLS, trusting the authorities in this file.
-    fn over_tls(&self, database: &Database, ca: &str) -> Database {
+    pub fn over_tls(&self, database: &Database, ca: &str) -> Database {
         Database {
             tls: true,
             ca: Some(self.directory.path().join(ca)),
@@ -66,12 +82,12 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
 }
 
 /// A server that can be told what to show, and a statement that answers one row if the session is encrypted.
-struct Stage<'a> {
-    play: &'a Play,
-    trust: &'a Trust,
-    database: Database,
-    encrypted: &'a str,
-    show: &'a dyn Fn(&Pair),
+pub struct Stage<'a> {
+    pub play: &'a Play,
+    pub trust: &'a Trust,
+    pub database: Database,
+    pub encrypted: &'a str,
+    pub show: &'a dyn Fn(&Pair),
 }
 
 impl Stage<'_> {
@@ -87,7 +103,7 @@ impl Stage<'_> {
     }
 
     /// What is trusted, and for which name.
-    async fn the_authority_and_the_name_are_checked(&self) {
+    pub async fn the_authority_and_the_name_are_checked(&self) {
         (self.show)(&self.trust.good());
         let good = self.trust.over_tls(&self.database, "ca.pem");
         self.works(&good).await;
@@ -123,18 +139,9 @@ impl Stage<'_> {
         self.works(&by_address).await;
     }
 
-    async fn no_bad_certificate_is_taken(&self) {
-        let own = (self.trust.authority.pem(), self.trust.authority.key().serialize_pem());
-        for (shown, words) in [
-            (self.trust.pair(&["localhost"], 2000, 2001), "expired on 2001-01-01"),
-            (
-                self.trust.pair(&["localhost"], 2098, 2099),
-                "not valid before 2098-01-01",
-            ),
-            (self.trust.pair(&[], 2000, 2099), "names no server (`subjectAltName`)"),
-            (own, "is an authority's own"),
-        ] {
-            (self.show)(&shown);
+    async fn none_of_these_is_taken(&self, bad: &[(Pair, &str)]) {
+        for (shown, words) in bad {
+            (self.show)(shown);
             self.fails(&self.trust.over_tls(&self.database, "ca.pem"), words).await;
         }
     }
@@ -157,7 +164,8 @@ async fn postgresql_is_trusted_over_tls_by_its_authority_and_name() {
     let without = trust.over_tls(&stage.database, "ca.pem");
     stage.fails(&without, "the server speaks no TLS").await;
     stage.the_authority_and_the_name_are_checked().await;
-    stage.no_bad_certificate_is_taken().await;
+    stage.none_of_these_is_taken(&trust.out_of_time()).await;
+    stage.none_of_these_is_taken(&trust.for_no_server()).await;
     let told = play.query(&stage.database, stage.encrypted, json!([])).await;
     assert_eq!(told["ok"]["rows"], json!([]), "without TLS if that is wanted: {told}");
 }
@@ -167,7 +175,7 @@ async fn mariadb_is_trusted_over_tls_by_its_authority_and_name() {
     let (play, trust) = (Play::new(), Trust::new());
     let (certificate, key) = trust.good();
     let server = MariaDb::start_showing(Some((&certificate, &key))).unwrap();
-    let database = mariadb_with(&server);
+    let database = peopled(server.port, |text| server.sql(text).unwrap());
     let stage = Stage {
         play: &play,
         trust: &trust,
@@ -180,7 +188,8 @@ async fn mariadb_is_trusted_over_tls_by_its_authority_and_name() {
         show: &|pair| server.show(&pair.0, &pair.1).unwrap(),
     };
     stage.the_authority_and_the_name_are_checked().await;
-    stage.no_bad_certificate_is_taken().await;
+    stage.none_of_these_is_taken(&trust.out_of_time()).await;
+    stage.none_of_these_is_taken(&trust.for_no_server()).await;
     let told = play.query(&stage.database, stage.encrypted, json!([])).await;
     assert_eq!(told["ok"]["rows"], json!([]), "without TLS if that is wanted: {told}");
 }
@@ -195,7 +204,7 @@ async fn a_mariadb_without_tls_is_told_from_one_that_is_not_trusted() {
     refused(&told, "Unavailable(", &format!("127.0.0.1:{}", server.port));
 }
 
-fn through(socket: &Path, url: &str) -> Database {
+pub fn through(socket: &Path, url: &str) -> Database {
     Database {
         socket: Some(socket.to_owned()),
         tls: true,

@@ -226,6 +226,11 @@ fn told(error: Error) -> SqlError {
         Error::Server(server) => SqlError::Invalid(server.message),
         // The driver has no question for this one.
         Error::Io(error) if error.to_string().contains("larger than max_allowed_packet") => SqlError::TooLarge,
+        // A server asks a user that it doesn't have for the password in any way, so that nobody can tell.
+        Error::Driver(DriverError::UnknownAuthPlugin { name }) => SqlError::Unavailable(format!(
+            "there is no such user, or it has its password as `{name}`, which is not spoken here: make it with \
+             `caching_sha2_password`, or on MariaDB with `ed25519` or `mysql_native_password`"
+        )),
         Error::Driver(DriverError::PacketTooLarge) => SqlError::TooLarge,
         Error::Io(mysql_async::IoError::Io(error)) => SqlError::Unavailable(format!("the connection failed: {error}")),
         other => SqlError::Unavailable(other.to_string()),
@@ -235,6 +240,18 @@ fn told(error: Error) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_can_not_be_given_is_not_blamed_on_the_driver() {
+        let name = "sha256_password".to_owned();
+        let SqlError::Unavailable(why) = told(DriverError::UnknownAuthPlugin { name }.into()) else {
+            panic!("another error")
+        };
+        assert!(
+            why.starts_with("there is no such user, or it has its password as `sha256_password`"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn privileges_on_everything_are_told_from_those_on_a_schema() {
