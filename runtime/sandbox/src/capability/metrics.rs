@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{asset, granted};
 use crate::bindings::evenkeel::cap::metrics;
+use crate::ports::{Answered, Note};
 use crate::state::State;
 
 /// Of an expression, in bytes.
@@ -49,9 +50,10 @@ impl State {
             effect: false,
             repeatable: true,
         };
+        let name = call.subject.clone();
         let granted = short(&expr).and_then(|()| self.source(&source));
         let ((place, source), ticket) = admitted!(self.admit(call, &[], granted).await?, metrics::MetricsError);
-        let answer = self.answer(&place, &source, expr, at).await;
+        let answer = self.answer(&name, &place, &source, expr, at).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer
             .map(|series| series.into_iter().map(Into::into).collect())
@@ -60,6 +62,7 @@ impl State {
 
     async fn answer(
         &mut self,
+        name: &str,
         place: &AssetId,
         source: &Source,
         expr: String,
@@ -94,11 +97,17 @@ impl State {
                 }
                 None => None,
             };
-            self.ports.metrics.query(place, source, token.as_ref(), question).await
+            let metrics = &self.ports.metrics;
+            Ok(metrics.noting(place, source, token.as_ref(), question).await)
         };
-        tokio::time::timeout(timeout, asked)
+        let answered = tokio::time::timeout(timeout, asked)
             .await
-            .unwrap_or_else(|_| Err(MetricsError::Unavailable("no answer in time".into())))
+            .unwrap_or_else(|_| Err(MetricsError::Unavailable("no answer in time".into())));
+        let Answered { result, notes } = answered?;
+        for Note { level, text } in notes {
+            self.log.write(level, &format!("source `{name}`: {text}"), Vec::new());
+        }
+        result
     }
 
     /// The operator's definition, if it may be asked.

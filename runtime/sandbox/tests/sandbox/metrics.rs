@@ -96,6 +96,52 @@ async fn a_source_that_is_not_granted_is_denied_and_what_is_too_much_is_refused(
     assert!(asked.try_recv().is_err(), "and none of the others");
 }
 
+/// A plugin is told no more than the contract has room for; people are.
+#[tokio::test]
+async fn what_a_source_says_beside_its_answer_is_in_the_log() {
+    let mut answer = vector(2);
+    answer["warnings"] = json!(["a store\nis missing"]);
+    answer["infos"] = json!(["metric might not be a counter"]);
+    let (address, _asked) = prometheus(answer).await;
+    let scene = asker(address, json!([{ "query": {} }]));
+    assert_eq!(scene.told().await[0]["ok"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        scene.journal.logs(),
+        [
+            "source `prometheus`: a store is missing",
+            "source `prometheus`: metric might not be a counter"
+        ]
+    );
+
+    let scene = asker(address, json!([{ "query": {} }])).limits(|limits| limits.series = 1);
+    assert!(scene.told().await[0]["err"].as_str().unwrap().contains("TooLarge"));
+    assert_eq!(
+        scene.journal.logs(),
+        ["source `prometheus`: the answer has more than 1 series, which is `series` of [sandbox]"]
+    );
+}
+
+/// Both ends are in a range: four steps are five points.
+#[tokio::test]
+async fn as_many_points_as_are_allowed_are_asked_for_and_taken() {
+    let values: Vec<Value> = (0..5).map(|n| json!([n, "1"])).collect();
+    let series = json!([{ "metric": {}, "values": values }]);
+    let answer = json!({ "status": "success", "data": { "resultType": "matrix", "result": series } });
+    let (address, mut asked) = prometheus(answer).await;
+    let range = |to: u64| json!({ "query-range": { "expr": "a", "from": 0, "to": to, "step": 1_000 } });
+    let scene = asker(address, json!([range(4_999), range(5_000)])).limits(|limits| limits.points = 5);
+    let told = scene.told().await;
+    assert_eq!(told[0]["ok"][0][1].as_array().unwrap().len(), 5, "{}", told[0]);
+    assert!(told[1]["err"].as_str().unwrap().contains("TooLarge"), "{}", told[1]);
+    let request = asked.recv().await.unwrap();
+    assert!(request.contains("&start=0.000&end=4.999&step=1.000&"), "{request}");
+    assert!(asked.try_recv().is_err(), "six are not asked for");
+    assert_eq!(
+        scene.journal.logs(),
+        ["source `prometheus`: the range has more than 5 points, which is `points` of [sandbox]"]
+    );
+}
+
 #[tokio::test]
 async fn a_source_that_is_not_there_or_is_none_says_so() {
     let (address, _asked) = prometheus(json!({ "hello": "world" })).await;
