@@ -54,7 +54,7 @@ pub trait Noting: Metrics {
 
 pub struct Answered {
     pub result: Result<Vec<Series>, MetricsError>,
-    /// For people: the contract has no place for them.
+    /// For people: the contract has no place for them. Of an error, the first says it more exactly.
     pub notes: Vec<Note>,
 }
 
