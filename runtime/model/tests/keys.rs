@@ -233,6 +233,7 @@ fn database(name: &str, allow: Vec<String>) -> Database {
         password: None,
         reader: None,
         tls: false,
+        server_name: None,
         ca: None,
         allow,
         risk: Risk::Low,

@@ -66,7 +66,7 @@ pub use compiler::{Compiler, compile_as_child};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
 pub use engine::start as start_engine;
 pub use forgetful::Forgetful;
-pub use ports::Ports;
+pub use ports::{Answered, Note, Noting, Ports};
 pub use reach::local::{Attendant, Local, attend_as_child};
 pub use reach::prometheus::Prometheus;
 pub use sandbox::{Sandbox, StartError};

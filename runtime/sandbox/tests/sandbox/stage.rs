@@ -529,6 +529,7 @@ pub fn database(url: &str) -> Database {
         password: None,
         reader: None,
         tls: false,
+        server_name: None,
         ca: None,
         allow: Vec::new(),
         risk: Risk::Low,
