@@ -24,8 +24,6 @@ CREATE TABLE runs (
 
 CREATE INDEX runs_by_round ON runs (round);
 
-CREATE INDEX runs_by_runbook ON runs (runbook, target);
-
 CREATE INDEX runs_by_target ON runs (target) WHERE target IS NOT NULL;
 
 CREATE INDEX runs_by_customer ON runs (customer) WHERE customer IS NOT NULL;
@@ -120,3 +118,23 @@ CREATE TABLE seal (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     key TEXT NOT NULL
 ) STRICT;
+
+CREATE TABLE changes (
+    -- From 1, without gaps.
+    seq INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    runbook TEXT NOT NULL,
+    target TEXT,
+    customer TEXT,
+    -- JSON, or empty if it is sealed.
+    body TEXT NOT NULL,
+    sealed BLOB,
+    prev TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    -- Of the hash, with the home's key.
+    mac TEXT
+) STRICT;
+
+CREATE INDEX changes_by_run ON changes (run);
+
+CREATE INDEX runs_by_history ON runs (runbook, target, finished_at);
