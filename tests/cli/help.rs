@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 19] = [
+const COMMANDS: [&[&str]; 22] = [
     &[],
     &["init"],
     &["check"],
@@ -17,6 +17,9 @@ const COMMANDS: [&[&str]; 19] = [
     &["runs", "show"],
     &["runs", "replay"],
     &["runs", "cancel"],
+    &["changes"],
+    &["audit"],
+    &["audit", "verify"],
     &["schedule"],
     &["schedule", "next"],
     &["plugin"],
