@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 34] = [
+const COMMANDS: [&[&str]; 37] = [
     &[],
     &["init"],
     &["check"],
@@ -32,6 +32,9 @@ const COMMANDS: [&[&str]; 34] = [
     &["strikes"],
     &["strikes", "clear"],
     &["why"],
+    &["changes"],
+    &["audit"],
+    &["audit", "verify"],
     &["schedule"],
     &["schedule", "next"],
     &["plugin"],

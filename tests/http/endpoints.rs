@@ -79,6 +79,7 @@ fn runs_can_be_neither_read_nor_asked_for_over_tcp() -> anyhow::Result<()> {
         "/api/v1/daemon",
         "/api/v1/alerts",
         "/api/v1/schedules",
+        "/api/v1/changes",
     ] {
         assert_eq!(daemon.get(path)?.status, 404, "{path}");
     }

@@ -1,5 +1,6 @@
 //! The command line. A doc comment here is what `--help` prints.
 
+mod changes;
 pub mod gates;
 mod schedule;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_model::name::{RoundId, RunId};
 
+pub use changes::{Audit, AuditVerify, Changes};
 pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
 const AFTER_HELP: &str = "\
@@ -62,6 +64,11 @@ pub enum Command {
     Decline(Approve),
     /// Shows which schedules come next, and what became of the last ticks.
     Schedule(Schedule),
+    /// Lists what was done to the world: who, when, what, and whether it was undone.
+    Changes(Changes),
+    /// Checks that the records of changes are what was written.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),

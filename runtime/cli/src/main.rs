@@ -69,6 +69,8 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
         Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
+        Command::Changes(args) => commands::changes::list(&cli.home, args).await,
+        Command::Audit(command) => commands::changes::audit(&cli.home, command),
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());

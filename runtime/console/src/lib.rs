@@ -7,6 +7,7 @@
 mod alerts;
 mod approvals;
 mod body;
+mod changes;
 mod circuits;
 mod daemon;
 mod error;
@@ -51,6 +52,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
         .route("/api/v1/approvals", get(approvals::list))
         .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/alerts", get(alerts::firing))
         .route("/api/v1/holds", get(gates::list).post(gates::hold))
         .route("/api/v1/holds/{hold}/end", post(gates::end))

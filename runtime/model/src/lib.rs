@@ -8,6 +8,7 @@ pub mod alert;
 pub mod asset;
 mod authored;
 pub mod call;
+pub mod change;
 pub mod check;
 pub mod cron;
 pub mod grant;

@@ -2,12 +2,13 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     include_str!("migrations/0001_journal_and_alerts.sql"),
     include_str!("migrations/0002_memory_of_plugins.sql"),
     include_str!("migrations/0003_sealed_events.sql"),
     include_str!("migrations/0004_schedules.sql"),
     include_str!("migrations/0005_gates.sql"),
+    include_str!("migrations/0006_changes.sql"),
 ];
 
 /// The schema that this version writes, as `PRAGMA user_version` has it.

@@ -3,6 +3,8 @@
 
 #[path = "it/alerts.rs"]
 mod alerts;
+#[path = "it/changes.rs"]
+mod changes;
 #[path = "it/crash.rs"]
 mod crash;
 #[path = "it/home.rs"]

@@ -2,6 +2,7 @@
 
 pub mod approvals;
 mod cargo;
+pub mod changes;
 pub mod check;
 mod component;
 pub mod holds;

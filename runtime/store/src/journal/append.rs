@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::Durability;
+use evenkeel_model::change;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, State, Verdict};
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use crate::changes;
 use crate::open::Store;
 use crate::rows::{self, micros};
 use crate::sealed;
@@ -22,6 +24,8 @@ pub struct Batch {
     bodies: Vec<String>,
     line: Line,
     invocations: u64,
+    /// Places of those that may bring a change record.
+    changes: Vec<usize>,
 }
 
 /// What changes in the run's summary; None: nothing.
@@ -50,6 +54,9 @@ impl Batch {
             bodies: texts.map_err(|error| format!("an event is no JSON: {error}"))?,
             line,
             invocations: bodies.iter().filter(invoked).count() as u64,
+            changes: (0..bodies.len())
+                .filter(|at| change::may_change(&bodies[*at]))
+                .collect(),
         })
     }
 
@@ -72,6 +79,9 @@ impl Batch {
         for (seq, body) in (last + 1..).zip(&self.bodies) {
             let (body, sealed) = sealed::columns(seal, run, seq, body);
             insert.execute(params![run, seq, self.at, body, sealed])?;
+        }
+        for place in &self.changes {
+            changes::record(connection, self.run, last + 1 + rows::id(*place as u64), seal)?;
         }
         self.line.write(connection, self.run)?;
         Ok(Ok(()))
