@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use evenkeel_model::home::SandboxLimits;
-use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
+use evenkeel_sandbox::{Attendant, Compiler, Ports, Sandbox, scan};
 
 use crate::Setting;
 use crate::copies;
@@ -43,7 +43,13 @@ fn measure(setting: &Setting, evenkeel: &Path, source: &str) -> Result<()> {
 async fn load(home: &Path, evenkeel: &Path, plugins: usize) -> Result<(Duration, Duration)> {
     let compiler = Compiler::child(evenkeel, ["compile-a-component"]);
     let (data, limits) = (home.join("data"), SandboxLimits::default());
-    let sandbox = Sandbox::new(home, Some(&data), &limits, compiler, Ports::local(home))?;
+    let sandbox = Sandbox::new(
+        home,
+        Some(&data),
+        &limits,
+        compiler,
+        Ports::local(home, Attendant::nobody()),
+    )?;
     let start = Instant::now();
     let installed = scan(home).installed;
     ensure!(installed.len() == plugins, "{} plugins are installed", installed.len());

@@ -14,6 +14,7 @@ mod race;
 mod recorded;
 mod runs;
 mod scale;
+mod schedules;
 mod serve;
 mod step;
 
@@ -61,6 +62,8 @@ enum What {
     Serve,
     /// An alert's way to the first call of a plugin.
     Alert,
+    /// 100,000 schedules: a tick's cost, their memory, and how late rounds are opened.
+    Schedules,
     #[command(hide = true)]
     LiveOf {
         who: String,
@@ -127,7 +130,16 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Load) => &[load::run],
         Some(What::Serve) => &[serve::run],
         Some(What::Alert) => &[alert::run],
-        _ => &[step::run, runs::run, live::run, load::run, serve::run, alert::run],
+        Some(What::Schedules) => &[schedules::run],
+        _ => &[
+            step::run,
+            runs::run,
+            live::run,
+            load::run,
+            serve::run,
+            alert::run,
+            schedules::run,
+        ],
     };
     wanted.iter().try_for_each(|measure| measure(setting))
 }

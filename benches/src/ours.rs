@@ -11,7 +11,7 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::Outcome;
 use evenkeel_model::name::RunId;
 use evenkeel_model::plugin::{Kind, Pinned};
-use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
+use evenkeel_sandbox::{Attendant, Compiler, Ports, Sandbox, scan};
 use tokio::sync::watch;
 
 use crate::recorded;
@@ -30,7 +30,13 @@ impl Ours {
             concurrency,
             ..SandboxLimits::default()
         };
-        let sandbox = Sandbox::new(home, None, &limits, Compiler::in_process(), Ports::local(home))?;
+        let sandbox = Sandbox::new(
+            home,
+            None,
+            &limits,
+            Compiler::in_process(),
+            Ports::local(home, Attendant::nobody()),
+        )?;
         let installed = scan(home).installed;
         sandbox.install(&installed);
         let plugin = installed.into_iter().next().context("the plugin was built")?;

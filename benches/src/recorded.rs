@@ -85,6 +85,7 @@ impl Stored {
                 customer: None,
                 batch: 0,
             }],
+            override_freeze: None,
         };
         match store.open(round, DateTime::<Utc>::UNIX_EPOCH).await? {
             Opened::New(_, runs) if runs.len() == 1 => Ok(Self { store, run: runs[0] }),

@@ -16,6 +16,7 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::AssetId;
 use evenkeel_model::run::{Mode, Verdict};
 use evenkeel_sandbox::{Compiler, Sandbox, scan};
+use evenkeel_store::Store;
 use tokio::runtime::Runtime;
 
 use crate::Setting;
@@ -23,14 +24,14 @@ use crate::build::{self, command, done};
 use crate::race::{Contender, at_once, in_a_row, race};
 use crate::recorded::store;
 
-const AT_ONCE: usize = 64;
+pub const AT_ONCE: usize = 64;
 /// In one turn: so many of its own turns.
 const CROWDED: usize = 20;
 /// What one append carries, in bytes.
 const PAGE: usize = 4 << 10;
 
 /// Names of the two runbooks: without a cool-down nothing is asked of the history.
-const FREE: &str = "free";
+pub const FREE: &str = "free";
 const COOLED: &str = "cooled";
 
 pub fn run(setting: &Setting) -> Result<()> {
@@ -70,7 +71,7 @@ fn append(file: &Mutex<File>) -> Result<()> {
     Ok(file.sync_data()?)
 }
 
-/// The engine with real rooms, as `cli` wires them.
+/// The engine, and what it is given to do.
 struct Floor {
     engine: Arc<Engine>,
     /// Nothing runs on these: two runs on one target would wait for each other.
@@ -82,24 +83,8 @@ impl Floor {
     async fn open(dir: &Path) -> Result<Self> {
         let home = read_home(dir)?;
         let store = Arc::new(store(dir)?);
-        let ports = evenkeel_sandbox::Ports {
-            memory: store.clone(),
-            ..evenkeel_sandbox::Ports::local(dir)
-        };
-        let sandbox = Sandbox::new(dir, None, &home.settings.sandbox, Compiler::in_process(), ports)?;
-        sandbox.install(&home.plugins);
-        for plugin in &home.plugins {
-            sandbox.load(&plugin.digest).await?;
-        }
-        let ports = Ports {
-            journal: store.clone(),
-            alerts: store.clone(),
-            outbox: store,
-            plugins: Arc::new(sandbox),
-            clock: Arc::new(SystemClock),
-        };
         Ok(Self {
-            engine: Engine::new(ports, Arc::new(home)),
+            engine: engine(dir, home, store).await?,
             free: Mutex::new((0..AT_ONCE).map(|n| AssetId::from(name(n).as_str())).collect()),
             requests: AtomicUsize::new(0),
         })
@@ -114,6 +99,7 @@ impl Floor {
             mode: Mode::Live,
             alert: None,
             input: Default::default(),
+            override_freeze: None,
             who: "bench".into(),
             request: self.requests.fetch_add(1, Ordering::Relaxed).to_string(),
         };
@@ -134,11 +120,33 @@ impl Floor {
     }
 }
 
-fn name(n: usize) -> String {
+/// With real rooms, as `cli` wires them.
+pub async fn engine(dir: &Path, home: Home, store: Arc<Store>) -> Result<Arc<Engine>> {
+    let ports = evenkeel_sandbox::Ports {
+        memory: store.clone(),
+        ..evenkeel_sandbox::Ports::local(dir, evenkeel_sandbox::Attendant::nobody())
+    };
+    let sandbox = Sandbox::new(dir, None, &home.settings.sandbox, Compiler::in_process(), ports)?;
+    sandbox.install(&home.plugins);
+    for plugin in &home.plugins {
+        sandbox.load(&plugin.digest).await?;
+    }
+    let ports = Ports {
+        journal: store.clone(),
+        ledger: store.clone(),
+        outbox: store.clone(),
+        alerts: store,
+        plugins: Arc::new(sandbox),
+        clock: Arc::new(SystemClock),
+    };
+    Ok(Engine::new(ports, Arc::new(home)))
+}
+
+pub fn name(n: usize) -> String {
     format!("host-{n}")
 }
 
-fn write_home(evenkeel: &Path, dir: &Path) -> Result<()> {
+pub fn write_home(evenkeel: &Path, dir: &Path) -> Result<()> {
     build::plugin(evenkeel, "benches/noop", &dir.join("plugins"))?;
     fs::create_dir(dir.join("runbooks"))?;
     for (file, text) in runbooks() {
@@ -165,7 +173,7 @@ fn runbooks() -> Vec<(String, String)> {
         .into()
 }
 
-fn read_home(dir: &Path) -> Result<Home> {
+pub fn read_home(dir: &Path) -> Result<Home> {
     let text = |file: &str| fs::read_to_string(dir.join(file)).map(Some);
     let sources = Sources {
         dir: dir.to_owned(),
@@ -178,7 +186,7 @@ fn read_home(dir: &Path) -> Result<Home> {
     Ok(checked.map_err(|problems| anyhow!("{problems:#?}"))?.home)
 }
 
-struct SystemClock;
+pub struct SystemClock;
 
 impl Clock for SystemClock {
     #[expect(

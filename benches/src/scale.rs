@@ -21,6 +21,11 @@ pub struct Scale {
     pub idle: Duration,
     /// Alerts posted.
     pub alerts: usize,
+    pub schedules: usize,
+    /// How long they are kept.
+    pub kept: Duration,
+    /// Schedules that are due at once.
+    pub due_at_once: usize,
 }
 
 impl Scale {
@@ -35,6 +40,9 @@ impl Scale {
         starts: 20,
         idle: Duration::from_secs(5),
         alerts: 1_000,
+        schedules: 100_000,
+        kept: Duration::from_secs(60),
+        due_at_once: 100_000,
     };
 
     pub const SHORT: Self = Self {
@@ -42,6 +50,8 @@ impl Scale {
         crowds: 5,
         starts: 3,
         alerts: 50,
+        kept: Duration::from_secs(10),
+        due_at_once: 10_000,
         ..Self::FULL
     };
 
@@ -56,5 +66,8 @@ impl Scale {
         starts: 1,
         idle: Duration::ZERO,
         alerts: 2,
+        schedules: 400,
+        kept: Duration::from_secs(3),
+        due_at_once: 50,
     };
 }

@@ -90,3 +90,17 @@ fn alerts_are_posted_to_both() -> Result<()> {
     assert_positive(&printed, "webhook receiver: `sh -c`", 1, 5);
     Ok(())
 }
+
+#[test]
+fn schedules_are_kept_and_weighed() -> Result<()> {
+    let printed = smoke("schedules")?;
+    assert_positive(&printed, "evenkeel: out of the book, and in again", 3, 5);
+    assert_positive(&printed, "a look at the next tick of each", 3, 5);
+    assert_positive(&printed, "evenkeel: a round is opened after its tick", 1, 5);
+    let at_once: Vec<_> = row(&printed, "50 rounds that were due at once were opened in").collect();
+    assert!(
+        matches!(at_once.as_slice(), [numbers] if numbers.len() == 2),
+        "{printed}"
+    );
+    Ok(())
+}

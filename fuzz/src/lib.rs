@@ -17,6 +17,7 @@ mod subject;
 mod target;
 
 mod bytes;
+pub mod cron;
 pub mod effects;
 pub mod grants;
 pub mod manifest;

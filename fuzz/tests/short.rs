@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{effects, grants, manifest, paths, subjects};
+use evenkeel_fuzz::{cron, effects, grants, manifest, paths, subjects};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -14,6 +14,14 @@ fn config() -> ProptestConfig {
 
 proptest! {
     #![proptest_config(config())]
+
+    #[test]
+    fn schedules_only_go_forward(
+        place in any::<[u8; 5]>(),
+        text in "((\\*|[0-9]{1,2}(-[0-9]{1,2})?)(/[1-9])?(,[0-9]{1,2})? ){4,5}(\\*|[0-7]|[a-z]{3}|1-5)|@(hourly|daily|weekly|monthly|yearly)|[@a-z0-9*/, -]{0,20}",
+    ) {
+        cron::try_one(&[&place, text.as_bytes()].concat());
+    }
 
     #[test]
     fn effects_are_matched_as_the_plainest_way_says(bytes in vec(any::<u8>(), 0..200)) {

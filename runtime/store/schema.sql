@@ -20,11 +20,9 @@ CREATE TABLE runs (
     requested_at INTEGER NOT NULL,
     started_at INTEGER,
     finished_at INTEGER
-) STRICT;
+, followed INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX runs_by_round ON runs (round);
-
-CREATE INDEX runs_by_runbook ON runs (runbook, target);
 
 CREATE INDEX runs_by_target ON runs (target) WHERE target IS NOT NULL;
 
@@ -51,7 +49,7 @@ CREATE TABLE texts (
 CREATE TABLE ticks (
     runbook TEXT NOT NULL,
     schedule TEXT NOT NULL,
-    at INTEGER NOT NULL,
+    at INTEGER NOT NULL, tick INTEGER, round INTEGER, passed TEXT,
     PRIMARY KEY (runbook, schedule)
 ) STRICT, WITHOUT ROWID;
 
@@ -120,6 +118,65 @@ CREATE TABLE seal (
     only INTEGER PRIMARY KEY CHECK (only = 1),
     key TEXT NOT NULL
 ) STRICT;
+
+CREATE INDEX runs_by_runbook ON runs (runbook);
+
+CREATE INDEX runs_that_changed ON runs (runbook, target, finished_at) WHERE changed = 1;
+
+CREATE INDEX runs_with_outcome ON runs (runbook, target, finished_at)
+    WHERE verdict IN ('failed', 'not-repaired', 'changed', 'repaired', 'healthy');
+
+CREATE INDEX runs_to_follow ON runs (id) WHERE followed = 0 AND verdict IN ('failed', 'not-repaired');
+
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    -- JSON
+    what TEXT NOT NULL,
+    why TEXT NOT NULL,
+    who TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    ended_at INTEGER,
+    ended_by TEXT
+) STRICT;
+
+CREATE INDEX holds_that_stand ON holds (id) WHERE ended_at IS NULL;
+
+CREATE TABLE strikes (
+    runbook TEXT NOT NULL,
+    target TEXT NOT NULL,
+    cleared_at INTEGER,
+    cleared_by TEXT,
+    told_at INTEGER,
+    PRIMARY KEY (runbook, target)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE unstarted (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    at INTEGER NOT NULL,
+    -- JSON
+    body TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX unstarted_by_time ON unstarted (at);
+
+CREATE TABLE changes (
+    -- From 1, without gaps.
+    seq INTEGER PRIMARY KEY,
+    run INTEGER NOT NULL REFERENCES runs (id),
+    runbook TEXT NOT NULL,
+    target TEXT,
+    customer TEXT,
+    -- JSON, or empty if it is sealed.
+    body TEXT NOT NULL,
+    sealed BLOB,
+    prev TEXT NOT NULL,
+    hash TEXT NOT NULL,
+    -- Of the hash, with the home's key.
+    mac TEXT
+) STRICT;
+
+CREATE INDEX changes_by_run ON changes (run);
 
 CREATE TABLE notices (
     number INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 24] = [
+const COMMANDS: [&[&str]; 40] = [
     &[],
     &["init"],
     &["check"],
@@ -17,10 +17,26 @@ const COMMANDS: [&[&str]; 24] = [
     &["runs", "show"],
     &["runs", "replay"],
     &["runs", "cancel"],
+    &["runs", "kill"],
     &["runs", "resolve"],
     &["approvals"],
     &["approve"],
     &["decline"],
+    &["pause"],
+    &["unpause"],
+    &["pauses"],
+    &["silence"],
+    &["silence", "add"],
+    &["silence", "list"],
+    &["silence", "end"],
+    &["strikes"],
+    &["strikes", "clear"],
+    &["why"],
+    &["changes"],
+    &["audit"],
+    &["audit", "verify"],
+    &["schedule"],
+    &["schedule", "next"],
     &["outbox"],
     &["notify"],
     &["notify", "test"],

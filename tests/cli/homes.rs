@@ -134,7 +134,7 @@ fn init_makes_the_directory_that_it_is_given() -> anyhow::Result<()> {
 fn outside_of_a_home_each_command_says_how_to_get_one() -> anyhow::Result<()> {
     let outside = Home::empty()?;
     let before = Tree::of(outside.path())?;
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &["check"],
         &["lock"],
         &["run", "look"],
@@ -142,6 +142,7 @@ fn outside_of_a_home_each_command_says_how_to_get_one() -> anyhow::Result<()> {
         &["runs", "list"],
         &["runs", "show", "1"],
         &["runs", "cancel", "1"],
+        &["schedule"],
         &["plugin", "list"],
     ];
     for command in commands {

@@ -12,6 +12,7 @@ mod homes;
 mod listings;
 mod plugins;
 mod problems;
+mod schedules;
 mod story;
 
 use evenkeel_tests::evenkeel::Home;

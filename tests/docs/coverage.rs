@@ -7,9 +7,10 @@ use evenkeel_tests::workspace;
 use crate::markdown::blocks;
 
 /// The pages with commands: README.md, and what it leads to.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/operators.md",
+    "docs/schedules.md",
     "docs/plugins.md",
     "docs/api.md",
     "docs/security.md",

@@ -37,6 +37,42 @@ fn the_operators_page_works_as_it_stands() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// In a home that has the runbook of the page, which has a schedule.
+#[test]
+fn the_page_on_schedules_works_as_it_stands() -> anyhow::Result<()> {
+    let runbook = DISK
+        .replace("name = \"disk\"", "name = \"free-disk-space\"")
+        .replace("alert = \"DiskFilling\"", &first_toml("docs/schedules.md")?);
+    let home = Home::ready(&[
+        (
+            "evenkeel.toml",
+            "[role.host.roots.data]\npath = \".\"\nallow = [\"read\"]\n",
+        ),
+        ("assets.toml", "[[asset]]\nid = \"local\"\nrole = \"host\"\n"),
+        ("runbooks/disk.toml", &runbook),
+    ])?;
+    let commands = commands("docs/schedules.md", "run")?;
+    let commands = format!("export EVENKEEL_HOME='{}'\n{commands}", home.path().display());
+
+    let said = Shell::in_an_empty_directory()?.run(&commands)?;
+
+    assert!(said.contains("2026-03-29T03:00:00+02:00"), "{said}");
+    assert!(
+        said.contains("`free-disk-space` at `30 3 * * *` (Asia/Shanghai), missed last, jitter 10m"),
+        "{said}"
+    );
+    assert!(said.contains("\"more\": 0"), "{said}");
+    Ok(())
+}
+
+/// What the first block of TOML says, without its header.
+fn first_toml(page: &str) -> anyhow::Result<String> {
+    let blocks = blocks(page)?;
+    let block = blocks.into_iter().find(|block| block.language == "toml");
+    let text = block.map(|block| block.text).unwrap_or_default();
+    Ok(text.replace("[[on]]\n", ""))
+}
+
 #[test]
 fn the_shipped_runbooks_can_be_tried_as_their_page_says() -> anyhow::Result<()> {
     let shell = Shell::in_an_empty_directory()?;

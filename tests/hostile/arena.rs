@@ -97,6 +97,16 @@ pub struct Arena {
 impl Arena {
     /// A daemon for these attacks, with more of `evenkeel.toml` (limits first) and more component files (name, bytes).
     pub fn new(settings: &str, components: &[(&str, Vec<u8>)], attacks: Vec<Attack>) -> anyhow::Result<Self> {
+        Self::served(settings, components, attacks, Home::serve)
+    }
+
+    /// The same, with a daemon that is started in another way.
+    pub fn served(
+        settings: &str,
+        components: &[(&str, Vec<u8>)],
+        attacks: Vec<Attack>,
+        serve: impl FnOnce(&Home) -> anyhow::Result<Daemon>,
+    ) -> anyhow::Result<Self> {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let home = Home::empty()?;
@@ -118,7 +128,7 @@ impl Arena {
         }
         home.done(&["lock"])?;
         home.done(&["check"])?;
-        let daemon = home.serve()?;
+        let daemon = serve(&home)?;
         let desk = Desk::of(&home)?;
         // The first run compiles.
         desk.run("neighbour")?;

@@ -13,10 +13,13 @@
 
 mod arena;
 mod attack;
+mod commands;
 mod components;
 mod computer;
+mod databases;
 mod desk;
 mod latency;
+mod names;
 mod origin;
 mod services;
 mod world;

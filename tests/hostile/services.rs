@@ -5,7 +5,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
 use crate::{
     arena::{Arena, SECRET},
@@ -237,6 +237,25 @@ impl Sleeper {
             .stdin(Stdio::null());
         Ok(Self(command.spawn()?))
     }
+
+    /// Two that were started at the same time, as the kernel counts it: else the second is already
+    /// refused as one that has taken the number of the first.
+    fn twins(names: [&str; 2]) -> anyhow::Result<[Self; 2]> {
+        loop {
+            let [one, two] = names.map(Self::start);
+            let twins = [one?, two?];
+            if twins[0].started()? == twins[1].started()? {
+                return Ok(twins);
+            }
+        }
+    }
+
+    /// In clock ticks (proc(5)).
+    fn started(&self) -> anyhow::Result<String> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.0.id()))?;
+        let fields = stat.rsplit(") ").next().context("no fields")?;
+        Ok(fields.split(' ').nth(19).context("too few fields")?.to_owned())
+    }
 }
 
 impl Drop for Sleeper {
@@ -248,7 +267,7 @@ impl Drop for Sleeper {
 
 #[test]
 fn signals_reach_what_a_profile_selects_and_nothing_else() -> anyhow::Result<()> {
-    let (mut own, mut other) = (Sleeper::start("steel-sleeper-one")?, Sleeper::start("oak-sleeper-two")?);
+    let [mut own, mut other] = Sleeper::twins(["steel-sleeper-one", "oak-sleeper-two"])?;
     let settings = r#"
 [role.steel.process.app]
 command = "sh -c .*steel-sleeper-one"

@@ -39,6 +39,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("evenkeel-fuzz", &["evenkeel-model", "evenkeel-sdk"]),
     // The plugin that attacks the host in tests/hostile.
     ("hostile", &["evenkeel-sdk"]),
+    // The plugin that leaves traces in tests/torture.
+    ("torture", &["evenkeel-sdk"]),
     // It measures rooms beside their peers, so it sees into each of them.
     (
         "evenkeel-benches",

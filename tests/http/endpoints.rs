@@ -73,7 +73,14 @@ fn a_daemon_says_that_it_is_well() -> anyhow::Result<()> {
 fn runs_can_be_neither_read_nor_asked_for_over_tcp() -> anyhow::Result<()> {
     let (home, daemon) = super::served()?;
     home.run(&["run", "look"])?;
-    for path in ["/api/v1/runs", "/api/v1/runs/1", "/api/v1/daemon", "/api/v1/alerts"] {
+    for path in [
+        "/api/v1/runs",
+        "/api/v1/runs/1",
+        "/api/v1/daemon",
+        "/api/v1/alerts",
+        "/api/v1/schedules",
+        "/api/v1/changes",
+    ] {
         assert_eq!(daemon.get(path)?.status, 404, "{path}");
     }
     let start = r#"{ "runbook": "look", "request": "1" }"#;

@@ -45,6 +45,7 @@ impl Scene {
                 "well",
                 "expr = \"no_such_series\"\nwith.critical = 1\nwith.absent = \"ok\"",
             ),
+            ("odd", "expr = \"quantile(2, up)\"\nwith.critical = 1"),
             ("nonsense", "expr = \"sum(\"\nwith.critical = 1"),
             ("levels", "expr = \"up\"\nwith.warn = 2\nwith.critical = 1"),
         ]
@@ -149,6 +150,18 @@ fn what_a_real_prometheus_has_no_series_for_is_what_the_runbook_says() -> anyhow
         assert_eq!(got, verdict, "{name}: {said:#?}");
         assert!(said.stdout.contains(words), "{name}: {}", said.stdout);
     }
+    Ok(())
+}
+
+#[test]
+fn what_a_real_prometheus_warns_of_is_in_the_story() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let scene = Scene::set(directory.path())?;
+    scene.wait_for_series("up", 2);
+    let (said, verdict) = scene.run("odd")?;
+    assert_eq!(verdict, "unhealthy", "infinity is above 1: {said:#?}");
+    let words = "source `prometheus`: PromQL warning: quantile value should be between 0 and 1";
+    assert!(said.stdout.contains(words), "no {words:?} in {}", said.stdout);
     Ok(())
 }
 

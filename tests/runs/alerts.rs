@@ -222,7 +222,8 @@ fn a_run_goes_on_after_the_resolve_if_the_runbook_says_so() -> anyhow::Result<()
 
 #[test]
 fn a_storm_of_alerts_starts_one_run_each_and_none_is_lost() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "in-vain").and(ON_ALERT)])?;
+    let every_one = "overlap = \"queue\"\nmax_runs = \"none\"";
+    let home = broken(&[Repair::new("repair", "in-vain").limits(every_one).and(ON_ALERT)])?;
     let daemon = home.serve()?;
     let alerts: Vec<_> = (0..100).map(|n| alert().label("n", &n.to_string()).firing()).collect();
     for _ in 0..3 {

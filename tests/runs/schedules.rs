@@ -91,3 +91,44 @@ fn a_schedule_that_selects_nothing_is_refused_and_says_so() -> anyhow::Result<()
     );
     Ok(())
 }
+
+/// `evenkeel schedule` tells from the record what became of the last tick, and why some had none.
+#[test]
+fn the_schedule_says_what_became_of_its_ticks() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "in-vain").cooldown("10m").and(EVERY_SECOND)])?;
+    let daemon = home.serve()?;
+    wait_for_runs(&home, 3);
+    let refused = home.json(&["schedule"])?;
+    let last = &refused["schedules"][0]["last"];
+    assert_eq!(last["runs"]["rejected"], 1, "{refused:#}");
+    assert!(
+        last["why"].as_str().is_some_and(|why| why.contains("cool-down")),
+        "{refused:#}"
+    );
+    assert!(last["tick"].is_string() && last["round"].is_u64(), "{refused:#}");
+    let said = home.done(&["schedule"])?;
+    assert!(said.stdout.contains("1 rejected ("), "{said:#?}");
+    assert_eq!(said.stderr, "");
+    daemon.kill()?;
+
+    // Nobody keeps it for two ticks at least.
+    let killed_at = refused["schedules"][0]["next"][2]["tick"].clone();
+    wait_until(BOUND, "some ticks go by", || {
+        let now = home.json(&["schedule"])?["schedules"][0]["next"][0]["tick"].clone();
+        anyhow::ensure!(now.as_str() > killed_at.as_str(), "it is not {killed_at} yet");
+        Ok(())
+    });
+    let _daemon = home.serve()?;
+    let passed = wait_until(BOUND, "the passed ticks are in the record", || {
+        let listed = home.json(&["schedule"])?;
+        let passed = listed["schedules"][0]["passed"].clone();
+        anyhow::ensure!(!passed.is_null(), "{listed:#}");
+        Ok(passed)
+    });
+    assert_eq!(
+        passed["why"], "no daemon kept the schedules then; `missed = \"none\"`",
+        "{passed:#}"
+    );
+    assert!(passed["count"].as_u64().is_some_and(|count| count >= 2), "{passed:#}");
+    Ok(())
+}

@@ -71,6 +71,8 @@ pub struct Repair {
     /// `select` of its `[targets]`.
     select: &'static str,
     cooldown: &'static str,
+    /// More of `[limits]`.
+    limits: &'static str,
     /// More of the remedy's step.
     step: &'static str,
     /// `[healed]`, `[[on]]` and what else there is.
@@ -86,6 +88,7 @@ impl Repair {
             profile,
             select: r#"asset="one""#,
             cooldown: "0s",
+            limits: "",
             step: "",
             rest: "",
         }
@@ -104,6 +107,12 @@ impl Repair {
 
     pub fn cooldown(mut self, cooldown: &'static str) -> Self {
         self.cooldown = cooldown;
+        self
+    }
+
+    /// More lines of `[limits]`.
+    pub fn limits(mut self, limits: &'static str) -> Self {
+        self.limits = limits;
         self
     }
 
@@ -126,6 +135,7 @@ impl Repair {
             profile,
             select,
             cooldown,
+            limits,
             step,
             rest,
         } = self;
@@ -144,6 +154,7 @@ select = '{select}'
 
 [limits]
 cooldown = "{cooldown}"
+{limits}
 
 [[step]]
 id = "look"

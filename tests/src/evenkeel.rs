@@ -246,7 +246,16 @@ impl Home {
     pub fn serve_at(&self, address: &str, arguments: &[&str]) -> anyhow::Result<Daemon> {
         let mut command = self.command()?;
         command.args(["serve", "--listen", address]).args(arguments);
-        let mut process = Process::spawn("evenkeel", &mut command, self.path())?;
+        self.served_by(&mut command, address)
+    }
+
+    /// The same, with a command that serves it at this address.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    #[track_caller]
+    pub fn served_by(&self, command: &mut Command, address: &str) -> anyhow::Result<Daemon> {
+        let mut process = Process::spawn("evenkeel", command, self.path())?;
         let url = format!("http://{address}");
         let health = format!("{url}/healthz");
         wait_until(BOUND, "evenkeel is ready", || {

@@ -15,6 +15,7 @@ pub mod board;
 pub mod component;
 pub mod evenkeel;
 pub mod golden;
+pub mod names;
 pub mod plugins;
 pub mod process;
 pub mod programs;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::{Error, Params, Result, Severity};
+use serde_json::json;
+
+use crate::{Error, Finding, Params, Result, Severity};
 
 /// On which side of a level it is bad.
 #[derive(Params, Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,6 +67,17 @@ impl Absent {
             Self::Ok => Some(Severity::Ok),
         }
     }
+
+    /// The finding that there is no value, in the words of the error that it would be otherwise.
+    ///
+    /// # Errors
+    /// That error, if this is an error.
+    pub fn finding(self, code: &str, subject: &str, otherwise: Error) -> Result<Finding> {
+        match self.severity() {
+            Some(severity) => Ok(Finding::new(severity, code, subject).summary(otherwise.message())),
+            None => Err(otherwise),
+        }
+    }
 }
 
 impl Levels {
@@ -104,6 +117,14 @@ impl Levels {
         } else {
             Severity::Ok
         }
+    }
+
+    /// The finding that `what` has this value, which is in its details too: `WHAT is 91.5, above 90`.
+    pub fn finding(&self, code: &str, subject: &str, what: &str, value: f64) -> Finding {
+        Finding::new(self.judge(value), code, subject)
+            .summary(format!("{what} is {}", self.told(value)))
+            // JSON has no infinity; the sentence does.
+            .details(json!({ "value": value }))
     }
 
     /// `91.5, above 90`, or `12, not above 80`
@@ -154,6 +175,36 @@ mod tests {
             (one.told(0.0).as_str(), one.told(1.0).as_str()),
             ("0, below 1", "1, not below 1")
         );
+    }
+
+    #[test]
+    fn a_number_is_a_finding_as_bad_as_its_level() {
+        let found = levels(Compare::Above, 80.0, 90.0).finding("disk-full", "/var", "the use of /var", 91.5);
+        assert_eq!(
+            found,
+            Finding::critical("disk-full", "/var")
+                .summary("the use of /var is 91.5, above 90")
+                .details(json!({ "value": 91.5 }))
+        );
+        let endless = levels(Compare::Above, 80.0, 90.0).finding("a", "b", "it", f64::INFINITY);
+        assert_eq!(endless.summary, "it is inf, above 90");
+        assert_eq!(endless.details, Some(json!({ "value": null })));
+    }
+
+    #[test]
+    fn the_absence_of_a_number_is_what_the_runbook_says() {
+        let none = || Error::permanent("no-row", "there is no row");
+        for (absent, severity) in [
+            (Absent::Critical, Severity::Critical),
+            (Absent::Warning, Severity::Warning),
+            (Absent::Ok, Severity::Ok),
+        ] {
+            let found = absent.finding("backlog", "app", none()).expect("a finding");
+            let expected = Finding::new(severity, "backlog", "app").summary("there is no row");
+            assert_eq!(found, expected);
+        }
+        let error = Absent::Error.finding("backlog", "app", none()).expect_err("an error");
+        assert_eq!((error.code(), error.message()), ("no-row", "there is no row"));
     }
 
     #[test]

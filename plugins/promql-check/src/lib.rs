@@ -68,13 +68,9 @@ impl PromqlCheck {
 
     fn without_series(&self) -> Result<Finding> {
         let words = format!("{}: `{}` has no series", self.what(), self.source);
-        let severity = self
-            .absent
-            .severity()
-            .ok_or_else(|| Error::permanent("no-series", &words))?;
-        Ok(Finding::new(severity, &self.code, &self.source)
-            .summary(words)
-            .details(json!({ "series": 0 })))
+        let none = Error::permanent("no-series", words);
+        let finding = self.absent.finding(&self.code, &self.source, none)?;
+        Ok(finding.details(json!({ "series": 0 })))
     }
 
     fn finding(&self, series: &Series, levels: &Levels) -> Result<Finding> {
@@ -84,20 +80,13 @@ impl PromqlCheck {
             .last()
             .map(|point| point.value)
             .filter(|value| !value.is_nan());
+        let what = format!("{} of {subject}", self.what());
         let finding = match value {
-            Some(value) => Finding::new(levels.judge(value), &self.code, &subject)
-                .summary(format!("{} of {subject} is {}", self.what(), levels.told(value)))
-                // JSON has no infinity; the sentence does.
-                .details(json!({ "value": value })),
+            Some(value) => levels.finding(&self.code, &subject, &what, value),
             None => {
-                let words = format!("{} of {subject} is no number", self.what());
-                let severity = self
-                    .absent
-                    .severity()
-                    .ok_or_else(|| Error::permanent("no-number", &words))?;
-                Finding::new(severity, &self.code, &subject)
-                    .summary(words)
-                    .details(json!({ "value": null }))
+                let none = Error::permanent("no-number", format!("{what} is no number"));
+                let finding = self.absent.finding(&self.code, &subject, none)?;
+                finding.details(json!({ "value": null }))
             }
         };
         let labels = series.labels.iter().filter(|(name, _)| name != NAME);

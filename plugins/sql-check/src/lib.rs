@@ -77,13 +77,9 @@ impl SqlCheck {
 
     fn without_rows(&self) -> Result<Finding> {
         let words = format!("{}: the query of `{}` has no row", self.what(), self.database);
-        let severity = self
-            .absent
-            .severity()
-            .ok_or_else(|| Error::permanent("no-row", &words))?;
-        Ok(Finding::new(severity, &self.code, &self.database)
-            .summary(words)
-            .details(json!({ "rows": 0 })))
+        let none = Error::permanent("no-row", words);
+        let finding = self.absent.finding(&self.code, &self.database, none)?;
+        Ok(finding.details(json!({ "rows": 0 })))
     }
 
     fn finding(&self, row: &[Value], columns: &Columns, levels: &Levels) -> Result<Finding> {
@@ -100,19 +96,13 @@ impl SqlCheck {
                 .collect::<Vec<_>>()
                 .join(" "),
         };
+        let what = format!("{} of `{subject}`", self.what());
         let finding = match number(row.get(columns.value).unwrap_or(&Value::Null))? {
-            Some(value) => Finding::new(levels.judge(value), &self.code, &subject)
-                .summary(format!("{} of `{subject}` is {}", self.what(), levels.told(value)))
-                .details(json!({ "value": value })),
+            Some(value) => levels.finding(&self.code, &subject, &what, value),
             None => {
-                let words = format!("{} of `{subject}` is null", self.what());
-                let severity = self
-                    .absent
-                    .severity()
-                    .ok_or_else(|| Error::permanent("no-number", &words))?;
-                Finding::new(severity, &self.code, &subject)
-                    .summary(words)
-                    .details(json!({ "value": null }))
+                let none = Error::permanent("no-number", format!("{what} is null"));
+                let finding = self.absent.finding(&self.code, &subject, none)?;
+                finding.details(json!({ "value": null }))
             }
         };
         let label = |finding: Finding, (name, value): (&str, String)| finding.label(name, value);

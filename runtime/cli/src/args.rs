@@ -1,10 +1,17 @@
 //! The command line. A doc comment here is what `--help` prints.
 
+mod changes;
+pub mod gates;
+mod schedule;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
+
+pub use changes::{Audit, AuditVerify, Changes};
+pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 healthy, changed, repaired or planned; 1 an error; 2 wrong usage; 10 unhealthy; 11 not-repaired; \
@@ -36,12 +43,33 @@ pub enum Command {
     /// Lists runs and tells their stories.
     #[command(subcommand)]
     Runs(Runs),
+    /// Lets no run start for a while; what is at work goes on, and what waits starts afterwards if it is still wanted.
+    Pause(gates::Pause),
+    /// Ends a pause.
+    Unpause(gates::Scope),
+    /// Lists the pauses that are in force.
+    Pauses(Listing),
+    /// Has alerts start nothing for a while.
+    #[command(subcommand)]
+    Silence(gates::Silence),
+    /// Lets a runbook try again where it was given up.
+    #[command(subcommand)]
+    Strikes(gates::Strikes),
+    /// Tells why something ran, and why it did not.
+    Why(gates::Why),
     /// Shows the plans that wait for a person: content, impact, undo.
     Approvals(Approvals),
     /// Says yes to a plan that waits.
     Approve(Approve),
     /// Says no to a plan that waits.
     Decline(Approve),
+    /// Shows which schedules come next, and what became of the last ticks.
+    Schedule(Schedule),
+    /// Lists what was done to the world: who, when, what, and whether it was undone.
+    Changes(Changes),
+    /// Checks that the records of changes are what was written.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Shows what people were told, what still waits to be told, and each try.
     Outbox(Outbox),
     /// Tries the notifiers of the home.
@@ -108,6 +136,9 @@ pub struct Run {
     /// A file with the alert that the runbook sees: what Prometheus or Alertmanager would send.
     #[arg(long, value_name = "FILE")]
     pub alert: Option<PathBuf>,
+    /// Changes something although a `[[freeze]]` says otherwise, and records why.
+    #[arg(long, value_name = "WHY")]
+    pub override_freeze: Option<String>,
     /// A value of one of the runbook's `[[input]]`s.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
@@ -146,6 +177,15 @@ pub enum Runs {
     Cancel {
         /// Its number.
         run: RunId,
+    },
+    /// Ends a run at once, in the middle of whatever it does. Nothing is looked at or undone after that, and an
+    /// effect that is under way is left in doubt: `cancel` is the better way wherever there is time.
+    Kill {
+        /// Its number.
+        run: RunId,
+        /// Why; it is kept with the run.
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        why: String,
     },
     /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
     Resolve(RunsResolve),

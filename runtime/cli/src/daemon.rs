@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use evenkeel_console::port::{About, Circuit, Credential, Daemon as _, Token};
 use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
+use evenkeel_model::change::{ChangeFilter, Recorded};
 use evenkeel_model::home::Home;
 use evenkeel_model::name::RunId;
 use evenkeel_store::Counts;
@@ -175,6 +176,10 @@ impl evenkeel_console::port::Daemon for Daemon {
             ailments.push(format!("the journal can't be written: {why}"));
         }
         ailments
+    }
+
+    async fn changes(&self, filter: ChangeFilter) -> Result<Vec<Recorded>, String> {
+        self.house.store.changes(filter).await
     }
 
     fn appended(&self) -> broadcast::Receiver<RunId> {

@@ -137,6 +137,7 @@ impl Desk {
                     "mode": request.mode,
                     "alert": request.alert,
                     "input": request.input,
+                    "override_freeze": request.override_freeze,
                     "request": request.request,
                 });
                 Ok(client.post::<Started>("/api/v1/rounds", &body).await?.runs)
@@ -272,6 +273,16 @@ impl Desk {
         Ok(house.engine.test_notifier(name, &user::name()).await?)
     }
 
+    pub async fn kill(&mut self, run: RunId, why: &str) -> Result<()> {
+        match self {
+            Self::Daemon(client) => {
+                let path = format!("/api/v1/runs/{run}/kill");
+                client.post::<Value>(&path, &json!({ "why": why })).await.map(drop)
+            }
+            _ => anyhow::bail!("no daemon serves this home, so no run is under way"),
+        }
+    }
+
     pub async fn cancel(&mut self, run: RunId) -> Result<()> {
         match self {
             Self::Daemon(client) => {
@@ -330,7 +341,7 @@ fn query(filter: &RunFilter) -> String {
 }
 
 /// Percent-encodes all but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
-fn encode(text: &str) -> String {
+pub fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes()
         .map(|byte| {

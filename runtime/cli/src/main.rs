@@ -11,6 +11,7 @@ mod home;
 mod key;
 mod lock;
 mod log;
+mod office;
 mod render;
 mod signals;
 mod socket;
@@ -31,9 +32,13 @@ const BLOCKED: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let mut args = std::env::args_os().skip(1);
-    if args.next().is_some_and(|first| first == wire::COMPILE) {
-        // Started by this program alone, with nothing but pipes: no part of the command line.
+    let first = args.next();
+    // Both are started by this program alone, with nothing but pipes: no part of the command line.
+    if first.as_ref().is_some_and(|first| first == wire::COMPILE) {
         return evenkeel_sandbox::compile_as_child(args.map(|arg| arg.to_string_lossy().into_owned()));
+    }
+    if first.is_some_and(|first| first == wire::ATTEND) {
+        return evenkeel_sandbox::attend_as_child(args);
     }
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Runtime::new() {
@@ -54,9 +59,18 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => commands::run::run(&cli.home, args, now).await,
         Command::Serve(args) => commands::serve::serve(&cli.home, args).await,
         Command::Runs(command) => commands::runs::runs(&cli.home, command).await,
+        Command::Pause(args) => commands::holds::pause(&cli.home, args, now).await,
+        Command::Unpause(scope) => commands::holds::unpause(&cli.home, scope, now).await,
+        Command::Pauses(listing) => commands::holds::pauses(&cli.home, listing, now).await,
+        Command::Silence(command) => commands::holds::silence(&cli.home, command, now).await,
+        Command::Strikes(command) => commands::holds::strikes(&cli.home, command, now).await,
+        Command::Why(args) => commands::why::why(&cli.home, args, now).await,
         Command::Approvals(args) => commands::approvals::list(&cli.home, args).await,
         Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
+        Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
+        Command::Changes(args) => commands::changes::list(&cli.home, args).await,
+        Command::Audit(command) => commands::changes::audit(&cli.home, command),
         Command::Outbox(args) => commands::outbox::outbox(&cli.home, args).await,
         Command::Notify(command) => commands::outbox::notify(&cli.home, command).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,

@@ -9,8 +9,9 @@ use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_model::home::Home;
 use evenkeel_model::seal::Seal;
-use evenkeel_sandbox::{Compiler, HomeVault, Sandbox};
+use evenkeel_sandbox::{Attendant, Compiler, HomeVault, Sandbox};
 use evenkeel_store::{Options, Store};
+use tokio::sync::Semaphore;
 use tracing::warn;
 
 use crate::clock::SystemClock;
@@ -54,6 +55,7 @@ impl House {
         let clock = Arc::new(SystemClock);
         let ports = Ports {
             journal: store.clone(),
+            ledger: store.clone(),
             alerts: store.clone(),
             outbox: store.clone(),
             plugins: sandbox.clone(),
@@ -80,6 +82,9 @@ impl House {
     }
 }
 
+/// Plugins loaded at once: each takes a thread for it, and what a thread allocated stays its own.
+const LOADS: usize = 4;
+
 /// What follows it on the command line of this program is for [`compile_as_child`].
 ///
 /// [`compile_as_child`]: evenkeel_sandbox::compile_as_child
@@ -88,6 +93,15 @@ pub const COMPILE: &str = "compile-a-component";
 /// This same program, also if its file was replaced since it was started.
 pub fn compiler() -> Compiler {
     Compiler::child("/proc/self/exe", [COMPILE])
+}
+
+/// What follows it on the command line of this program is for [`attend_as_child`].
+///
+/// [`attend_as_child`]: evenkeel_sandbox::attend_as_child
+pub const ATTEND: &str = "attend-a-command";
+
+pub fn attendant() -> Attendant {
+    Attendant::child("/proc/self/exe", [ATTEND])
 }
 
 /// The journal of a home; made if there is none.
@@ -106,12 +120,12 @@ fn open_sealed(dir: &Path, seal: Seal) -> Result<Store> {
 }
 
 fn sandbox_ports(dir: &Path, seal: Seal, store: &Arc<Store>) -> evenkeel_sandbox::Ports {
-    let vault = HomeVault::new(dir).with_environment(|name| std::env::var_os(name));
+    let vault = HomeVault::new(dir, attendant()).with_environment(|name| std::env::var_os(name));
     evenkeel_sandbox::Ports {
         vault: Arc::new(vault),
         seal,
         memory: store.clone(),
-        ..evenkeel_sandbox::Ports::local(dir)
+        ..evenkeel_sandbox::Ports::local(dir, attendant())
     }
 }
 
@@ -124,7 +138,9 @@ async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     let steps = steps.map(|step| &step.plugin);
     let notifiers = home.routing.notifiers.values().map(|notifier| &notifier.plugin);
     let used: BTreeMap<_, _> = steps.chain(notifiers).map(|plugin| (&plugin.digest, plugin)).collect();
+    let turns = Semaphore::new(LOADS);
     let loads = used.into_iter().map(async |(digest, plugin)| {
+        let _turn = turns.acquire().await;
         let loaded = sandbox.load(digest).await;
         loaded
             .err()

@@ -7,13 +7,16 @@
 mod alerts;
 mod approvals;
 mod body;
+mod changes;
 mod circuits;
 mod daemon;
 mod error;
+mod gates;
 mod metrics;
 mod outbox;
 pub mod port;
 mod runs;
+mod schedules;
 mod serve;
 mod state;
 
@@ -44,13 +47,21 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs", get(runs::list))
         .route("/api/v1/runs/{run}", get(runs::show))
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
+        .route("/api/v1/runs/{run}/kill", post(runs::kill))
         .route("/api/v1/runs/{run}/resolve", post(runs::resolve))
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
         .route("/api/v1/approvals", get(approvals::list))
+        .route("/api/v1/schedules", get(schedules::list))
+        .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/notifiers/{name}/test", post(outbox::test))
         .route("/api/v1/alerts", get(alerts::firing))
+        .route("/api/v1/holds", get(gates::list).post(gates::hold))
+        .route("/api/v1/holds/{hold}/end", post(gates::end))
+        .route("/api/v1/strikes/clear", post(gates::clear_strikes))
+        .route("/api/v1/why", get(gates::why))
+        .route("/api/v1/simulate", post(gates::simulate))
         .route("/api/v1/circuits", get(circuits::list))
         .route("/api/v1/circuits/{plugin}/close", post(circuits::close))
         .with_state(console)

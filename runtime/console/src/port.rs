@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_model::change::{ChangeFilter, Recorded};
 use evenkeel_model::name::{CustomerId, RunId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
@@ -27,6 +28,8 @@ pub trait Daemon: Send + Sync {
     /// Has a plugin called again, in one version or in all, because `who` asked for it; answers how
     /// many circuits were open.
     fn close_circuits(&self, plugin: &str, version: Option<&str>, who: &str) -> usize;
+    /// What was done to the world, the newest first.
+    async fn changes(&self, filter: ChangeFilter) -> Result<Vec<Recorded>, String>;
     /// Runs that got new events, once these can be read.
     fn appended(&self) -> broadcast::Receiver<RunId>;
 }

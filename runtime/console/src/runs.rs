@@ -38,6 +38,8 @@ pub struct Start {
     alert: Option<Alert>,
     #[serde(default)]
     input: Map<String, Value>,
+    /// Why it is to change something although that is frozen.
+    override_freeze: Option<String>,
     /// Unique; asking again with the same starts nothing new.
     request: String,
 }
@@ -60,6 +62,7 @@ pub async fn start(
         mode: start.mode,
         alert: start.alert,
         input: start.input,
+        override_freeze: start.override_freeze,
         who: peer.user,
         request: start.request,
     };
@@ -97,6 +100,7 @@ pub async fn list(
         round: filter.round,
         before: filter.before,
         limit: filter.limit,
+        ..RunFilter::default()
     };
     Ok(Json(console.journal.runs(filter).await?))
 }
@@ -171,6 +175,26 @@ pub async fn cancel(
         .cancel(run, &format!("cancelled by {}", peer.user))
         .await?;
     Ok(Json(json!({ "cancelling": run })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kill {
+    #[serde(default)]
+    why: String,
+}
+
+/// `POST /api/v1/runs/{run}/kill`.
+pub async fn kill(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+    body: Result<Json<Kill>, JsonRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    console.engine.kill(run, &peer.user, &said.why).await?;
+    Ok(Json(json!({ "killed": run })))
 }
 
 #[derive(Deserialize)]

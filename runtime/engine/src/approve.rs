@@ -144,10 +144,16 @@ impl Engine {
         if waiting.is_empty() {
             return Err(ApprovalError::NothingAskedOf(round));
         }
+        let mut runs = Vec::new();
         for live in &waiting {
-            self.say(live, None, said).await?;
+            match self.say(live, None, said).await {
+                Ok(()) => runs.push(live.id),
+                // What came of the ones before it has ended its wait.
+                Err(ApprovalError::NothingAsked(_)) => {}
+                Err(error) => return Err(error),
+            }
         }
-        Ok(waiting.iter().map(|live| live.id).collect())
+        Ok(runs)
     }
 
     async fn say(&self, live: &Arc<Live>, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {

@@ -3,17 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary};
 use tokio::sync::{Notify, RwLock, broadcast, watch};
 
+use crate::berths::Berths;
 use crate::capacity::Capacity;
 use crate::drive::round::{Crew, Round};
+use crate::hearing::Hearing;
+use crate::holds::Held;
 use crate::live::{Live, Registry, Slots};
 use crate::notify::Post;
+use crate::port::gates::Ledger;
 use crate::port::outbox::Outbox;
-use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Opened, Plugins, RunFilter};
+use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Noted, Opened, Plugins, RunFilter};
 use crate::record::{Feed, Recorder};
 use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
 use crate::run::Run;
@@ -25,6 +30,7 @@ const FEED_EVENTS: usize = 4_096;
 #[derive(Clone)]
 pub struct Ports {
     pub journal: Arc<dyn Journal>,
+    pub ledger: Arc<dyn Ledger>,
     pub alerts: Arc<dyn Alerts>,
     pub outbox: Arc<dyn Outbox>,
     pub plugins: Arc<dyn Plugins>,
@@ -37,11 +43,21 @@ pub struct Engine {
     home: watch::Sender<Arc<Home>>,
     pub(crate) registry: Registry,
     pub(crate) slots: Slots,
+    pub(crate) berths: Arc<Berths>,
+    pub(crate) hearing: Hearing,
+    /// What people hold back; who waits for it listens.
+    pub(crate) holds: watch::Sender<Arc<Vec<Held>>>,
+    /// Held while that changes.
+    pub(crate) holding: tokio::sync::Mutex<()>,
     /// Runs at once; waiting runs don't count.
     pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
     pub(crate) edges: Notify,
     pub(crate) post: Post,
+    /// A run ended that may have to be tried again.
+    pub(crate) ends: Notify,
+    /// A run was left because its journal could not be written.
+    pub(crate) unwritten: Notify,
     pub(crate) draining: watch::Sender<bool>,
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
@@ -76,8 +92,14 @@ impl Engine {
             post,
             registry: Registry::default(),
             slots: Slots::default(),
+            berths: Arc::default(),
+            hearing: Hearing::default(),
+            holds: watch::Sender::default(),
+            holding: tokio::sync::Mutex::default(),
             feed: broadcast::Sender::new(FEED_EVENTS),
             edges: Notify::new(),
+            ends: Notify::new(),
+            unwritten: Notify::new(),
             draining: watch::Sender::new(false),
             opening: RwLock::new(()),
             rounds: watch::Sender::new(0),
@@ -141,6 +163,11 @@ impl Engine {
     /// Asks a run to stop. Nothing further begins; an action under way is finished first, and
     /// what was changed is still looked at by `[healed]`.
     pub async fn cancel(&self, run: RunId, why: &str) -> Result<(), CancelError> {
+        let why = why.to_owned();
+        self.stop(run, Body::CancelRequested { why }).await.map(drop)
+    }
+
+    async fn stop(&self, run: RunId, body: Body) -> Result<Arc<Live>, CancelError> {
         let Some(live) = self.registry.get(run) else {
             return match self.ports.journal.run(run).await? {
                 Some(summary) if summary.finished_at.is_some() => Err(CancelError::Finished(run)),
@@ -148,14 +175,25 @@ impl Engine {
                 None => Err(CancelError::Unknown(run)),
             };
         };
-        let why = why.to_owned();
-        let asked = live.recorder.append(vec![Body::CancelRequested { why }]).await;
+        let asked = live.recorder.append(vec![body]).await;
         // Its end may have come first.
         if asked.is_err() && live.recorder.read(|run| run.finished.is_some()) {
             return Err(CancelError::Finished(run));
         }
         asked?;
         live.cancelled.send_replace(true);
+        Ok(live)
+    }
+
+    /// Ends a run at once, in the middle of whatever it does. Nothing is looked at or undone after
+    /// that; an effect that was under way is left in doubt.
+    pub async fn kill(&self, run: RunId, who: &str, why: &str) -> Result<(), CancelError> {
+        let body = Body::Killed {
+            who: who.to_owned(),
+            why: why.to_owned(),
+        };
+        let live = self.stop(run, body).await?;
+        live.killed.send_replace(true);
         Ok(())
     }
 
@@ -200,16 +238,38 @@ impl Engine {
         let Start { runbook, round } = start;
         let _opening = self.opening.read().await;
         let opened = self.ports.journal.open(round.clone(), now).await?;
-        if let Opened::New(id, runs) = &opened {
-            let crew = self.muster(*id, runs, &round, now);
-            let round = Round::fresh(*id, Ok(runbook), home, crew);
-            self.begin(round);
+        self.set_off(Start { runbook, round }, &opened, home, now);
+        Ok(opened)
+    }
+
+    /// The same for the rounds of ticks, several in one transaction together with what is noted of
+    /// their schedules.
+    pub(crate) async fn open_ticks(
+        self: &Arc<Self>,
+        starts: Vec<Start>,
+        notes: Vec<Noted>,
+        home: &Arc<Home>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        let now = self.ports.clock.now();
+        let rounds = starts.iter().map(|start| start.round.clone()).collect();
+        let _opening = self.opening.read().await;
+        let opened = self.ports.journal.open_ticks(rounds, notes, now).await?;
+        for (start, opened) in starts.into_iter().zip(&opened) {
+            self.set_off(start, opened, Arc::clone(home), now);
         }
         Ok(opened)
     }
 
+    /// Drives a round, if it is a new one.
+    fn set_off(self: &Arc<Self>, start: Start, opened: &Opened, home: Arc<Home>, now: DateTime<Utc>) {
+        if let Opened::New(id, runs) = opened {
+            let crew = self.muster(*id, runs, &start.round, now);
+            self.begin(Round::fresh(*id, Ok(start.runbook), home, crew));
+        }
+    }
+
     /// The runs of a new round, as their first event makes them.
-    fn muster(&self, id: RoundId, runs: &[RunId], round: &NewRound, now: chrono::DateTime<chrono::Utc>) -> Vec<Crew> {
+    fn muster(&self, id: RoundId, runs: &[RunId], round: &NewRound, now: DateTime<Utc>) -> Vec<Crew> {
         let pairs = runs.iter().zip(&round.targets);
         pairs
             .map(|(run, target)| {

@@ -4,12 +4,17 @@
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
 mod approve;
+mod attempts;
+mod berths;
 mod capacity;
 pub mod context;
 pub mod decide;
 mod drive;
 mod engine;
 pub mod gate;
+mod hearing;
+pub mod holds;
+mod keep;
 mod live;
 pub mod notify;
 pub mod port;
@@ -24,10 +29,12 @@ pub mod run;
 pub mod schedule;
 mod serve;
 pub mod trigger;
+pub mod why;
 mod words;
 
 pub use crate::approve::{ApprovalError, Decision, Pending};
 pub use crate::engine::{Drained, Engine, Ports};
+pub use crate::holds::HoldError;
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
 pub use crate::resolve::{Resolution, ResolveError};

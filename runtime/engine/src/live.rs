@@ -1,11 +1,15 @@
 //! The runs that this process drives, and who is at work on which target.
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use evenkeel_model::alert::Identity;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
+use evenkeel_model::run::{Mode, Occurrence};
 use tokio::sync::{Notify, watch};
 
+use crate::berths::Berth;
 use crate::record::Recorder;
 
 /// A run of this process, from its request to its end.
@@ -15,6 +19,10 @@ pub(crate) struct Live {
     pub(crate) recorder: Arc<Recorder>,
     /// True once somebody wants it to stop.
     pub(crate) cancelled: watch::Sender<bool>,
+    /// True once somebody wants it to end at once.
+    pub(crate) killed: watch::Sender<bool>,
+    /// True once it is its turn to apply.
+    pub(crate) turn: watch::Sender<bool>,
     /// Somebody said something to it: what is next is to be decided again.
     pub(crate) touched: Notify,
     /// True once this process does nothing more for it: it has finished, or it is parked.
@@ -22,6 +30,21 @@ pub(crate) struct Live {
 }
 
 impl Live {
+    /// Where it works; none: nowhere, or it only plans.
+    fn place(&self) -> Option<Place> {
+        self.recorder.read(|run| {
+            let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
+            Some((request.runbook.clone(), request.target.clone()?))
+        })
+    }
+
+    fn alert(&self) -> Option<Identity> {
+        self.recorder.read(|run| match &run.request.as_ref()?.occurrence {
+            Occurrence::Alert { identity, .. } => Some(identity.clone()),
+            Occurrence::Tick { .. } | Occurrence::Person { .. } => None,
+        })
+    }
+
     pub(crate) fn new(id: RunId, round: RoundId, recorder: Arc<Recorder>) -> Arc<Self> {
         let cancelled = recorder.read(|run| run.cancel.is_some());
         Arc::new(Self {
@@ -29,36 +52,103 @@ impl Live {
             round,
             recorder,
             cancelled: watch::Sender::new(cancelled),
+            killed: watch::Sender::new(false),
+            turn: watch::Sender::new(false),
             touched: Notify::new(),
             left: watch::Sender::new(false),
         })
     }
 }
 
-/// All of them, by number.
+/// All of them, by number, and by what is asked for all the time.
 #[derive(Default)]
 pub(crate) struct Registry {
-    runs: Mutex<BTreeMap<RunId, Arc<Live>>>,
+    index: Mutex<Index>,
 }
+
+#[derive(Default)]
+struct Index {
+    runs: BTreeMap<RunId, Arc<Live>>,
+    /// How many of each.
+    rounds: BTreeMap<RoundId, usize>,
+    places: BTreeMap<Place, BTreeSet<RunId>>,
+    alerts: BTreeMap<Identity, BTreeSet<RunId>>,
+}
+
+/// A runbook on a target.
+type Place = (RunbookName, AssetId);
 
 impl Registry {
     pub(crate) fn add(&self, live: Arc<Live>) {
-        self.runs().insert(live.id, live);
+        let mut index = self.index();
+        let (place, alert) = (live.place(), live.alert());
+        if let Some(place) = place {
+            index.places.entry(place).or_default().insert(live.id);
+        }
+        if let Some(alert) = alert {
+            index.alerts.entry(alert).or_default().insert(live.id);
+        }
+        *index.rounds.entry(live.round).or_default() += 1;
+        index.runs.insert(live.id, live);
     }
+
     pub(crate) fn remove(&self, run: RunId) {
-        self.runs().remove(&run);
+        let mut index = self.index();
+        let Some(live) = index.runs.remove(&run) else {
+            return;
+        };
+        if let Some(place) = live.place() {
+            forget(&mut index.places, place, run);
+        }
+        if let Some(alert) = live.alert() {
+            forget(&mut index.alerts, alert, run);
+        }
+        if let Some(left) = index.rounds.get_mut(&live.round) {
+            *left -= 1;
+            if *left == 0 {
+                index.rounds.remove(&live.round);
+            }
+        }
     }
+
     pub(crate) fn get(&self, run: RunId) -> Option<Arc<Live>> {
-        self.runs().get(&run).cloned()
+        self.index().runs.get(&run).cloned()
     }
+
     pub(crate) fn all(&self) -> Vec<Arc<Live>> {
-        self.runs().values().cloned().collect()
+        self.index().runs.values().cloned().collect()
     }
+
     pub(crate) fn has_round(&self, round: RoundId) -> bool {
-        self.runs().values().any(|live| live.round == round)
+        self.index().rounds.contains_key(&round)
     }
-    fn runs(&self) -> MutexGuard<'_, BTreeMap<RunId, Arc<Live>>> {
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+
+    /// Live runs of a runbook on a target, the earliest first.
+    pub(crate) fn at(&self, runbook: &RunbookName, target: &AssetId) -> Vec<Arc<Live>> {
+        let index = self.index();
+        let runs = index.places.get(&(runbook.clone(), target.clone()));
+        let runs = runs.into_iter().flatten();
+        runs.filter_map(|run| index.runs.get(run).cloned()).collect()
+    }
+
+    /// Runs that an alert started.
+    pub(crate) fn of_alert(&self, identity: &Identity) -> Vec<Arc<Live>> {
+        let index = self.index();
+        let runs = index.alerts.get(identity).into_iter().flatten();
+        runs.filter_map(|run| index.runs.get(run).cloned()).collect()
+    }
+
+    fn index(&self) -> MutexGuard<'_, Index> {
+        self.index.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn forget<K: Ord>(index: &mut BTreeMap<K, BTreeSet<RunId>>, key: K, run: RunId) {
+    if let Entry::Occupied(mut runs) = index.entry(key) {
+        runs.get_mut().remove(&run);
+        if runs.get().is_empty() {
+            runs.remove();
+        }
     }
 }
 
@@ -99,6 +189,7 @@ impl Slot {
             slot: Arc::clone(self),
             run,
             begun: false,
+            berth: None,
         })
     }
 
@@ -119,9 +210,25 @@ pub(crate) struct Taken {
     slot: Arc<Slot>,
     run: RunId,
     begun: bool,
+    /// Its place among those of its runbook, which goes with it.
+    berth: Option<Berth>,
 }
 
 impl Taken {
+    pub(crate) fn with(mut self, berth: Option<Berth>) -> Self {
+        self.berth = berth;
+        self
+    }
+
+    pub(crate) fn has_berth(&self) -> bool {
+        self.berth.is_some()
+    }
+
+    /// Others may work in its place while it waits, and it keeps its target.
+    pub(crate) fn leave_berth(&mut self) {
+        self.berth = None;
+    }
+
     /// From here on it is the run's until [`Taken::give_back`].
     pub(crate) fn begun(mut self) -> Self {
         self.begun = true;
@@ -136,6 +243,9 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
+        if let Some(berth) = &mut self.berth {
+            berth.kept = self.begun;
+        }
         if !self.begun {
             self.slot.free(|run| run == self.run);
         }

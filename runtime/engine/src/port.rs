@@ -1,5 +1,6 @@
 //! What the engine needs of the world; adapters implement it.
 
+pub mod gates;
 pub mod memory;
 pub mod metrics;
 pub mod outbox;
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 
 use self::outbox::NewNotice;
 use crate::recording::Recording;
+use crate::schedule::Passed;
 
 /// The one place where the drivers learn what time it is.
 pub trait Clock: Send + Sync {
@@ -155,7 +157,8 @@ pub trait Journal: Send + Sync {
     async fn run(&self, run: RunId) -> Result<Option<Summary>, JournalError>;
     /// Runs that have not finished, oldest first.
     async fn unfinished(&self) -> Result<Vec<Summary>, JournalError>;
-    /// What a runbook did to a target since then: finished runs, newest first.
+    /// What a runbook did to a target since then: finished live runs that changed something, newest
+    /// first. The latest thousand are enough.
     async fn history(
         &self,
         runbook: &RunbookName,
@@ -164,12 +167,43 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<Summary>, JournalError>;
     /// The text of a runbook that a run started with, by its hash.
     async fn text(&self, hash: &str) -> Result<Option<String>, JournalError>;
-    /// The last tick of a schedule that a round was opened for, or that was passed over.
-    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError>;
-    /// Notes that a schedule has been looked at up to `at`, so that ticks before it are not
-    /// made up for.
-    async fn set_last_tick(&self, runbook: &RunbookName, schedule: &str, at: DateTime<Utc>)
-    -> Result<(), JournalError>;
+    /// Opens the rounds of ticks, as [`Journal::open`] does, and notes up to where their schedules
+    /// have been seen to, all in one durable transaction.
+    async fn open_ticks(
+        &self,
+        rounds: Vec<NewRound>,
+        notes: Vec<Noted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError>;
+    /// All that is noted of schedules, in one read.
+    async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError>;
+    /// A word that no other home has, and that stays the same.
+    fn word_of_home(&self) -> String {
+        String::new()
+    }
+}
+
+/// Up to where a schedule has been seen to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Noted {
+    pub runbook: RunbookName,
+    pub schedule: String,
+    /// Ticks up to here are not made up for. It may be earlier than what was noted before: a clock
+    /// may have been set back.
+    pub seen: DateTime<Utc>,
+    /// Ticks that got no round; none: what was noted before stays.
+    pub passed: Option<Passed>,
+}
+
+/// What is noted of a schedule.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scheduled {
+    pub runbook: RunbookName,
+    pub schedule: String,
+    pub seen: DateTime<Utc>,
+    /// The last tick that a round was opened for, and that round.
+    pub last: Option<(DateTime<Utc>, RoundId)>,
+    pub passed: Option<Passed>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -189,6 +223,8 @@ pub struct NewRound {
     pub alert: Option<Alert>,
     pub input: Value,
     pub targets: Vec<NewRun>,
+    /// Why a person wants it in spite of a change freeze.
+    pub override_freeze: Option<String>,
 }
 
 impl NewRound {
@@ -205,6 +241,7 @@ impl NewRound {
             alert: self.alert.clone(),
             input: self.input.clone(),
             batch: target.batch,
+            override_freeze: self.override_freeze.clone(),
         }
     }
 }
@@ -232,6 +269,10 @@ pub struct RunFilter {
     pub round: Option<RoundId>,
     /// Only runs with a smaller number.
     pub before: Option<RunId>,
+    /// Only runs that were not over before.
+    pub from: Option<DateTime<Utc>>,
+    /// Only runs that were asked for by then.
+    pub to: Option<DateTime<Utc>>,
     /// 0: as many as the store allows at once (1,000).
     pub limit: usize,
 }
@@ -239,7 +280,17 @@ pub struct RunFilter {
 /// The memory of alerts. Implemented by `store`.
 #[async_trait]
 pub trait Alerts: Send + Sync {
-    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError>;
+    /// Since when it fires, as its edges said it; none: it doesn't.
+    async fn firing_since(
+        &self,
+        identity: &Identity,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, JournalError>;
+    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError> {
+        Ok(self.firing_since(identity, now).await?.is_some())
+    }
+    /// Those of them that fire; one look for many that are waited for.
+    async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError>;
     /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
     /// The edge has its rounds; it need not come again.

@@ -224,10 +224,11 @@ impl State {
 }
 
 /// The durable points of a run: started, each effect's intent, each action's outcome, finished.
-/// Nothing else waits for the disk.
+/// So is going on with what was interrupted: an effect may be made again then without another intent, and how often
+/// it was gone on with is counted, also if that is what ends the process. Nothing else waits for the disk.
 fn durability(bodies: &[Body]) -> Durability {
     let durable = bodies.iter().any(|body| match body {
-        Body::Started | Body::Intended { .. } | Body::Finished { .. } => true,
+        Body::Started | Body::Intended { .. } | Body::Finished { .. } | Body::Resumed { .. } => true,
         Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } => true,
         Body::Ended { key, .. } => matches!(key.phase, Phase::Apply | Phase::Rollback | Phase::Send),
         _ => false,

@@ -20,6 +20,8 @@ pub struct PersonRequest {
     /// By the names of `[[input]]`. Text is taken for a number or a boolean where one is wanted,
     /// for a command line has nothing else.
     pub input: Map<String, Value>,
+    /// Why it is to change something although that is frozen.
+    pub override_freeze: Option<String>,
     /// The user, as the caller knows them.
     pub who: String,
     /// Unique; asking again with the same is answered with the same round.

@@ -33,10 +33,12 @@ impl Engine {
     /// It can't be read which runs there are; nothing was taken on.
     pub async fn resume(self: &Arc<Self>) -> Result<usize, JournalError> {
         let _no_other = self.opening.write().await;
+        self.read_holds().await?;
         let unfinished = self.ports.journal.unfinished().await?;
         let left: BTreeSet<RunId> = unfinished.iter().map(|run| run.run).collect();
-        self.slots
-            .free(|run| !left.contains(&run) && self.registry.get(run).is_none());
+        let is_over = |run| !left.contains(&run) && self.registry.get(run).is_none();
+        self.slots.free(is_over);
+        self.berths.free(is_over);
         let ids: BTreeSet<RoundId> = unfinished.iter().map(|run| run.round).collect();
         let home = self.home();
         let mut rounds = Vec::new();
@@ -166,11 +168,12 @@ impl Engine {
             }
             Some((request.target.clone()?, request.runbook.clone()))
         })?;
+        let berth = self.berths.retake(&runbook, live.id);
         let taken = self.slots.of(&target).take(Holder { run: live.id, runbook });
         if taken.is_none() {
             warn!(run = live.id.0, %target, "another run is at work on the same target; this one waits for it");
         }
-        taken.map(Taken::begun)
+        taken.map(|taken| taken.with(Some(berth)).begun())
     }
 }
 

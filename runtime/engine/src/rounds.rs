@@ -1,11 +1,16 @@
 //! How a round goes over its targets: in batches, within each customer's bound, until it is
 //! through or too many have failed. Pure.
+//!
+//! A runbook that may ask for an approval plans ahead: all runs of its round make their checks and
+//! plans at once, so that one person can look at all of them together, and a run waits for its turn
+//! before it applies anything. Otherwise a run waits for its turn before it starts.
 
 use std::collections::BTreeMap;
 
 use evenkeel_model::name::{CustomerId, RunId};
+use evenkeel_model::plugin::Kind;
 use evenkeel_model::run::Verdict;
-use evenkeel_model::runbook::Targets;
+use evenkeel_model::runbook::{Runbook, Step, Targets};
 
 use crate::words;
 
@@ -28,6 +33,10 @@ pub enum Progress {
     /// It had started when an earlier process left it, and nobody drives it yet. It goes on
     /// whatever has become of the others: it may be in the middle of a change.
     Begun,
+    /// It looks and plans ahead of its turn, or waits for an approval.
+    Ahead,
+    /// It has planned, and waits for its turn to apply.
+    AtTurn,
     /// At its gates or at work.
     Driven,
     /// This process left it before its end; another start goes on with it.
@@ -39,10 +48,19 @@ pub enum Progress {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Next {
     pub start: Vec<RunId>,
+    /// Runs whose turn it is to apply.
+    pub turn: Vec<RunId>,
     /// Runs that must wait, and for what.
     pub hold: Vec<(RunId, String)>,
-    /// Why the runs that were held are refused, once too many have failed.
+    /// Why the runs that were held are refused, and those that planned ahead are cancelled, once
+    /// too many have failed.
     pub refuse: Option<String>,
+}
+
+/// Whether the runs of a round plan ahead of their turn.
+pub fn plans_ahead(runbook: &Runbook) -> bool {
+    let asks = |step: &Step| step.ask_from.is_some() && step.plugin.kind == Kind::Remedy;
+    runbook.steps.iter().any(asks)
 }
 
 /// A failure is a run that did not do what it set out to do, or whose end nobody knows. An
@@ -52,19 +70,19 @@ pub fn is_failure(verdict: Verdict) -> bool {
     matches!(verdict, Verdict::Failed | Verdict::NotRepaired | Verdict::Unknown)
 }
 
-/// The runs that may start. A batch starts when every run of the ones before has finished; once
-/// `stop_after` runs have failed, nothing starts any more. Neither holds up what had started.
-pub fn next(members: &[Member], targets: &Targets) -> Next {
+/// The runs that may start, or apply. A batch starts when every run of the ones before has finished;
+/// once `stop_after` runs have failed, nothing starts any more. Neither holds up what had started.
+pub fn next(members: &[Member], targets: &Targets, ahead: bool) -> Next {
     let failed = members.iter().filter(|member| failed(member)).count();
     if failed >= targets.stop_after.get() as usize {
         return Next {
             start: [begun(members), cancelled(members)].concat(),
-            hold: Vec::new(),
             refuse: Some(format!(
                 "{} of this round failed (`stop_after = {}`)",
                 words::count(failed, "run"),
                 targets.stop_after
             )),
+            ..Next::default()
         };
     }
     let mut next = Next {
@@ -73,12 +91,21 @@ pub fn next(members: &[Member], targets: &Targets) -> Next {
     };
     let mut busy = busy(members);
     let batch = current_batch(members);
-    for member in members.iter().filter(|member| member.progress == Progress::Held) {
+    for member in members {
+        let go = match (member.progress, ahead) {
+            (Progress::Held, true) => {
+                next.start.push(member.run);
+                continue;
+            }
+            (Progress::Held, false) => &mut next.start,
+            (Progress::AtTurn, _) => &mut next.turn,
+            _ => continue,
+        };
         match held_by(member, batch, &busy, targets) {
             Some(why) if !member.cancelled => next.hold.push((member.run, why)),
             _ => {
                 *busy.entry(member.customer.clone()).or_default() += 1;
-                next.start.push(member.run);
+                go.push(member.run);
             }
         }
     }

@@ -27,6 +27,8 @@ pub struct Run {
     pub requested_at: Option<DateTime<Utc>>,
     pub gate: GateState,
     pub started_at: Option<DateTime<Utc>>,
+    /// When it was its turn in its round, if it planned ahead of that.
+    pub turn_at: Option<DateTime<Utc>>,
     pub steps: BTreeMap<StepId, Step>,
     /// The latest attempt at each export of each step, but for the looks of `[healed]`.
     pub attempts: BTreeMap<Place, Attempt>,
@@ -38,6 +40,8 @@ pub struct Run {
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
     pub cancel: Option<String>,
+    /// Who ended it at once, and why.
+    pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
     pub finished: Option<Finished>,
@@ -64,6 +68,8 @@ pub enum GateState {
 pub struct Step {
     pub plan: Option<Plan>,
     pub approval: Option<Approval>,
+    /// The checks before it, made again before its plan is applied.
+    pub rechecks: BTreeMap<StepId, Attempt>,
     /// What was approved last, if that is void.
     approved: Option<String>,
     pub result: Option<StepResult>,
@@ -72,6 +78,7 @@ pub struct Step {
 
 #[derive(Clone, Debug)]
 pub struct Plan {
+    pub at: DateTime<Utc>,
     pub hash: PlanHash,
     /// Of the riskiest action, the operator's risk taken into account.
     pub risk: Risk,
@@ -90,6 +97,23 @@ pub struct Finished {
     pub verdict: Verdict,
     pub why: String,
     pub changed: bool,
+}
+
+impl GateState {
+    fn of(body: &Body) -> Self {
+        match body {
+            Body::Waiting { gate, why, until } => Self::Waiting {
+                gate: gate.clone(),
+                why: why.clone(),
+                until: *until,
+            },
+            Body::Refused { gate, why } => Self::Refused {
+                gate: gate.clone(),
+                why: why.clone(),
+            },
+            _ => Self::NotAsked,
+        }
+    }
 }
 
 impl Run {
@@ -111,20 +135,9 @@ impl Run {
                 self.request = Some((**request).clone());
                 self.requested_at = Some(event.at);
             }
-            Body::Waiting { gate, why, until } => {
-                self.gate = GateState::Waiting {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                    until: *until,
-                }
-            }
-            Body::Refused { gate, why } => {
-                self.gate = GateState::Refused {
-                    gate: gate.clone(),
-                    why: why.clone(),
-                }
-            }
+            Body::Waiting { .. } | Body::Refused { .. } => self.gate = GateState::of(&event.body),
             Body::Started => self.started_at = Some(event.at),
+            Body::Turn => self.turn_at = Some(event.at),
             Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
             Body::Resumed { key } => {
                 if let Some(attempt) = self.under_way(key) {
@@ -145,6 +158,10 @@ impl Run {
             Body::CancelRequested { why } => {
                 self.cancel.get_or_insert_with(|| why.clone());
             }
+            Body::Killed { who, why } => {
+                self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
+                self.cancel.get_or_insert_with(|| format!("killed by {who}"));
+            }
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished {
                     at: event.at,
@@ -154,7 +171,7 @@ impl Run {
                 })
             }
             Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
-            Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::ApprovalVoid { .. } => {
+            Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::PlanVoid { .. } => {
                 self.apply_to_approval(event)
             }
             Body::Sensed { .. }
@@ -180,6 +197,7 @@ impl Run {
                 actions,
             } => {
                 self.steps.entry(step.clone()).or_default().plan = Some(Plan {
+                    at: event.at,
                     hash: hash.clone(),
                     risk: *risk,
                     actions: actions.clone(),
@@ -220,7 +238,7 @@ impl Run {
         // `[healed]`.
         match (self.result(&key.step).is_some(), self.rechecking()) {
             (false, _) => drop(self.attempts.insert(Place::of(key), attempt)),
-            (true, Some(approval)) => drop(approval.rechecks.insert(key.step.clone(), attempt)),
+            (true, Some(step)) => drop(step.rechecks.insert(key.step.clone(), attempt)),
             (true, None) => self.looks.begin(attempt),
         }
     }
@@ -280,8 +298,8 @@ impl Run {
 
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
         let looks = self.looks.last.iter_mut();
-        let approvals = self.steps.values_mut().filter_map(|step| step.approval.as_mut());
-        let rechecks = approvals.filter_map(|approval| approval.rechecks.get_mut(&key.step));
+        let steps = self.steps.values_mut();
+        let rechecks = steps.filter_map(|step| step.rechecks.get_mut(&key.step));
         let attempt = self.attempts.get_mut(&Place::of(key)).into_iter();
         looks.chain(rechecks).chain(attempt).find(|attempt| attempt.key == *key)
     }
@@ -323,6 +341,11 @@ impl Run {
     /// did not come to its end. Such a run counts for the cool-down.
     pub fn changed(&self) -> bool {
         self.effecting().any(Attempt::changed)
+    }
+
+    /// An action of it was begun.
+    pub fn has_begun_to_apply(&self) -> bool {
+        self.effecting().next().is_some()
     }
 
     /// The same of one step.

@@ -34,31 +34,34 @@ pub struct Start {
 
 /// One round for each runbook that an alert starts, however many of its `[[on]]` match.
 pub fn from_alert(alert: &Alert, home: &Home) -> Vec<Start> {
-    let matching = home.runbooks.values().filter(|runbook| on(runbook, alert).count() > 0);
-    matching
-        .map(|runbook| {
-            let targets = match named(runbook, alert, home) {
-                Ok(asset) => runs_on(vec![asset], Batch::All),
-                Err(_) => vec![NewRun {
-                    target: None,
-                    customer: Some(alert.identity.customer.clone()),
-                    batch: 0,
-                }],
-            };
-            let occurrence = Occurrence::Alert {
-                runbook: runbook.name.clone(),
-                identity: alert.identity.clone(),
-                starts_at: alert.starts_at,
-            };
-            Start {
-                runbook: Arc::clone(runbook),
-                round: NewRound {
-                    alert: Some(alert.clone()),
-                    ..round(runbook, occurrence, targets)
-                },
-            }
-        })
-        .collect()
+    let all = home.runbooks.values();
+    all.filter_map(|runbook| by_alert(runbook, alert, home, 1)).collect()
+}
+
+/// The round of an attempt at what the alert is about; none: the runbook doesn't take it.
+pub fn by_alert(runbook: &Arc<Runbook>, alert: &Alert, home: &Home, attempt: u32) -> Option<Start> {
+    on(runbook, alert).next()?;
+    let targets = match named(runbook, alert, home) {
+        Ok(asset) => runs_on(vec![asset], Batch::All),
+        Err(_) => vec![NewRun {
+            target: None,
+            customer: Some(alert.identity.customer.clone()),
+            batch: 0,
+        }],
+    };
+    let occurrence = Occurrence::Alert {
+        runbook: runbook.name.clone(),
+        identity: alert.identity.clone(),
+        starts_at: alert.starts_at,
+        attempt,
+    };
+    Some(Start {
+        runbook: Arc::clone(runbook),
+        round: NewRound {
+            alert: Some(alert.clone()),
+            ..round(runbook, occurrence, targets)
+        },
+    })
 }
 
 /// The round of a tick, over all that the runbook selects.
@@ -108,6 +111,7 @@ pub fn from_person(request: &PersonRequest, home: &Home) -> Result<Start, Reques
             mode: request.mode,
             alert: request.alert.clone(),
             input: Value::Object(inputs(&runbook.inputs, &request.input)?),
+            override_freeze: request.override_freeze.clone(),
             ..round(runbook, occurrence, targets)
         },
     })
@@ -145,6 +149,7 @@ fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewRun>) -> New
         alert: None,
         input: Value::Object(defaults(&runbook.inputs)),
         targets,
+        override_freeze: None,
     }
 }
 
@@ -170,9 +175,10 @@ pub fn named(runbook: &Runbook, alert: &Alert, home: &Home) -> Result<Arc<Asset>
         return local(home);
     };
     let customer = &alert.identity.customer;
-    let candidates = selected(runbook, home);
-    let ids = target::named_by(&alert.labels, Some(customer), candidates.iter().map(Arc::as_ref));
-    let named: Vec<&Arc<Asset>> = candidates.iter().filter(|asset| ids.contains(&asset.id)).collect();
+    // First by name: to look at all labels of a large home for each of many alerts takes longer.
+    let ids = target::named_by(&alert.labels, Some(customer), home.assets.values().map(Arc::as_ref));
+    let named = ids.iter().filter_map(|id| home.assets.get(id));
+    let named: Vec<&Arc<Asset>> = named.filter(|asset| select.matches(&asset.selectable())).collect();
     match named.as_slice() {
         [asset] => Ok(Arc::clone(asset)),
         [] => Err(format!(

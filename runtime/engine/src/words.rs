@@ -11,27 +11,7 @@ pub(crate) fn time(at: DateTime<Utc>) -> String {
 
 /// As it would be written in a runbook: `10m`, `1h30m`, `500ms`.
 pub(crate) fn duration(span: Duration) -> String {
-    let millis = span.as_millis();
-    if millis == 0 {
-        return "0s".into();
-    }
-    let units = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "m"),
-        (1_000, "s"),
-        (1, "ms"),
-    ];
-    let mut rest = millis;
-    let mut text = String::new();
-    for (size, unit) in units {
-        let count = rest / size;
-        rest %= size;
-        if count > 0 {
-            text.push_str(&format!("{count}{unit}"));
-        }
-    }
-    text
+    evenkeel_model::quantity::written(span)
 }
 
 /// `1 action`, `3 actions`.

@@ -3,6 +3,7 @@
 
 pub(crate) mod assets;
 pub(crate) mod json;
+mod limits;
 pub(crate) mod lock;
 pub(crate) mod notify;
 pub(crate) mod plugin;
@@ -13,6 +14,7 @@ pub(crate) mod settings;
 pub(crate) mod step;
 pub(crate) mod trigger;
 mod value;
+pub(crate) mod window;
 
 use std::ops::Range;
 

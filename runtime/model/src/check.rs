@@ -8,6 +8,7 @@ pub(crate) mod plugins;
 mod roles;
 mod runbook;
 mod templates;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -141,15 +142,25 @@ impl<'s> Scope<'s> {
         let settings = authored::settings::read(&settings_reader);
         let authored_assets = authored::assets::read(&assets_reader);
 
-        let (settings, roles, routing, customers) = match settings {
-            Some(read) => (Some(read.settings), Some(read.roles), read.routing, read.customers),
-            None => (None, None, AuthoredRouting::default(), Vec::new()),
+        let (mut settings, roles, routing, customers, authored_windows) = match settings {
+            Some(read) => (
+                Some(read.settings),
+                Some(read.roles),
+                read.routing,
+                read.customers,
+                read.windows,
+            ),
+            None => (None, None, AuthoredRouting::default(), Vec::new(), Default::default()),
         };
         let known_roles = sources.evenkeel.is_some().then_some(roles).flatten();
         let roles = Roles::new(settings_file, known_roles);
         let assets = assets::check(&assets_reader, authored_assets, &roles);
         assets.check_customers(&settings_reader, &customers);
         roles.check(&settings_reader, &assets);
+        let windows = windows::check(&settings_reader, authored_windows, &assets);
+        if let Some(settings) = &mut settings {
+            settings.windows = windows;
+        }
         problems.extend(settings_reader.into_problems());
         problems.extend(assets_reader.into_problems());
         let plugins = Plugins::new(installed, sources.lock.as_deref().map(Lock::parse), problems);

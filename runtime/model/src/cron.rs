@@ -5,11 +5,13 @@
 //! for daylight saving, so those are added here.
 
 mod field;
+pub mod jitter;
 
 use std::ops::Range;
 use std::str::FromStr as _;
+use std::sync::Arc;
 
-use chrono::{DateTime, Duration, NaiveDateTime, Offset as _, TimeZone as _, Timelike as _, Utc};
+use chrono::{DateTime, Duration, DurationRound as _, NaiveDateTime, Offset as _, TimeZone as _, Timelike as _, Utc};
 use chrono_tz::{GapInfo, Tz};
 
 use self::field::{Field, FieldSpec};
@@ -20,8 +22,12 @@ pub struct Schedule {
     /// As authored.
     pub expression: String,
     pub zone: Tz,
-    calendar: Calendar,
+    /// Larger than all else of a schedule, of which there may be 100,000.
+    calendar: Arc<Calendar>,
 }
+
+/// Ticks that a schedule's shortest distance is taken of.
+const SAMPLE: usize = 32;
 
 /// What is wrong with an expression.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -45,12 +51,18 @@ impl Schedule {
         let schedule = Self {
             expression: expression.to_owned(),
             zone,
-            calendar,
+            calendar: Arc::new(calendar),
         };
         match schedule.after(DateTime::UNIX_EPOCH) {
             Some(_) => Ok(schedule),
             None => Err(whole(expression, "no year has such a day".to_owned())),
         }
+    }
+
+    /// The same expression elsewhere.
+    #[must_use]
+    pub fn in_zone(self, zone: Tz) -> Self {
+        Self { zone, ..self }
     }
 
     /// The first tick later than `time`; none: the calendar ends (in 2100).
@@ -65,6 +77,37 @@ impl Schedule {
         } else {
             self.after_on_the_clock(time)
         }
+    }
+
+    /// The last tick in `(after, until]`: a bisection, for a calendar can only be asked what comes
+    /// next, and there may be millions of ticks in between.
+    pub fn latest(&self, after: DateTime<Utc>, until: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        let next = |time| self.after(time).filter(|tick| *tick <= until);
+        let mut found = next(after)?;
+        // A tick lies in `(found, until]` exactly if `next(found)` is one; no tick is later than `bound`.
+        let mut bound = until;
+        while found < bound {
+            let middle = middle(found, bound);
+            match next(middle) {
+                Some(tick) => found = tick,
+                None if middle == found => break,
+                None => bound = middle,
+            }
+        }
+        Some(found)
+    }
+
+    /// The ticks later than `time`, in their order.
+    pub fn ticks(&self, time: DateTime<Utc>) -> impl Iterator<Item = DateTime<Utc>> {
+        std::iter::successors(self.after(time), |tick| self.after(*tick))
+    }
+
+    /// The least time between two ticks, of the first few since 2026 began.
+    pub fn shortest_gap(&self) -> Duration {
+        let begin = DateTime::from_timestamp(1_767_225_600, 0).unwrap_or_default();
+        let ticks: Vec<_> = self.ticks(begin).take(SAMPLE).collect();
+        let gaps = ticks.windows(2).map(|pair| pair[1] - pair[0]);
+        gaps.min().unwrap_or(Duration::MAX)
     }
 
     fn after_on_the_clock(&self, time: DateTime<Utc>) -> Option<DateTime<Utc>> {
@@ -179,6 +222,12 @@ impl Calendar {
     }
 }
 
+/// Halfway, in whole seconds: a schedule has no finer ones.
+fn middle(from: DateTime<Utc>, to: DateTime<Utc>) -> DateTime<Utc> {
+    let half = from + (to - from) / 2;
+    half.duration_trunc(Duration::seconds(1)).unwrap_or(from).max(from)
+}
+
 /// A zone by its IANA name, or the name that was probably meant.
 pub fn zone(name: &str) -> Result<Tz, Option<&'static str>> {
     Tz::from_str(name).map_err(|_| {
@@ -199,7 +248,11 @@ fn of_nickname(nickname: &str, expression: &str) -> Result<&'static str, CronErr
         "@weekly" => "0 0 * * 0",
         "@monthly" => "0 0 1 * *",
         "@yearly" | "@annually" => "0 0 1 1 *",
-        "@reboot" => return Err(whole(expression, "`@reboot` is no time".to_owned())),
+        "@reboot" => {
+            let why = "`@reboot` is no time, and a restart of the daemon starts nothing; `missed` says what follows \
+                       when a tick fell into a time without a daemon";
+            return Err(whole(expression, why.to_owned()));
+        }
         _ => {
             let known = "`@hourly`, `@daily`, `@weekly`, `@monthly` and `@yearly`";
             return Err(whole(expression, format!("there are {known}")));

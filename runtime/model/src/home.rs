@@ -16,6 +16,7 @@ use crate::params::Schemas;
 use crate::plugin::Installed;
 use crate::role::Role;
 use crate::runbook::Runbook;
+use crate::window::Windows;
 
 /// Only a home that checks clean becomes one of these.
 #[derive(Clone, Debug)]
@@ -49,6 +50,8 @@ pub struct Settings {
     pub sandbox: SandboxLimits,
     /// Runs at once.
     pub runs: usize,
+    /// When runs wait, or nothing is changed.
+    pub windows: Windows,
     /// Who may approve, by the names that steps ask for.
     pub approvers: BTreeMap<String, Approvers>,
     /// A person may approve what they asked for themselves: for a home with a single operator.

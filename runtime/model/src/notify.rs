@@ -166,6 +166,8 @@ impl Notifier {
             ask: None,
             expires: Duration::ZERO,
             timeout: self.timeout,
+            retry: Default::default(),
+            on_failure: Default::default(),
         };
         access(&step, manifest, target, home)
     }

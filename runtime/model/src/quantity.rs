@@ -30,6 +30,19 @@ pub fn duration(text: &str) -> Option<Duration> {
     (!text.is_empty() && duration <= LONGEST).then_some(duration)
 }
 
+/// A duration as it would be written: `10m`, `1h30m`, `500ms`.
+pub fn written(span: Duration) -> String {
+    let mut rest = u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
+    let mut text = String::new();
+    for (unit, size) in DURATIONS {
+        if rest >= size {
+            text.push_str(&format!("{}{unit}", rest / size));
+            rest %= size;
+        }
+    }
+    if text.is_empty() { "0s".to_owned() } else { text }
+}
+
 /// `512B`, `256KiB`, `256MiB`, `4GiB`, in bytes.
 pub fn size(text: &str) -> Option<u64> {
     let (number, unit, after) = split(text)?;
@@ -66,6 +79,16 @@ mod tests {
             assert_eq!(duration(text), Some(Duration::from_secs(seconds)), "{text}");
         }
         assert_eq!(duration("1s500ms"), Some(Duration::from_millis(1_500)));
+    }
+
+    #[test]
+    fn a_written_duration_is_read_as_it_was() {
+        for text in ["500ms", "90s", "1m30s", "7d", "1h30m", "0s"] {
+            let read = duration(text).unwrap();
+            assert_eq!(duration(&written(read)), Some(read), "{text}");
+        }
+        assert_eq!(written(Duration::from_secs(90)), "1m30s");
+        assert_eq!(written(Duration::ZERO), "0s");
     }
 
     #[test]

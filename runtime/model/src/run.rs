@@ -80,6 +80,10 @@ pub enum Occurrence {
         runbook: RunbookName,
         identity: Identity,
         starts_at: DateTime<Utc>,
+        /// From 1: the next one follows a run that did not repair it while the alert still fires.
+        /// Absent from the key of the first, as it was before there were others.
+        #[serde(default = "first", skip_serializing_if = "is_first")]
+        attempt: u32,
     },
     /// A person's request; `request` is unique.
     Person {
@@ -87,6 +91,15 @@ pub enum Occurrence {
         request: String,
         who: String,
     },
+}
+
+fn first() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+fn is_first(attempt: &u32) -> bool {
+    *attempt == 1
 }
 
 impl Occurrence {
@@ -127,6 +140,9 @@ pub struct Request {
     pub input: Value,
     /// Which batch of its round it belongs to, from 0.
     pub batch: u32,
+    /// Why a person wants it in spite of a change freeze.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub override_freeze: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -242,8 +258,10 @@ pub enum Body {
         who: String,
         why: String,
     },
-    /// What was approved is not what would be done now: it is planned anew.
-    ApprovalVoid {
+    /// It is its turn in its round to apply what it planned.
+    Turn,
+    /// What was planned, or approved, may not be what would be done now: it is planned anew.
+    PlanVoid {
         step: StepId,
         why: String,
     },
@@ -268,6 +286,11 @@ pub enum Body {
         n: u32,
         /// The action is done, by whomever. Otherwise that effect was not made.
         done: bool,
+        who: String,
+        why: String,
+    },
+    /// A person ends it at once, in the middle of whatever it does.
+    Killed {
         who: String,
         why: String,
     },

@@ -9,7 +9,7 @@ use crate::action::Risk;
 use crate::alert::Labels;
 use crate::grant::Grant;
 use crate::name::{RunbookName, StepId};
-use crate::plugin::Pinned;
+use crate::plugin::{Kind, Pinned};
 
 #[derive(Clone, Debug)]
 pub struct Runbook {
@@ -41,6 +41,8 @@ pub enum On {
     Cron {
         schedule: crate::cron::Schedule,
         missed: Missed,
+        /// Rounds are opened up to so much later than their ticks.
+        jitter: Duration,
     },
 }
 
@@ -51,6 +53,16 @@ pub enum Missed {
     #[default]
     Last,
     All,
+}
+
+impl Missed {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Last => "last",
+            Self::All => "all",
+        }
+    }
 }
 
 /// Label matchers, all of which must hold; a missing label is an empty one.
@@ -112,6 +124,41 @@ pub enum Batch {
 pub struct Limits {
     /// Per runbook and target, since the end of a run that changed something. Zero: none.
     pub cooldown: Duration,
+    /// Of the runs that changed something, per runbook and target. None: no bound.
+    pub max_runs: Option<MaxRuns>,
+    /// Runs in a row that failed or did not repair a target, after which it is left to people.
+    pub strikes: NonZeroU32,
+    pub overlap: Overlap,
+    /// Targets of the runbook that are worked on at once, over all of its rounds: a share is
+    /// rounded down, and is at least one.
+    pub fleet: Batch,
+}
+
+/// `5 in 1h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxRuns {
+    pub count: NonZeroU32,
+    pub within: Duration,
+}
+
+/// What becomes of a run if its runbook has another one on the same target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overlap {
+    /// The later one is refused.
+    #[default]
+    Skip,
+    /// It waits until the other has ended.
+    Queue,
+    /// The earlier one is cancelled, unless it has begun a change; then it is waited for.
+    Replace,
+}
+
+impl Runbook {
+    /// Whether a run of it could change something: a check alone never does.
+    pub fn may_change(&self) -> bool {
+        let changes = |step: &Step| matches!(step.plugin.kind, Kind::Remedy);
+        self.steps.iter().any(changes)
+    }
 }
 
 /// What `run --set NAME=VALUE` takes.
@@ -148,6 +195,41 @@ pub struct Step {
     pub expires: Duration,
     /// Of each invocation.
     pub timeout: Duration,
+    pub retry: Retry,
+    pub on_failure: OnFailure,
+}
+
+/// After failures that the plugin calls transient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How often an invocation is begun at most, the first time included.
+    pub times: NonZeroU32,
+    /// Before the second time; it doubles with each.
+    pub wait: Duration,
+    /// The longest wait.
+    pub longest: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self {
+            times: NonZeroU32::MIN.saturating_add(2),
+            wait: Duration::from_secs(1),
+            longest: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What becomes of the run when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnFailure {
+    /// No further step runs; `[healed]` says whether it is undone.
+    #[default]
+    Stop,
+    /// The steps after it run, and the run has failed in the end, unless `[healed]` holds.
+    Continue,
+    /// What was applied is rolled back, the last first.
+    Undo,
 }
 
 #[derive(Clone, Debug)]

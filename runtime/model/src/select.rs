@@ -27,6 +27,40 @@ impl Selector {
     }
 }
 
+impl Selector {
+    /// The same from the words of a command line, where a value may stand without quotes:
+    /// `alertname=DiskFilling`. Each word is one matcher, or several as [`Selector::parse`] takes them.
+    pub fn from_words<W: AsRef<str>>(words: &[W]) -> Result<Self, SelectorError> {
+        let quoted: Vec<String> = words.iter().map(|word| in_quotes(word.as_ref())).collect();
+        Self::parse(&quoted.join(", "))
+    }
+
+    /// Whether a thing without any label matches.
+    pub fn matches_nothing_named(&self) -> bool {
+        self.matches(&Default::default())
+    }
+}
+
+/// A matcher whose value is not quoted gets quotes; anything else is for the parser to judge.
+fn in_quotes(word: &str) -> String {
+    let Some(at) = word.find(['=', '!']) else {
+        return word.to_owned();
+    };
+    let (label, rest) = word.split_at(at);
+    let operator = ["=~", "!~", "!=", "="]
+        .into_iter()
+        .find(|operator| rest.starts_with(operator));
+    let Some(operator) = operator else {
+        return word.to_owned();
+    };
+    let value = rest[operator.len()..].trim();
+    if value.starts_with(['"', '\'', '`']) || !crate::alert::is_label_name(label.trim()) {
+        return word.to_owned();
+    }
+    let escaped = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    format!("{label}{operator}\"{escaped}\"")
+}
+
 struct Reader<'t> {
     text: &'t str,
     at: usize,
@@ -203,6 +237,28 @@ mod tests {
         assert!(selector.matches(&labels(&[("role", "redmine"), ("env", "test")])));
         assert!(!selector.matches(&labels(&[("role", "redmine"), ("env", "tests")])));
         assert!(!selector.matches(&labels(&[("role", "redmine"), ("env", "prod"), ("x", "1")])));
+    }
+
+    #[test]
+    fn words_of_a_command_line_need_no_quotes() {
+        let words = [
+            "alertname=DiskFilling",
+            r"instance=~10\.0\..*",
+            r#"env="a b""#,
+            "x!=1, 2",
+        ];
+        let selector = Selector::from_words(&words).unwrap();
+        assert_eq!(
+            selector.text,
+            r#"alertname="DiskFilling", instance=~"10\\.0\\..*", env="a b", x!="1, 2""#
+        );
+        assert!(selector.matches(&labels(&[
+            ("alertname", "DiskFilling"),
+            ("instance", "10.0.1.1"),
+            ("env", "a b")
+        ])));
+        assert!(Selector::from_words(&["alertname"]).is_err());
+        assert!(Selector::from_words::<&str>(&[]).is_err());
     }
 
     #[test]

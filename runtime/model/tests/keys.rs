@@ -233,6 +233,7 @@ fn database(name: &str, allow: Vec<String>) -> Database {
         password: None,
         reader: None,
         tls: false,
+        server_name: None,
         ca: None,
         allow,
         risk: Risk::Low,
@@ -328,6 +329,8 @@ fn step(case: &Case) -> Step {
         ask_from: None,
         ask: None,
         expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(1),
     }
 }

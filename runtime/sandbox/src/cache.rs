@@ -14,9 +14,9 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde_json::Value;
 use sha2::Sha256;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
-use crate::code;
+use crate::code::{self, Code};
+use crate::component::LoadError;
 
 type Seal = Hmac<Sha256>;
 
@@ -50,7 +50,24 @@ impl Cache {
     /// The file is opened once: what was verified is what is mapped, whatever the name stands for
     /// by then. Nobody writes into that file: entries are replaced by rename alone, and only this
     /// user (who could as well read the key, or change the daemon) gets through the directory.
-    pub fn load(&self, engine: &Engine, digest: &Digest) -> Option<Component> {
+    ///
+    /// # Errors
+    /// It was, and is too large for this engine's instances.
+    pub fn load(&self, engine: &Engine, digest: &Digest) -> Result<Option<Code>, LoadError> {
+        let Some(sealed) = self.sealed(digest) else {
+            return Ok(None);
+        };
+        match code::map(engine, &sealed) {
+            Ok(code) => Ok(Some(code)),
+            Err(error @ LoadError::LargeMemory) => Err(error),
+            Err(error) => {
+                tracing::warn!(plugin = %digest, %error, "compiled code can't be used");
+                Ok(None)
+            }
+        }
+    }
+
+    fn sealed(&self, digest: &Digest) -> Option<File> {
         let name = self.name(digest);
         let path = self.dir.join(&name);
         let seal = fs::read(seal_of(&path)).ok()?;
@@ -59,10 +76,7 @@ impl Cache {
             tracing::warn!(plugin = %digest, "compiled code was not made by this host, or was changed: it is compiled anew");
             return None;
         }
-        let component = code::map(engine, &code);
-        component
-            .inspect_err(|error| tracing::warn!(plugin = %digest, %error, "compiled code can't be used"))
-            .ok()
+        Some(code)
     }
 
     /// Keeps what was compiled. A cache that can't be written costs time, and nothing else.
@@ -200,12 +214,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let (engine, digest) = (engine(), Digest("aa".into()));
         let cache = Cache::open(home.path(), &engine).unwrap();
-        assert!(cache.load(&engine, &digest).is_none());
+        assert!(cache.load(&engine, &digest).unwrap().is_none());
         cache.store(&digest, &compiled(&engine));
-        assert!(cache.load(&engine, &digest).is_some());
-        assert!(cache.load(&engine, &Digest("bb".into())).is_none());
+        assert!(cache.load(&engine, &digest).unwrap().is_some());
+        assert!(cache.load(&engine, &Digest("bb".into())).unwrap().is_none());
         let again = Cache::open(home.path(), &engine).unwrap();
-        assert!(again.load(&engine, &digest).is_some(), "the key is kept");
+        assert!(again.load(&engine, &digest).unwrap().is_some(), "the key is kept");
     }
 
     #[test]
@@ -221,15 +235,15 @@ mod tests {
         let last = changed.len() - 1;
         changed[last] ^= 1;
         replace(&path, &changed).unwrap();
-        assert!(cache.load(&engine, &digest).is_none());
+        assert!(cache.load(&engine, &digest).unwrap().is_none());
 
         // Sealed for one component, and put in the place of another.
         replace(&path, &good).unwrap();
         let other = cache.dir.join(cache.name(&Digest("bb".into())));
         fs::copy(&path, &other).unwrap();
         fs::copy(seal_of(&path), seal_of(&other)).unwrap();
-        assert!(cache.load(&engine, &digest).is_some());
-        assert!(cache.load(&engine, &Digest("bb".into())).is_none());
+        assert!(cache.load(&engine, &digest).unwrap().is_some());
+        assert!(cache.load(&engine, &Digest("bb".into())).unwrap().is_none());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use evenkeel_model::plugin::{Digest, Installed};
@@ -71,6 +72,8 @@ struct Entry {
     file: String,
     /// Filled when it is first called; several that wait for it load it once.
     slot: Slot,
+    /// Since its idle pages were looked for the last time.
+    called: AtomicBool,
 }
 
 impl Catalog {
@@ -97,6 +100,7 @@ impl Catalog {
                 .or_insert_with(|| Entry {
                     file: new.file.clone(),
                     slot: Slot::default(),
+                    called: AtomicBool::new(false),
                 });
         }
     }
@@ -115,17 +119,42 @@ impl Catalog {
             .unwrap_or_else(|error| Err(LoadError::Compile(error.to_string())))
     }
 
+    /// The same, if it is to be called later.
+    pub async fn prepare(&self, digest: &Digest) -> Result<(), LoadError> {
+        if self.with(digest, |entry| entry.slot.initialized()) != Some(true) {
+            self.load(digest).await?.code.release();
+        }
+        Ok(())
+    }
+
     /// Out of the registry alone: what most invocations find.
     pub fn loaded(&self, digest: &Digest) -> Option<Arc<Loaded>> {
+        self.with(digest, |entry| {
+            // Read first: written each time, its cache line would go from core to core.
+            if !entry.called.load(Ordering::Relaxed) {
+                entry.called.store(true, Ordering::Relaxed);
+            }
+            entry.slot.get().cloned()
+        })?
+    }
+
+    /// Lets go of the code that was not called since this was done the last time.
+    pub fn release_idle(&self) {
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        entries.get(digest)?.slot.get().cloned()
+        let idle = entries
+            .values()
+            .filter(|entry| !entry.called.swap(false, Ordering::Relaxed));
+        idle.filter_map(|entry| entry.slot.get())
+            .for_each(|loaded| loaded.code.release());
+    }
+
+    fn with<T>(&self, digest: &Digest, look: impl FnOnce(&Entry) -> T) -> Option<T> {
+        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
+        entries.get(digest).map(look)
     }
 
     fn entry(&self, digest: &Digest) -> (Option<String>, Slot) {
-        let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        match entries.get(digest) {
-            Some(entry) => (Some(entry.file.clone()), Arc::clone(&entry.slot)),
-            None => (None, Slot::default()),
-        }
+        self.with(digest, |entry| (Some(entry.file.clone()), Arc::clone(&entry.slot)))
+            .unwrap_or_default()
     }
 }

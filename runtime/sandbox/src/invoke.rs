@@ -1,7 +1,7 @@
 //! One invocation: a fresh instance, one call of one export, and the end of it.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use evenkeel_engine::port::Work;
 use evenkeel_engine::recording::Replayed;
@@ -20,6 +20,7 @@ use crate::lift::{self, Answer};
 use crate::loaded::Loaded;
 use crate::redact::Redactor;
 use crate::state::{Signals, State};
+use crate::wait;
 use crate::wasi::RANDOM_BYTES;
 
 /// A cancelled plugin may clean up for so long.
@@ -113,6 +114,7 @@ pub async fn params_schema(loaded: &Loaded, kind: Kind, state: State) -> Result<
 /// What ends an invocation from outside.
 struct Watch {
     timeout: Duration,
+    began: Instant,
     cancelled: watch::Receiver<bool>,
     signals: Arc<Signals>,
 }
@@ -123,29 +125,27 @@ impl Watch {
         Self {
             timeout: match (&state.replay, &state.invocation.resume) {
                 (Some(_), None) => Duration::MAX,
-                _ => state.remaining(),
+                _ => state.invocation.timeout,
             },
+            began: state.began(),
             cancelled: state.invocation.cancelled.clone(),
             signals: Arc::clone(&state.signals),
         }
     }
 
     async fn until_it_ends<T>(self, work: impl Future<Output = wasmtime::Result<T>>) -> wasmtime::Result<T> {
-        let Self {
-            timeout,
-            cancelled,
-            signals,
-        } = self;
-        let work = async {
-            tokio::select! {
-                biased;
-                done = work => done,
-                () = given_up(cancelled, &signals) => Err(Halt::cancelled().into()),
-            }
-        };
-        tokio::time::timeout(timeout, work)
+        wait::unless(work, || self.end())
             .await
-            .unwrap_or_else(|_| Err(Halt::deadline(timeout).into()))
+            .unwrap_or_else(|halt| Err(halt.into()))
+    }
+
+    async fn end(self) -> Halt {
+        let left = self.timeout.saturating_sub(self.began.elapsed());
+        tokio::select! {
+            biased;
+            () = given_up(self.cancelled, &self.signals) => Halt::cancelled(),
+            () = tokio::time::sleep(left) => Halt::deadline(self.timeout),
+        }
     }
 }
 

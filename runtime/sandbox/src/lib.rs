@@ -5,12 +5,13 @@
 //! ```no_run
 //! # use std::path::Path;
 //! # use evenkeel_model::home::SandboxLimits;
-//! # use evenkeel_sandbox::{Compiler, Ports, Sandbox, scan};
+//! # use evenkeel_sandbox::{Attendant, Compiler, Ports, Sandbox, scan};
 //! # fn start(home: &Path) -> Result<Sandbox, evenkeel_sandbox::StartError> {
 //! let limits = SandboxLimits::default();
-//! // `main` hands what follows `compile` to `compile_as_child`.
+//! // `main` hands what follows `compile` to `compile_as_child`, and `attend` to `attend_as_child`.
 //! let compiler = Compiler::child("/proc/self/exe", ["compile"]);
-//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, compiler, Ports::local(home))?;
+//! let ports = Ports::local(home, Attendant::child("/proc/self/exe", ["attend"]));
+//! let sandbox = Sandbox::new(home, Some(&home.join("data")), &limits, compiler, ports)?;
 //! sandbox.install(&scan(home).installed);
 //! # Ok(sandbox)
 //! # }
@@ -56,6 +57,7 @@ mod state;
 mod statement;
 mod tape;
 mod vault;
+mod wait;
 mod wasi;
 
 pub use catalog::{Scan, installed, scan};
@@ -64,8 +66,8 @@ pub use compiler::{Compiler, compile_as_child};
 pub use component::{CONTRACT, Facts, LoadError, MAX_BYTES, digest, embed, inspect};
 pub use engine::start as start_engine;
 pub use forgetful::Forgetful;
-pub use ports::Ports;
-pub use reach::local::Local;
+pub use ports::{Answered, Note, Noting, Ports};
+pub use reach::local::{Attendant, Local, attend_as_child};
 pub use reach::prometheus::Prometheus;
 pub use sandbox::{Sandbox, StartError};
 pub use vault::HomeVault;

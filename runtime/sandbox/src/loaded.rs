@@ -2,16 +2,18 @@
 
 use evenkeel_model::plugin::Kind;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentNamedList, InstancePre, Lift, Linker, Lower};
+use wasmtime::component::{ComponentNamedList, InstancePre, Lift, Linker, Lower};
 
 use crate::bindings::evenkeel::plugin::types::Error;
 use crate::bindings::exports::evenkeel::plugin::{check, describe, monitor, notifier, remedy};
+use crate::code::Code;
 use crate::component::LoadError;
 use crate::state::State;
 
 /// Linked, type-checked, with the kinds that it exports.
 pub struct Loaded {
     pub pre: InstancePre<State>,
+    pub code: Code,
     pub check: Option<check::GuestIndices>,
     pub remedy: Option<remedy::GuestIndices>,
     pub monitor: Option<monitor::GuestIndices>,
@@ -21,8 +23,10 @@ pub struct Loaded {
 
 impl Loaded {
     /// Whatever does not fit the contract is found here, before anything of it runs.
-    pub fn new(linker: &Linker<State>, component: &Component) -> Result<Self, LoadError> {
-        let pre = linker.instantiate_pre(component).map_err(|error| mismatch(&error))?;
+    pub fn new(linker: &Linker<State>, code: Code) -> Result<Self, LoadError> {
+        let pre = linker
+            .instantiate_pre(&code.component)
+            .map_err(|error| mismatch(&error))?;
         let exports = Exports { pre: &pre };
         Ok(Self {
             check: exports.check()?,
@@ -31,6 +35,7 @@ impl Loaded {
             notifier: exports.notifier()?,
             describe: exports.describe()?,
             pre,
+            code,
         })
     }
 

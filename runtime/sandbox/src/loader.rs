@@ -7,10 +7,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use evenkeel_model::plugin::Digest;
 use wasmtime::Engine;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::Linker;
 
 use crate::cache::Cache;
-use crate::code;
+use crate::code::{self, Code};
 use crate::compiler::{Bounds, Cause, Compiler, Failure};
 use crate::component::{self, LoadError, MAX_BYTES};
 use crate::failures::Failures;
@@ -93,7 +93,7 @@ impl Loader {
     pub async fn load_once(self: &Arc<Self>, bytes: Vec<u8>) -> Result<Arc<Loaded>, LoadError> {
         let compiled = self.compiler.compile(&self.engine, bytes, self.bounds()).await;
         let code = compiled.map_err(|failure| failure.error)?;
-        self.apart(move |loader| loader.link(&code::take(&loader.engine, &code)?))
+        self.apart(move |loader| loader.link(code::take(&loader.engine, &code)?))
             .await
     }
 
@@ -102,23 +102,24 @@ impl Loader {
     }
 
     fn cached(&self, digest: &Digest) -> Result<Option<Arc<Loaded>>, LoadError> {
-        let component = self.cache.as_ref().and_then(|cache| cache.load(&self.engine, digest));
-        component.map(|component| self.link(&component)).transpose()
+        let Some(cache) = &self.cache else { return Ok(None) };
+        let code = cache.load(&self.engine, digest)?;
+        code.map(|code| self.link(code)).transpose()
     }
 
     fn take(&self, digest: &Digest, code: &[u8]) -> Result<Arc<Loaded>, LoadError> {
         if let Some(cache) = &self.cache {
             cache.store(digest, code);
             // Mapped from the file, several processes share its pages, and none holds a copy.
-            if let Some(component) = cache.load(&self.engine, digest) {
-                return self.link(&component);
+            if let Some(code) = cache.load(&self.engine, digest)? {
+                return self.link(code);
             }
         }
-        self.link(&code::take(&self.engine, code)?)
+        self.link(code::take(&self.engine, code)?)
     }
 
-    fn link(&self, component: &Component) -> Result<Arc<Loaded>, LoadError> {
-        Loaded::new(&self.linker, component).map(Arc::new)
+    fn link(&self, code: Code) -> Result<Arc<Loaded>, LoadError> {
+        Loaded::new(&self.linker, code).map(Arc::new)
     }
 
     /// On a thread where it may take its time: it reads files, hashes and maps.

@@ -12,6 +12,7 @@ mod values;
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
@@ -26,10 +27,17 @@ const STARS: &str = "***";
 
 /// The secrets that one invocation used so far. Clones know the same ones.
 #[derive(Clone, Default)]
-pub struct Redactor(Arc<RwLock<Known>>);
+pub struct Redactor(Arc<Known>);
 
 #[derive(Default)]
 struct Known {
+    /// Most invocations use none: then nothing is locked.
+    any: AtomicBool,
+    secrets: RwLock<Secrets>,
+}
+
+#[derive(Default)]
+struct Secrets {
     values: Vec<secret::Value>,
     matcher: Option<Arc<Matcher>>,
 }
@@ -45,10 +53,11 @@ pub struct Cover {
 impl Redactor {
     /// From now on this value is kept out.
     pub fn add(&self, value: &secret::Value) {
-        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if !known.values.contains(value) {
-            known.values.push(value.clone());
-            known.matcher = Some(Arc::new(Matcher::new(&known.values)));
+        let mut secrets = self.0.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        if !secrets.values.contains(value) {
+            secrets.values.push(value.clone());
+            secrets.matcher = Some(Arc::new(Matcher::new(&secrets.values)));
+            self.0.any.store(true, Ordering::Release);
         }
     }
 
@@ -155,8 +164,11 @@ impl Redactor {
     }
 
     fn matcher(&self) -> Option<Arc<Matcher>> {
-        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        known.matcher.clone()
+        if !self.0.any.load(Ordering::Acquire) {
+            return None;
+        }
+        let secrets = self.0.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        secrets.matcher.clone()
     }
 }
 

@@ -30,6 +30,7 @@ use crate::loader::Loader;
 use crate::ports::Ports;
 use crate::replay::{self, Replay};
 use crate::state::State;
+use crate::wait;
 
 /// A replay may take so many times the CPU time of the invocation, which may have run on a faster
 /// machine.
@@ -91,9 +92,16 @@ impl Sandbox {
         self.catalog.install(installed);
     }
 
-    /// Compiles a plugin if that is needed, and checks it against the contract.
+    /// Compiles a plugin if that is needed, and checks it against the contract. Its code becomes
+    /// resident when it is called.
     pub async fn load(&self, digest: &Digest) -> Result<(), LoadError> {
-        self.loaded(digest).await.map(drop)
+        self.catalog.prepare(digest).await
+    }
+
+    /// Plugins that were not called since this was done the last time stay callable, but take no
+    /// memory for their code until they are.
+    pub fn release_idle(&self) {
+        self.catalog.release_idle();
     }
 
     /// Asks a component for the JSON schema of each kind that it exports, with every capability
@@ -164,11 +172,11 @@ impl Sandbox {
     async fn call(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome {
         let timeout = invocation.timeout;
         // Its own time begins when it has a slot and its code; both waits are bounded as well.
-        let waited = tokio::time::timeout(timeout, async {
+        let waited = async {
             let loaded = self.loaded(&invocation.plugin.digest).await;
             (loaded, self.slots.acquire().await)
-        });
-        let Ok((loaded, slot)) = waited.await else {
+        };
+        let Some((loaded, slot)) = wait::within(waited, || timeout).await else {
             return Halt::new(
                 Stop::Deadline,
                 "its turn did not come in time: too many plugins run at once, or it is still being compiled",

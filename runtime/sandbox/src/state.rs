@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use evenkeel_engine::port::memory::Owner;
 use evenkeel_engine::port::{Calls, Invocation, Work};
 use evenkeel_model::secret;
 use tokio::sync::Notify;
@@ -61,6 +62,8 @@ pub struct State {
     /// The secrets of what was replayed are not known yet.
     pub unlearned: bool,
     pub table: ResourceTable,
+    /// Whose memory `state` is; made when it is asked for.
+    pub owner: Option<Arc<Owner>>,
     started: Instant,
     /// How long it was under way before that, if it was interrupted.
     before: Duration,
@@ -71,6 +74,10 @@ pub struct State {
 impl State {
     pub fn new(invocation: Invocation, calls: Arc<dyn Calls>, ports: Ports) -> Self {
         let limits = &invocation.limits;
+        let before = invocation
+            .resume
+            .as_ref()
+            .map_or(Duration::ZERO, |recording| recording.elapsed);
         let redactor = Redactor::default();
         let mut table = ResourceTable::new();
         table.set_max_capacity(limits.handles);
@@ -104,11 +111,9 @@ impl State {
                 Box::new(going_on)
             }),
             unlearned: false,
-            started: Instant::now(),
-            before: invocation
-                .resume
-                .as_ref()
-                .map_or(Duration::ZERO, |recording| recording.elapsed),
+            owner: None,
+            started: ago(before),
+            before,
             cpu: Cpu::new(limits.cpu),
             wasi: None,
             table,
@@ -140,15 +145,20 @@ impl State {
         let Some(replay) = self.replay.take() else { return };
         let tape = replay.into_tape();
         // Its clock doesn't go backwards, and the time when nobody was there isn't its own.
-        self.before = self.before.max(Duration::from_micros(tape.monotonic()));
-        self.started = Instant::now();
+        let replayed = Duration::from_micros(tape.monotonic());
+        self.started = ago(self.before.max(replayed));
         self.tape = tape::Writer::after(tape);
         self.unlearned = true;
     }
 
+    /// When it would have begun, had it never been interrupted.
+    pub fn began(&self) -> Instant {
+        self.started
+    }
+
     /// Since the invocation began, but for the time when it was interrupted.
     pub fn elapsed(&self) -> Duration {
-        self.before.saturating_add(self.started.elapsed())
+        self.started.elapsed()
     }
 
     /// What is left before the host stops this invocation.
@@ -159,8 +169,7 @@ impl State {
     /// For how long one call may take at most, so that the plugin gets its answer, and a moment
     /// to do something about it, before it is stopped itself.
     pub fn patience(&self, wish: Duration, margin: Duration) -> Duration {
-        let remaining = self.remaining();
-        wish.min(remaining.saturating_sub(margin).max(remaining / 2))
+        patience(self.remaining(), wish, margin)
     }
 
     pub fn is_cancelled(&self) -> bool {
@@ -184,6 +193,11 @@ impl State {
     }
 }
 
+fn ago(span: Duration) -> Instant {
+    let now = Instant::now();
+    now.checked_sub(span).unwrap_or(now)
+}
+
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
         // Most plugins never ask for any of it.
@@ -195,6 +209,11 @@ impl WasiView for State {
             table: &mut self.table,
         }
     }
+}
+
+/// The same, with so much left.
+pub fn patience(remaining: Duration, wish: Duration, margin: Duration) -> Duration {
+    wish.min(remaining.saturating_sub(margin).max(remaining / 2))
 }
 
 /// CPU time in ticks.

@@ -16,7 +16,7 @@ use evenkeel_engine::port::vault::Vault;
 use evenkeel_model::role::{Secret, SecretFrom};
 use evenkeel_model::secret::Value;
 
-use crate::reach::local::run;
+use crate::reach::local::{Attendant, run};
 
 /// Of a value.
 const LARGEST: usize = 64 << 10;
@@ -33,14 +33,16 @@ type Lookup = dyn Fn(&str) -> Option<OsString> + Send + Sync;
 /// Fetches what the roles of a home name.
 pub struct HomeVault {
     home: PathBuf,
+    attendant: Attendant,
     environment: Box<Lookup>,
 }
 
 impl HomeVault {
     /// Finds nothing in the environment.
-    pub fn new(home: impl Into<PathBuf>) -> Self {
+    pub fn new(home: impl Into<PathBuf>, attendant: Attendant) -> Self {
         Self {
             home: home.into(),
+            attendant,
             environment: Box::new(|_| None),
         }
     }
@@ -74,7 +76,7 @@ impl HomeVault {
             timeout,
             keep: LARGEST + 2,
         };
-        let output = run(command).await.map_err(|error| match error {
+        let output = run(&self.attendant, command).await.map_err(|error| match error {
             ExecError::Spawn(why) => format!("the command can't be started: {why}"),
             ExecError::TimedOut => format!("`{program}` did not end within {} s", timeout.as_secs_f32()),
             ExecError::OutputLimit => format!("`{program}` printed without end"),
@@ -166,6 +168,10 @@ mod tests {
         }
     }
 
+    fn vault(home: impl Into<PathBuf>) -> HomeVault {
+        HomeVault::new(home, Attendant::nobody())
+    }
+
     fn home(content: &[u8]) -> tempfile::TempDir {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("s"), content).unwrap();
@@ -175,9 +181,7 @@ mod tests {
 
     async fn from_file(content: &[u8]) -> Result<Option<String>, String> {
         let home = home(content);
-        let found = HomeVault::new(home.path())
-            .value(&secret(SecretFrom::File("s".into())))
-            .await;
+        let found = vault(home.path()).value(&secret(SecretFrom::File("s".into()))).await;
         let shown = home.path().display().to_string();
         found
             .map(|value| value.map(|value| value.expose().to_owned()))
@@ -187,9 +191,7 @@ mod tests {
     async fn printed(script: &str) -> Result<Option<String>, String> {
         let line = ["sh", "-c", script].map(str::to_owned).to_vec();
         let timeout = Duration::from_millis(300);
-        let found = HomeVault::new("/")
-            .value(&secret(SecretFrom::Command { line, timeout }))
-            .await;
+        let found = vault("/").value(&secret(SecretFrom::Command { line, timeout })).await;
         found.map(|value| value.map(|value| value.expose().to_owned()))
     }
 
@@ -236,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_there_is_missing() {
-        let vault = HomeVault::new("/nowhere");
+        let vault = vault("/nowhere");
         assert_eq!(vault.value(&secret(SecretFrom::File("s".into()))).await, Ok(None));
         assert_eq!(vault.value(&secret(SecretFrom::Env("S".into()))).await, Ok(None));
         let vault = vault.with_environment(|name| (name == "S").then(|| "hunter22".into()));
@@ -247,7 +249,7 @@ mod tests {
     #[tokio::test]
     async fn a_file_that_every_user_may_read_is_refused_and_a_fifo_is_not_waited_for() {
         let home = home(b"hunter22");
-        let vault = HomeVault::new(home.path());
+        let vault = vault(home.path());
         let error = |found: Result<Option<Value>, String>| found.unwrap_err();
         fs::set_permissions(home.path().join("s"), fs::Permissions::from_mode(0o640)).unwrap();
         assert!(

@@ -45,6 +45,31 @@ fn heard(connection: &Connection, now: DateTime<Utc>) -> rusqlite::Result<Vec<He
     found.collect()
 }
 
+pub fn remembered(connection: &Connection, fingerprint: &str) -> rusqlite::Result<Vec<Alert>> {
+    let sql = format!(
+        "SELECT {} FROM alerts WHERE fingerprint = ?1 ORDER BY customer",
+        row::COLUMNS
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let found = statement.query_map([fingerprint], row::alert)?;
+    found.collect()
+}
+
+fn firing_since(
+    connection: &Connection,
+    identity: &Identity,
+    now: DateTime<Utc>,
+) -> rusqlite::Result<Option<DateTime<Utc>>> {
+    let sql = "SELECT since FROM alerts WHERE customer = ?1 AND fingerprint = ?2 AND resolved = 0 AND ends_at > ?3";
+    let mut statement = connection.prepare_cached(sql)?;
+    statement
+        .query_row(
+            params![identity.customer.as_str(), identity.fingerprint, micros(now)],
+            |row| rows::time(row, 0),
+        )
+        .optional()
+}
+
 #[async_trait]
 impl Memory for Store {
     async fn accept_as(
@@ -82,18 +107,30 @@ impl Memory for Store {
 
 #[async_trait]
 impl Alerts for Store {
-    async fn firing(&self, identity: &Identity, now: DateTime<Utc>) -> Result<bool, JournalError> {
-        let key = (identity.customer.to_string(), identity.fingerprint.clone());
+    async fn firing_since(
+        &self,
+        identity: &Identity,
+        now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, JournalError> {
+        let identity = identity.clone();
+        let since = self
+            .read(move |connection| firing_since(connection, &identity, now))
+            .await;
+        since.map_err(|cause| JournalError { action: "read", cause })
+    }
+
+    async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError> {
         let query = move |connection: &Connection| {
-            let sql = "SELECT resolved = 0 AND ends_at > ?3 FROM alerts WHERE customer = ?1 AND fingerprint = ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            statement
-                .query_row(params![key.0, key.1, micros(now)], |row| row.get(0))
-                .optional()
+            let mut firing = Vec::new();
+            for identity in identities {
+                if firing_since(connection, &identity, now)?.is_some() {
+                    firing.push(identity);
+                }
+            }
+            Ok(firing)
         };
         let firing = self.read(query).await;
-        let firing = firing.map_err(|cause| JournalError { action: "read", cause })?;
-        Ok(firing.unwrap_or(false))
+        firing.map_err(|cause| JournalError { action: "read", cause })
     }
 
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError> {

@@ -3,9 +3,10 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::outbox::NewNotice;
-use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
+use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Summary};
+use evenkeel_model::seal::Seal;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -16,6 +17,7 @@ use crate::writer::{Counts, lock};
 
 mod append;
 mod rounds;
+mod schedules;
 
 use append::Batch;
 
@@ -144,7 +146,8 @@ impl Journal for Store {
         target: &AssetId,
         since: DateTime<Utc>,
     ) -> Result<Vec<Summary>, JournalError> {
-        let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? ORDER BY runs.finished_at DESC, runs.id DESC";
+        let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? AND runs.changed = 1 \
+                    AND runs.mode = 'live' ORDER BY runs.finished_at DESC, runs.id DESC LIMIT 1000";
         let arguments = vec![
             Sql::Text(runbook.to_string()),
             Sql::Text(target.to_string()),
@@ -162,32 +165,39 @@ impl Journal for Store {
         self.read(query).await.map_err(unread)
     }
 
-    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError> {
-        let key = (runbook.to_string(), schedule.to_owned());
-        let query = move |connection: &Connection| {
-            let sql = "SELECT at FROM ticks WHERE runbook = ?1 AND schedule = ?2";
-            let mut statement = connection.prepare_cached(sql)?;
-            statement
-                .query_row(params![key.0, key.1], |row| rows::time(row, 0))
-                .optional()
+    async fn open_ticks(
+        &self,
+        rounds: Vec<NewRound>,
+        notes: Vec<Noted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        let rounds: Vec<_> = rounds
+            .into_iter()
+            .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
+            .collect();
+        let write = move |connection: &Connection| {
+            let opened: rusqlite::Result<Vec<_>> = rounds.iter().map(|round| round.write(connection)).collect();
+            schedules::note(connection, &notes)?;
+            opened
         };
-        self.read(query).await.map_err(unread)
+        let opened = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
+        let mut counts = lock(&self.writer.shared.counts);
+        for opened in &opened {
+            if let Opened::New(_, runs) = opened {
+                count_round(&mut counts, runs.len() as u64);
+            }
+        }
+        drop(counts);
+        Ok(opened)
     }
 
-    async fn set_last_tick(
-        &self,
-        runbook: &RunbookName,
-        schedule: &str,
-        at: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
-        let key = (runbook.to_string(), schedule.to_owned());
-        let write = move |connection: &Connection| {
-            let sql = "INSERT INTO ticks (runbook, schedule, at) VALUES (?1, ?2, ?3) \
-                       ON CONFLICT (runbook, schedule) DO UPDATE SET at = excluded.at";
-            let mut statement = connection.prepare_cached(sql)?;
-            statement.execute(params![key.0, key.1, micros(at)]).map(drop)
-        };
-        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+    async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError> {
+        self.read(schedules::all).await.map_err(unread)
+    }
+
+    fn word_of_home(&self) -> String {
+        let word = |seal: &Seal| seal.token("schedules", &[]);
+        self.seal.as_ref().map_or(String::new(), word)
     }
 }
 
@@ -214,6 +224,11 @@ fn select(filter: RunFilter) -> (String, Vec<Sql>) {
             filter.round.map(|round| Sql::Integer(rows::id(round.0))),
         ),
         ("runs.id < ?", filter.before.map(|run| Sql::Integer(rows::id(run.0)))),
+        (
+            "coalesce(runs.finished_at >= ?, 1)",
+            filter.from.map(|at| Sql::Integer(micros(at))),
+        ),
+        ("runs.requested_at <= ?", filter.to.map(|at| Sql::Integer(micros(at)))),
     ];
     let (mut texts, mut arguments) = (Vec::new(), Vec::new());
     for (text, argument) in conditions {

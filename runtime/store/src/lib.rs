@@ -8,8 +8,11 @@
 //! that begins afterwards; no rule about runs or alerts is made here but in `engine` and `alerting`.
 
 mod alerts;
+pub mod audit;
+mod changes;
 mod checkpoint;
 mod journal;
+mod ledger;
 mod memory;
 mod migrations;
 mod open;

@@ -2,11 +2,14 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 7] = [
     include_str!("migrations/0001_journal_and_alerts.sql"),
     include_str!("migrations/0002_memory_of_plugins.sql"),
     include_str!("migrations/0003_sealed_events.sql"),
-    include_str!("migrations/0004_outbox.sql"),
+    include_str!("migrations/0004_schedules.sql"),
+    include_str!("migrations/0005_gates.sql"),
+    include_str!("migrations/0006_changes.sql"),
+    include_str!("migrations/0007_outbox.sql"),
 ];
 
 /// The schema that this version writes, as `PRAGMA user_version` has it.

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use evenkeel_model::change::Change;
 use evenkeel_model::run::{Body, Event};
 use evenkeel_model::seal::Seal;
 use rusqlite::types::{FromSql as _, Type, ValueRef};
@@ -82,6 +83,30 @@ pub fn event(row: &Row<'_>, run: i64, seal: Option<&Seal>) -> rusqlite::Result<E
         at: rows::time(row, 1)?,
         body,
     })
+}
+
+/// A change record's body as its columns take it.
+pub fn record<'b>(seal: Option<&Seal>, seq: i64, body: &'b str) -> (&'b str, Option<Vec<u8>>) {
+    match seal {
+        Some(seal) => ("", Some(seal.seal(&record_place(seq), body.as_bytes()))),
+        None => (body, None),
+    }
+}
+
+pub fn open_record(seal: Option<&Seal>, seq: i64, body: &str, sealed: Option<&[u8]>) -> Result<Change, String> {
+    let read = |text: &[u8]| serde_json::from_slice(text).map_err(|error| error.to_string());
+    match (sealed, seal) {
+        (None, _) => read(body.as_bytes()),
+        (Some(_), None) => Err("it is sealed".into()),
+        (Some(sealed), Some(seal)) => {
+            let text = seal.open(&record_place(seq), sealed);
+            read(&text.map_err(|error| error.to_string())?)
+        }
+    }
+}
+
+fn record_place(seq: i64) -> String {
+    format!("change {seq}")
 }
 
 fn opened(sealed: Vec<u8>, run: i64, seq: i64, seal: Option<&Seal>) -> rusqlite::Result<Body> {

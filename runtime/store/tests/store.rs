@@ -3,12 +3,16 @@
 
 #[path = "it/alerts.rs"]
 mod alerts;
+#[path = "it/changes.rs"]
+mod changes;
 #[path = "it/crash.rs"]
 mod crash;
 #[path = "it/home.rs"]
 mod home;
 #[path = "it/journal.rs"]
 mod journal;
+#[path = "it/ledger.rs"]
+mod ledger;
 #[path = "it/memory.rs"]
 mod memory;
 #[path = "it/opening.rs"]

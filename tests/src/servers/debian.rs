@@ -50,17 +50,54 @@ pub fn unpacked_of(suite: Suite, package: &str, servers: &Path) -> anyhow::Resul
     Ok(whole)
 }
 
+/// Sid's packages and all libraries that they want, in one tree `servers/NAME-VERSION`; the version is that of the first.
+/// The caller holds the lock on `servers`.
+///
+/// # Errors
+/// When it isn't there and can't be fetched.
+pub fn with_libraries(name: &str, packages: &[&str], servers: &Path) -> anyhow::Result<PathBuf> {
+    if let Some(found) = kept(name, servers)? {
+        return Ok(found);
+    }
+    let apt = Apt::new(Suite::Sid, servers)?;
+    let archives = apt.download_with_libraries(packages)?;
+    let draft = servers.join(format!("{name}.unpacking"));
+    if draft.exists() {
+        fs::remove_dir_all(&draft)?;
+    }
+    let mut version = None;
+    for archive in archives {
+        said(Command::new("dpkg-deb").arg("--extract").arg(&archive).arg(&draft))?;
+        let field = |field| said(Command::new("dpkg-deb").arg("--field").arg(&archive).arg(field));
+        if field("Package")?.trim() == packages[0] {
+            version = Some(field("Version")?);
+        }
+        fs::remove_file(archive)?;
+    }
+    let version = version.with_context(|| format!("apt-get has downloaded no {}", packages[0]))?;
+    let whole = servers.join(format!("{name}-{}", version.trim().replace(':', "%3a")));
+    fs::rename(draft, &whole)?;
+    Ok(whole)
+}
+
 /// Sid's loader with the arguments that make a program use sid's C library.
 ///
 /// # Errors
 /// When the library can't be fetched.
 pub fn loader(servers: &Path) -> anyhow::Result<Vec<OsString>> {
-    let library = unpacked("libc6", servers)?;
-    let libc = find(&library, &|name| name == "libc.so.6")
-        .with_context(|| format!("{} holds no libc.so.6", library.display()))?;
-    let loader = find(&library, &|name| name.starts_with("ld-linux"))
-        .or_else(|| find(&library, &|name| name.starts_with("ld64.so")))
-        .with_context(|| format!("{} holds no loader", library.display()))?;
+    loader_of(&unpacked("libc6", servers)?)
+}
+
+/// The same with the C library of this tree, and what else is beside it.
+///
+/// # Errors
+/// When it has none.
+pub fn loader_of(tree: &Path) -> anyhow::Result<Vec<OsString>> {
+    let libc =
+        find(tree, &|name| name == "libc.so.6").with_context(|| format!("{} holds no libc.so.6", tree.display()))?;
+    let loader = find(tree, &|name| name.starts_with("ld-linux"))
+        .or_else(|| find(tree, &|name| name.starts_with("ld64.so")))
+        .with_context(|| format!("{} holds no loader", tree.display()))?;
     let directory = libc.parent().context("a file is in a directory")?;
     Ok(vec![loader.into_os_string(), "--library-path".into(), directory.into()])
 }
@@ -137,6 +174,23 @@ impl Apt {
         Ok(archive?.path())
     }
 
+    fn download_with_libraries(&self, packages: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
+        self.get(&["update", "--error-on=any"])?;
+        let into = self.directory.join("download");
+        fs::remove_dir_all(&into)?;
+        fs::create_dir(&into)?;
+        let mut depends = Command::new("apt-cache");
+        depends.arg("--config-file").arg(self.directory.join("apt.conf"));
+        depends.args(["depends", "--recurse", "--no-recommends", "--no-suggests"]);
+        depends.args(["--no-conflicts", "--no-breaks", "--no-replaces", "--no-enhances"]);
+        let depends = said(depends.args(packages))?;
+        let wanted = depends
+            .lines()
+            .filter(|line| is_library(line) || packages.contains(line));
+        self.get(&["download"].into_iter().chain(wanted).collect::<Vec<_>>())?;
+        fs::read_dir(&into)?.map(|entry| Ok(entry?.path())).collect()
+    }
+
     fn get(&self, arguments: &[&str]) -> anyhow::Result<()> {
         said(
             Command::new("apt-get")
@@ -148,6 +202,11 @@ impl Apt {
         )?;
         Ok(())
     }
+}
+
+/// Perl's own is for scripts.
+fn is_library(package: &str) -> bool {
+    (package.starts_with("lib") || package == "zlib1g") && !package.starts_with("libperl")
 }
 
 /// What a command prints.

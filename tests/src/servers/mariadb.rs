@@ -43,6 +43,7 @@ pub struct MariaDb {
     pub port: u16,
     parts: Parts,
     directory: TempDir,
+    account: Account,
     _process: Process,
 }
 
@@ -50,6 +51,14 @@ impl MariaDb {
     /// # Errors
     /// When there is no MariaDB and none can be fetched, or it doesn't become ready.
     pub fn start() -> anyhow::Result<Self> {
+        Self::start_showing(None)
+    }
+
+    /// One that shows a certificate, given with its key in PEM, to whoever wants TLS.
+    ///
+    /// # Errors
+    /// The same, and when it can't use them.
+    pub fn start_showing(pair: Option<(&str, &str)>) -> anyhow::Result<Self> {
         let parts = Parts::find()?;
         let account = Account::find()?;
         let directory = TempDir::with_prefix("evenkeel-mariadb-")?;
@@ -64,6 +73,13 @@ impl MariaDb {
             .args(["--bind-address=127.0.0.1", "--skip-name-resolve"])
             .arg(format!("--port={port}"))
             .arg(format!("--socket={}", directory.path().join("socket").display()));
+        if let Some((certificate, key)) = pair {
+            let (crt, pem) = (directory.path().join("server.crt"), directory.path().join("server.key"));
+            account.keeps(&crt, certificate)?;
+            account.keeps(&pem, key)?;
+            command.arg(format!("--ssl-cert={}", crt.display()));
+            command.arg(format!("--ssl-key={}", pem.display()));
+        }
         let mut process = Process::spawn("mariadb", account.runs(&mut command), directory.path())?;
         process.wait_for_line(BOUND, "MariaDB is ready", |line| {
             line.contains("ready for connections").then_some(())
@@ -72,8 +88,25 @@ impl MariaDb {
             port,
             parts,
             directory,
+            account,
             _process: process,
         })
+    }
+
+    /// Shows another certificate from now on.
+    ///
+    /// # Errors
+    /// When it can't use it.
+    pub fn show(&self, certificate: &str, key: &str) -> anyhow::Result<()> {
+        self.account
+            .keeps(&self.directory.path().join("server.crt"), certificate)?;
+        self.account.keeps(&self.directory.path().join("server.key"), key)?;
+        self.sql("flush ssl").map(drop)
+    }
+
+    /// The file of its Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 
     /// Runs statements as the administrator; what they answer, a line a row.
@@ -85,7 +118,7 @@ impl MariaDb {
         command
             .args(["--no-defaults", "--user=root", "--batch", "--skip-column-names"])
             .arg("--default-character-set=utf8mb4")
-            .arg(format!("--socket={}", self.directory.path().join("socket").display()))
+            .arg(format!("--socket={}", self.socket().display()))
             .args(["--execute", text]);
         let output = command.output()?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -132,6 +165,8 @@ impl Parts {
             .current_dir(data)
             .arg("--no-defaults")
             .arg(format!("--datadir={}", data.display()))
+            // A server that starts removes what it takes for leftovers in the system's.
+            .arg(format!("--tmpdir={}", data.display()))
             .arg(format!("--lc-messages-dir={}", share.display()))
             .arg(format!("--character-sets-dir={}", share.join("charsets").display()))
             .arg(format!(

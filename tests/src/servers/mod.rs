@@ -1,4 +1,4 @@
-//! Real servers beside evenkeel: a Prometheus, an Alertmanager, a PostgreSQL and a MariaDB as other people run them.
+//! Real servers beside evenkeel: a Prometheus, an Alertmanager, a PostgreSQL, a MariaDB and a MySQL as other people run them.
 //!
 //! A program on the PATH is taken if it is new enough. Otherwise Debian sid's package is fetched
 //! from where the machine's apt gets its own Debian packages, checked by apt against the same
@@ -9,6 +9,7 @@ mod alertmanager;
 mod apt_sources;
 mod debian;
 mod mariadb;
+mod mysql;
 mod postgres;
 mod prometheus;
 mod unprivileged;
@@ -22,7 +23,9 @@ use std::{
 
 use anyhow::Context;
 
-pub use self::{alertmanager::Alertmanager, mariadb::MariaDb, postgres::Postgres, prometheus::Prometheus};
+pub use self::{
+    alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
+};
 use crate::workspace;
 
 /// Something that can be fetched and run.

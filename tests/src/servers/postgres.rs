@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     process::{Process, free_port},
+    wait::wait_until,
     workspace,
 };
 
@@ -53,7 +54,7 @@ impl Postgres {
         account.done(init.arg(&data).current_dir(directory.path()))?;
         fs::write(
             data.join("pg_hba.conf"),
-            "local all postgres trust\nhost all all 127.0.0.1/32 scram-sha-256\n",
+            "local all postgres trust\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n",
         )?;
         let port = free_port()?;
         let mut command = Command::new(bin.join("postgres"));
@@ -74,6 +75,32 @@ impl Postgres {
             account,
             _process: process,
         })
+    }
+
+    /// Shows this certificate (both in PEM) from now on to whoever wants TLS.
+    ///
+    /// # Errors
+    /// When it can't be read, or is not taken in time.
+    pub fn show(&self, certificate: &str, key: &str) -> anyhow::Result<()> {
+        let before = self.sql("postgres", "select pg_conf_load_time()")?;
+        let data = self.directory.path().join("data");
+        self.account.keeps(&data.join("server.crt"), certificate)?;
+        self.account.keeps(&data.join("server.key"), key)?;
+        self.sql("postgres", "alter system set ssl = on")?;
+        self.sql("postgres", "select pg_reload_conf()")?;
+        wait_until(BOUND, "PostgreSQL takes the certificate", || {
+            let loaded = self.sql("postgres", "select pg_conf_load_time()")?;
+            anyhow::ensure!(loaded != before, "it has not read its settings");
+            let ssl = self.sql("postgres", "show ssl")?;
+            anyhow::ensure!(ssl.trim() == "on", "its TLS is {ssl}");
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// The directory of its Unix socket.
+    pub fn socket(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Runs statements as the administrator; what they answer, a line a row.

@@ -1,7 +1,11 @@
 //! Programs that refuse to run as root.
 
 use std::{
-    os::unix::{fs::chown, process::CommandExt as _},
+    fs,
+    os::unix::{
+        fs::{PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
     path::Path,
     process::Command,
 };
@@ -36,6 +40,16 @@ impl Account {
             chown(directory, Some(user), Some(group))?;
         }
         Ok(())
+    }
+
+    /// Gives it a file that nobody else may read.
+    ///
+    /// # Errors
+    /// When that can't be done.
+    pub fn keeps(self, file: &Path, text: &str) -> anyhow::Result<()> {
+        fs::write(file, text)?;
+        fs::set_permissions(file, fs::Permissions::from_mode(0o600))?;
+        self.owns(file)
     }
 
     pub fn runs(self, command: &mut Command) -> &mut Command {

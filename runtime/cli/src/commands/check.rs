@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use evenkeel_model::access::explain::{Explained, explain, is_refused};
 use evenkeel_model::home::Home;
 use evenkeel_model::problem::{self, Problem};
@@ -35,6 +35,8 @@ struct Schedule {
     cron: String,
     zone: String,
     next: Vec<DateTime<Utc>>,
+    /// The same in the zone.
+    local: Vec<String>,
 }
 
 pub fn check(dir: &Path, args: &Check, now: DateTime<Utc>) -> Result<ExitCode> {
@@ -97,8 +99,8 @@ fn clean(home: &Home, warnings: &[Problem], args: &Check, now: DateTime<Utc>) ->
             "`{}` at `{}` ({})",
             schedule.runbook, schedule.cron, schedule.zone
         ))?;
-        for tick in schedule.next {
-            render::line(&format!("  {}", tick.format("%a %Y-%m-%d %H:%M:%SZ")))?;
+        for (local, tick) in schedule.local.iter().zip(schedule.next) {
+            render::line(&format!("  {}", render::schedule::tick(local, tick)))?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -124,13 +126,16 @@ fn schedules(home: &Home, now: DateTime<Utc>) -> Vec<Schedule> {
     for runbook in home.runbooks.values() {
         for on in &runbook.on {
             let On::Cron { schedule, .. } = on else { continue };
+            let next: Vec<_> = schedule.ticks(now).take(TICKS).collect();
+            let local = next.iter().map(|tick| tick.with_timezone(&schedule.zone));
             all.push(Schedule {
                 runbook: runbook.name.to_string(),
                 cron: schedule.expression.clone(),
                 zone: schedule.zone.to_string(),
-                next: std::iter::successors(schedule.after(now), |tick| schedule.after(*tick))
-                    .take(TICKS)
+                local: local
+                    .map(|tick| tick.to_rfc3339_opts(SecondsFormat::Secs, true))
                     .collect(),
+                next,
             });
         }
     }

@@ -2,8 +2,10 @@
 
 pub mod approvals;
 mod cargo;
+pub mod changes;
 pub mod check;
 mod component;
+pub mod holds;
 pub mod init;
 pub mod lock;
 pub mod outbox;
@@ -11,4 +13,6 @@ pub mod plugin;
 pub mod replay;
 pub mod run;
 pub mod runs;
+pub mod schedule;
 pub mod serve;
+pub mod why;

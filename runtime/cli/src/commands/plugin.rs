@@ -67,7 +67,13 @@ fn compile(dir: &Path, source: &Source) -> Result<Vec<u8>> {
 
 /// Runs nothing but the component's `describe`, with nothing granted.
 async fn describe(home: &Path, bytes: &[u8]) -> Result<BTreeMap<Kind, Value>> {
-    let sandbox = Sandbox::new(home, None, &limits(home), wire::compiler(), Ports::local(home))?;
+    let sandbox = Sandbox::new(
+        home,
+        None,
+        &limits(home),
+        wire::compiler(),
+        Ports::local(home, wire::attendant()),
+    )?;
     sandbox.describe(bytes).await.context("the component is no plugin")
 }
 

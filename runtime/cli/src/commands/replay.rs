@@ -89,7 +89,7 @@ fn sandbox(home: &Path, with: Option<&Installed>) -> Result<Sandbox> {
     let data = home::data(home);
     let ports = Ports {
         seal: key::seal(&data)?,
-        ..Ports::local(home)
+        ..Ports::local(home, wire::attendant())
     };
     let sandbox = Sandbox::new(home, Some(&data), &limits, wire::compiler(), ports)?;
     let mut plugins = scan(home).installed;

@@ -152,6 +152,7 @@ fn request(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> 
             .map(|path| read_alert(dir, path, now))
             .transpose()?,
         input,
+        override_freeze: args.override_freeze.clone(),
         who: user::name(),
         request: format!(
             "{}-{}",
@@ -162,7 +163,7 @@ fn request(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<PersonRequest> 
 }
 
 /// One alert, in either of the forms that are pushed, or as it stands in the array of the first.
-fn read_alert(dir: &Path, path: &Path, now: DateTime<Utc>) -> Result<Alert> {
+pub fn read_alert(dir: &Path, path: &Path, now: DateTime<Utc>) -> Result<Alert> {
     let bytes = std::fs::read(path).with_context(|| format!("can't read `{}`", path.display()))?;
     let place = || format!("`{}` holds no alert", path.display());
     let bytes = match serde_json::from_slice::<Value>(&bytes).with_context(place)? {

@@ -24,6 +24,7 @@ pub async fn runs(dir: &Path, command: &Runs) -> Result<ExitCode> {
         Runs::List(args) => list(&mut desk, args).await?,
         Runs::Show(args) => show(&mut desk, args).await?,
         Runs::Cancel { run } => cancel(&mut desk, *run).await?,
+        Runs::Kill { run, why } => kill(&mut desk, *run, why).await?,
         Runs::Resolve(_) => unreachable!("it is no reading"),
     }
     Ok(ExitCode::SUCCESS)
@@ -38,6 +39,7 @@ async fn list(desk: &mut Desk, args: &RunsList) -> Result<()> {
         round: None,
         before: args.before,
         limit: args.limit.into(),
+        ..RunFilter::default()
     };
     let runs = desk.runs(filter).await?;
     if args.listing.json {
@@ -89,4 +91,11 @@ async fn show(desk: &mut Desk, args: &RunsShow) -> Result<()> {
 async fn cancel(desk: &mut Desk, run: RunId) -> Result<()> {
     desk.cancel(run).await?;
     Ok(render::line(&format!("run {run} is asked to stop"))?)
+}
+
+async fn kill(desk: &mut Desk, run: RunId, why: &str) -> Result<()> {
+    desk.kill(run, why).await?;
+    Ok(render::line(&format!(
+        "run {run} is ended where it stands; nothing of it is cleaned up, and `evenkeel runs show {run}` says what it was at"
+    ))?)
 }

@@ -25,6 +25,9 @@ use crate::{home, log, socket};
 /// How often the home's files are looked at for changes, and alerts for silence.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Plugins that were not called for so long, and up to twice that, hold no memory for their code.
+const IDLE: Duration = Duration::from_secs(60);
+
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     log::start(args.log_format);
@@ -105,6 +108,7 @@ async fn live(
     let (engine, at_work) = (house.engine.clone(), stopping.clone());
     work.spawn(async move { engine.serve(at_work).await });
     work.spawn(listen_for_silence(house.clone(), stopping.clone()));
+    work.spawn(release_idle(house.clone(), stopping.clone()));
     work.spawn(watch_home(daemon.clone(), stopping, hangup));
     tokio::select! {
         () = asked.wait() => {}
@@ -130,12 +134,18 @@ async fn live(
 
 /// Ends alerts that nothing was heard of for long enough.
 async fn listen_for_silence(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
-    while !pause(&mut stopping).await {
+    while !pause(&mut stopping, EVERY).await {
         match house.store.expire(house.clock.now()).await {
             Ok(edges) if edges.is_empty() => {}
             Ok(_) => house.engine.edges_arrived(),
             Err(cause) => error!(%cause, "alerts can't be ended for the moment"),
         }
+    }
+}
+
+async fn release_idle(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
+    while !pause(&mut stopping, IDLE).await {
+        house.sandbox.release_idle();
     }
 }
 
@@ -145,7 +155,7 @@ async fn watch_home(daemon: Arc<Daemon>, mut stopping: watch::Receiver<bool>, mu
     let mut seen = served.clone();
     loop {
         let asked = tokio::select! {
-            stop = pause(&mut stopping) => { if stop { return } false }
+            stop = pause(&mut stopping, EVERY) => { if stop { return } false }
             asked = hung_up(&mut hangup) => asked,
         };
         let now = daemon.stamp();
@@ -163,8 +173,8 @@ async fn hung_up(hangup: &mut Signal) -> bool {
 }
 
 /// Whether it is time to stop.
-async fn pause(stopping: &mut watch::Receiver<bool>) -> bool {
-    tokio::time::timeout(EVERY, stopping.wait_for(|stop| *stop))
+async fn pause(stopping: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    tokio::time::timeout(time, stopping.wait_for(|stop| *stop))
         .await
         .is_ok()
 }

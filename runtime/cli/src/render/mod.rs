@@ -4,8 +4,10 @@ pub mod grants;
 pub mod plan;
 pub mod problem;
 pub mod safe;
+pub mod schedule;
 pub mod story;
 pub mod table;
+pub mod why;
 
 use std::io::{self, Write as _};
 

@@ -46,6 +46,7 @@ impl Story {
             Body::Requested(request) => self.requested(request, event.at),
             Body::Waiting { gate, why, until } => vec![waiting(gate, why, *until)],
             Body::Refused { gate, why } => vec![row("refused", &format!("by `{gate}`: {}", safe::text(why)))],
+            Body::Turn => vec![row("turn", &clock(event.at))],
             Body::Started => vec![row("started", &clock(event.at))],
             Body::Skipped { step, why } => vec![row(step.as_str(), &format!("skipped: {}", safe::text(why)))],
             Body::Invoked {
@@ -92,11 +93,12 @@ impl Story {
             Body::ApprovalAsked { ask, need, until, .. } => vec![approval_asked(ask.as_deref(), *need, *until)],
             Body::Approved { who, why, .. } => vec![said(who, "approved it", why)],
             Body::Declined { who, why, .. } => vec![said(who, "declined it", why)],
-            Body::ApprovalVoid { why, .. } => vec![row("void", &format!("the approval: {}", safe::text(why)))],
+            Body::PlanVoid { why, .. } => vec![row("void", &format!("the plan: {}", safe::text(why)))],
             Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
             Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
             Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
             Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
+            Body::Killed { who, why } => vec![said(who, "killed it", why)],
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
         }
     }

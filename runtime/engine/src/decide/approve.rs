@@ -51,7 +51,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, plan: &Plan, no
         let why = "its plugin, its parameters or what it may use is not what it was when it was approved";
         return Some(void(step, why.into()));
     }
-    recheck(run, subject, step, approval, now)
+    None
 }
 
 /// What an approval is about, in one word.
@@ -133,20 +133,24 @@ fn reject(step: &Step, why: String) -> Command {
 
 fn void(step: &Step, why: String) -> Command {
     let step = step.id.clone();
-    Command::Append(vec![Body::ApprovalVoid { step, why }])
+    Command::Append(vec![Body::PlanVoid { step, why }])
 }
 
 // ---- looking again -----------------------------------------------------------------------
 
-/// Makes the checks before the step again, one after the other; none: they all say what they said.
-fn recheck(run: &Run, subject: &Subject, step: &Step, approval: &Approval, now: DateTime<Utc>) -> Option<Command> {
+/// Makes the checks before the step again, one after the other, if its plan waited for a person or
+/// for its turn; none: they all say what they said.
+pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Option<Command> {
+    if !run.plan_has_aged(&step.id) {
+        return None;
+    }
     let steps = &subject.runbook.steps;
     let before = steps.iter().take_while(|earlier| earlier.id != step.id);
     for check in before {
         let Some(first) = run.attempt(&check.id, Phase::Check, None).and_then(findings) else {
             continue;
         };
-        let again = approval.rechecks.get(&check.id);
+        let again = run.recheck(&step.id, &check.id);
         let Some(ended) = again.filter(|attempt| attempt.ended.is_some()) else {
             return Some(look(run, subject, step, check, now));
         };

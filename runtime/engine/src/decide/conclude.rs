@@ -4,10 +4,10 @@
 //!
 //! | verdict | when |
 //! |---|---|
-//! | `cancelled` | it was cancelled before it started |
+//! | `cancelled` | it was cancelled before it started, or killed before it had changed anything |
 //! | `rejected` | a gate refused it; or a person would have to approve a plan. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
 //! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or the host gave up on it after it was sent or started and its action failed, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
-//! | `failed` | a step failed. Later steps don't run; with `otherwise = "undo"` what was applied is rolled back, the last first. Or the home has not what the run needs any more |
+//! | `failed` | a step failed. Later steps don't run, unless it says `on_failure = "continue"` (then `[healed]` may still say that it is well); with `on_failure` or `otherwise` = `"undo"` what was applied is rolled back, the last first. Or it was killed after it had changed something, or the home has not what the run needs any more |
 //! | `planned` | a dry run that planned at least one action |
 //! | `repaired` | something changed, and `[healed]` says that it is well |
 //! | `not-repaired` | something changed, and `[healed]` says that it is not; with `otherwise = "undo"` it is rolled back |
@@ -28,13 +28,16 @@ use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::Severity;
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{StepStatus, Verdict};
-use evenkeel_model::runbook::Otherwise;
+use evenkeel_model::runbook::{OnFailure, Otherwise, Step};
 
 use super::{Command, Subject, escalate, finish, undo, verify};
 use crate::run::{Attempt, Intent, Reply, Run};
 
 /// All steps have their results.
 pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    if let Some(step) = gone_on_without(run, subject) {
+        return despite(run, subject, step, now);
+    }
     if run.dry() {
         return match planned(run) {
             Some(told) => finish(Verdict::Planned, told, run),
@@ -52,6 +55,29 @@ pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Comm
     }
 }
 
+/// The first step that failed and was gone on without.
+fn gone_on_without<'a>(run: &Run, subject: &'a Subject) -> Option<&'a StepId> {
+    let has_failed = |id: &StepId| run.result(id).is_some_and(|result| result.status == StepStatus::Failed);
+    let mut steps = subject.runbook.steps.iter().map(|step| &step.id);
+    steps.find(|id| has_failed(id))
+}
+
+/// What was to be done has failed in part; only `[healed]` can say that it is well all the same.
+fn despite(run: &Run, subject: &Subject, step: &StepId, now: DateTime<Utc>) -> Command {
+    match (&subject.runbook.healed, &run.verified) {
+        (Some(healed), None) if run.changed() && !run.dry() => verify::advance(run, subject, healed, now),
+        (Some(_), Some(verified)) if verified.healed => {
+            let why = format!(
+                "{}; although step `{step}` failed: {}",
+                verified.why,
+                summary(run, step)
+            );
+            finish(Verdict::Repaired, why, run)
+        }
+        _ => failed(run, subject, step, now),
+    }
+}
+
 /// A step failed.
 pub(super) fn failed(run: &Run, subject: &Subject, step: &StepId, now: DateTime<Utc>) -> Command {
     let why = format!("step `{step}`: {}", summary(run, step));
@@ -60,6 +86,21 @@ pub(super) fn failed(run: &Run, subject: &Subject, step: &StepId, now: DateTime<
         Some(doubt) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
         None if run.dry() => finish(Verdict::Failed, why, run),
         None => after_undo(run, subject, Verdict::Failed, why, now),
+    }
+}
+
+/// It was killed: nothing more is begun, not even a look at what was done.
+pub(super) fn killed(run: &Run, who: &str, why: &str) -> Command {
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {why}")
+    };
+    let told = format!("killed by {who}{why}; nothing was looked at or undone after that");
+    match run.doubt_left() {
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", in_doubt(doubt)), run),
+        None if run.changed() => escalate(Verdict::Failed, told, run),
+        None => finish(Verdict::Cancelled, told, run),
     }
 }
 
@@ -89,12 +130,7 @@ pub(super) fn in_doubt((attempt, Intent { call, reply, .. }): (&Attempt, &Intent
 /// Undoes if the runbook says so, and then ends with `verdict`, unless the undoing itself left
 /// something in doubt.
 fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: DateTime<Utc>) -> Command {
-    let otherwise = subject
-        .runbook
-        .healed
-        .as_ref()
-        .map(|healed| healed.otherwise)
-        .unwrap_or_default();
+    let otherwise = otherwise(run, subject);
     let why = match otherwise {
         Otherwise::Undo => {
             if let Some(next) = undo::advance(run, subject, now) {
@@ -108,6 +144,25 @@ fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: 
         (Some(doubt), _) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
         (None, Otherwise::Ignore) => finish(verdict, why, run),
         (None, Otherwise::Escalate | Otherwise::Undo) => escalate(verdict, why, run),
+    }
+}
+
+/// What a failed step says of itself counts more than what `[healed]` says of all.
+fn otherwise(run: &Run, subject: &Subject) -> Otherwise {
+    let failed = |step: &&Step| {
+        run.result(&step.id)
+            .is_some_and(|result| result.status == StepStatus::Failed)
+    };
+    let undoes = subject
+        .runbook
+        .steps
+        .iter()
+        .filter(failed)
+        .any(|step| step.on_failure == OnFailure::Undo);
+    match (undoes, &subject.runbook.healed) {
+        (true, _) => Otherwise::Undo,
+        (false, Some(healed)) => healed.otherwise,
+        (false, None) => Otherwise::default(),
     }
 }
 

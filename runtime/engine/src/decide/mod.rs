@@ -36,7 +36,7 @@ use evenkeel_model::invocation::Key;
 use evenkeel_model::name::RunbookName;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
-use evenkeel_model::runbook::Runbook;
+use evenkeel_model::runbook::{OnFailure, Runbook};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
@@ -105,6 +105,8 @@ pub struct Invoke {
     pub access: Access,
     pub timeout: Duration,
     pub limits: SandboxLimits,
+    /// Made only when it is the run's turn in its round: it applies a plan, or looks again before.
+    pub in_turn: bool,
     /// A cancel stops it. Never an action, which would leave it half done, nor the look at what
     /// was done.
     pub interruptible: bool,
@@ -135,9 +137,13 @@ fn refused(run: &Run) -> Option<String> {
 
 /// The steps in their order; each has its result before the next begins.
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+    if let Some((who, why)) = &run.killed {
+        return conclude::killed(run, who, why);
+    }
     for step in &subject.runbook.steps {
         match run.result(&step.id).map(|result| result.status) {
             None => return step::advance(run, subject, step, now),
+            Some(StepStatus::Failed) if step.on_failure == OnFailure::Continue && run.doubt().is_none() => {}
             Some(StepStatus::Failed) => return conclude::failed(run, subject, &step.id, now),
             Some(StepStatus::Rejected) => return conclude::rejected(run, &step.id),
             Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => {}
@@ -167,6 +173,20 @@ pub fn refusal(gate: &str, why: &str, request: Option<&Request>) -> Vec<Body> {
         changed: false,
     });
     bodies
+}
+
+/// A gate said no, and will until people do something: they are told.
+pub fn given_up(gate: &str, why: &str) -> Vec<Body> {
+    let (gate, why) = (gate.to_owned(), why.to_owned());
+    vec![
+        Body::Refused { gate, why: why.clone() },
+        Body::Escalated { why: why.clone() },
+        Body::Finished {
+            verdict: Verdict::Rejected,
+            why,
+            changed: false,
+        },
+    ]
 }
 
 /// It ends before it started.

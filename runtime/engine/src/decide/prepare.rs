@@ -72,6 +72,7 @@ fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, par
         access: granted(subject, step)?,
         timeout: step.timeout,
         limits: subject.home.settings.sandbox.clone(),
+        in_turn: phase == Phase::Apply,
         interruptible: matches!(phase, Phase::Check | Phase::Plan),
         work,
     })

@@ -26,15 +26,17 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         Some(plan) if run.dry() => finish(step, only_planned(step, plan)),
         Some(plan) => {
             // Once it has begun, nobody is asked any more.
-            let first = asks(step, plan.risk) && !begun(run, step, plan);
-            let asking = first.then(|| approve::advance(run, subject, step, plan, now)).flatten();
-            asking.unwrap_or_else(|| apply(run, subject, step, plan, now))
+            let first = !begun(run, step, plan);
+            let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
+            let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
+            let before = asking.flatten().or_else(looking);
+            before.unwrap_or_else(|| apply(run, subject, step, plan, now))
         }
     }
 }
 
 fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, run.attempt(&step.id, Phase::Plan, None)) {
+    match stage::of(run, step, run.attempt(&step.id, Phase::Plan, None)) {
         Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
         Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
             Ok(planned) => Command::Append(vec![planned]),
@@ -90,9 +92,12 @@ fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<U
     for (index, action) in plan.actions.iter().enumerate() {
         let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
         let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
-        let why = match stage::of(run, attempt) {
+        let why = match stage::of(run, step, attempt) {
             Stage::Done(Output::Applied(_)) => continue,
             Stage::Call(_) if run.cancel.is_some() && untouched => return stop(run, step, plan, index),
+            Stage::Call(turn) if run.cancel.is_some() && !turn.resumes => {
+                format!("it failed, and is not tried again: {}", cancelled(run))
+            }
             Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
                 Ok(invoke) => return when_due(invoke, turn.at, now),
                 Err(why) => why,

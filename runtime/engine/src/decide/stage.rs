@@ -3,9 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::invocation::{Class, Outcome, Output, Stop};
 
+use evenkeel_model::action::sha256;
+use evenkeel_model::runbook::{Retry, Step};
+
 use crate::run::{Attempt, Run};
 
-/// How often an invocation is begun at most, after a failure that the plugin calls transient.
+/// How often an invocation is begun at most that could not be gone on with.
 pub const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl Turn {
     }
 }
 
-pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
+pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> Stage<'a> {
     let Some(attempt) = attempt else {
         return Stage::Call(Turn::begin(1));
     };
@@ -63,9 +66,11 @@ pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
         _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
         _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn::begin(number + 1)),
         Outcome::Done(output) => Stage::Done(output),
-        Outcome::Failed(failure) if failure.class == Class::Transient && untouched && number < ATTEMPTS => {
+        Outcome::Failed(failure)
+            if failure.class == Class::Transient && attempt.may_be_repeated() && number < step.retry.times.get() =>
+        {
             Stage::Call(Turn {
-                at: Some(ended.at + retry_after(number)),
+                at: Some(ended.at + retry_after(&step.retry, attempt)),
                 ..Turn::begin(number + 1)
             })
         }
@@ -80,7 +85,13 @@ pub(super) fn of<'a>(run: &Run, attempt: Option<&'a Attempt>) -> Stage<'a> {
     }
 }
 
-/// 1 s, 2 s.
-fn retry_after(number: u32) -> TimeDelta {
-    TimeDelta::seconds(1 << number.saturating_sub(1).min(3))
+/// Doubled with each time, up to the longest, and up to a fifth less of it: so that what failed
+/// together isn't tried again together. The same for the same attempt, for what decides is pure.
+fn retry_after(retry: &Retry, attempt: &Attempt) -> TimeDelta {
+    let doublings = attempt.key.attempt.saturating_sub(1).min(31);
+    let wait = retry.wait.saturating_mul(1 << doublings).min(retry.longest);
+    let place = format!("{} {} {}", attempt.key.step, attempt.key.attempt, attempt.begun_at);
+    let fifth = u32::from_str_radix(&sha256(place.as_bytes())[..4], 16).unwrap_or_default();
+    let less = wait / 5 * fifth / 0xffff;
+    TimeDelta::from_std(wait - less).unwrap_or(TimeDelta::MAX / 4)
 }

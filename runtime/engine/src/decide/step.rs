@@ -41,7 +41,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 }
 
 fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, run.attempt(&step.id, Phase::Check, None)) {
+    match stage::of(run, step, run.attempt(&step.id, Phase::Check, None)) {
         Stage::Call(turn) => call(run, subject, step, turn, Work::Check, now),
         Stage::Done(Output::Findings(findings)) => finish(step, checked(findings)),
         Stage::Done(_) => fail(step, "it answered something else than findings".into(), false),

@@ -19,7 +19,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
         return None;
     }
     to_undo(run, subject).find_map(|(step, action, done)| {
-        match stage::of(run, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
+        match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
             Stage::Call(turn) => {
                 let work = Work::Rollback(action.clone(), done.cloned());
                 let invoke = prepare::act(run, subject, step, work, turn).ok()?;
@@ -34,7 +34,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
 pub(super) fn told(run: &Run, subject: &Subject) -> String {
     let (mut undone, mut failed) = (0, Vec::new());
     for (step, action, _) in to_undo(run, subject) {
-        match stage::of(run, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
+        match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
             Stage::Done(Output::RolledBack) => undone += 1,
             Stage::Over(why) => failed.push(format!("`{}` could not be undone: {why}", action.id)),
             _ => failed.push(format!("`{}` could not be undone", action.id)),

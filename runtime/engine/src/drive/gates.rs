@@ -1,23 +1,25 @@
 //! Gathers what the gates look at, asks them, and does what they say.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::name::{AssetId, CustomerId};
-use evenkeel_model::run::{Body, Mode, Occurrence, Request, Summary};
+use evenkeel_model::name::{AssetId, CustomerId, RunId};
+use evenkeel_model::run::{Body, Mode, Occurrence, Request};
 
+use super::facts::Facts;
 use super::run::{Course, Performed};
 use super::sleep_until;
+use crate::berths::Queued;
 use crate::decide::{self, Subject};
-use crate::gate::{self, Answer, Ask};
+use crate::gate::{self, Answer};
+use crate::holds::Held;
 use crate::live::{Holder, Live, Slot, Taken};
 use crate::port::JournalError;
 use crate::record::Append;
 use crate::run::{GateState, Run};
 
-/// A run that waits for its alert looks for it this often.
-const HEARD_EVERY: Duration = Duration::from_secs(10);
+/// What is replaced stops at the next point where that is safe; that is looked at this often.
+const GONE_IN: TimeDelta = TimeDelta::seconds(10);
 
 impl Course {
     /// Asks the gates once. Waits, if they say so, and leaves it to the next round of deciding
@@ -44,10 +46,16 @@ impl Course {
                 self.permit = None;
                 self.wait(&request, gate, why, until).await?;
             }
+            Answer::Replace { gate, runs, why } => {
+                drop(taken);
+                self.permit = None;
+                self.replace(&request, gate, runs, &why).await?;
+            }
             Answer::Refuse { gate, why } => {
                 let bodies = decide::refusal(gate, &why, Some(&request));
                 self.live.recorder.append_after(seq, bodies).await?;
             }
+            Answer::GiveUp { gate, why } => self.give_up(&request, seq, gate, &why).await?,
             Answer::Cancel { why } => {
                 self.live.recorder.append_after(seq, decide::cancelled(why)).await?;
             }
@@ -55,8 +63,9 @@ impl Course {
         Ok(Performed::Again)
     }
 
-    /// The target of a run that had started and is taken up again, if another one got it
-    /// meanwhile; false: the state may be another one by now.
+    /// The target of a run that had started and let it go, or is taken up again and another one got
+    /// it meanwhile, and its place among those of its runbook; false: the state may be another one
+    /// by now.
     pub(super) async fn take_target(&mut self, seq: u64) -> bool {
         let request = self.live.recorder.read(|run| run.request.clone());
         let Some((request, slot)) = request.and_then(|request| self.slot(&request).map(|slot| (request, slot))) else {
@@ -78,11 +87,41 @@ impl Course {
                 }
             }
         }
+        self.take_place(seq).await
+    }
+
+    /// A place in the fleet. What is in the middle of a change has one whether it is free or not.
+    async fn take_place(&mut self, seq: u64) -> bool {
+        let Some(runbook) = self.runbook.clone().filter(|runbook| runbook.may_change()) else {
+            return true;
+        };
+        let begun = self.live.recorder.read(|run| run.has_begun_to_apply());
+        while let Some(taken) = self.taken.take_if(|taken| !taken.has_berth()) {
+            let berths = &self.engine.berths;
+            let most = berths.most(&runbook, &self.engine.home());
+            let berth = match begun {
+                true => Some(berths.retake(&runbook.name, self.live.id)),
+                false => berths.take(&runbook.name, self.live.id, most),
+            };
+            let is_full = berth.is_none();
+            self.taken = Some(taken.with(berth));
+            if is_full {
+                let queued = berths.queue(&runbook.name, self.live.id);
+                tokio::select! {
+                    () = queued.told() => {}
+                    () = self.drained() => return false,
+                    () = self.cancelled_since(seq) => return false,
+                }
+                // Held until it has asked again, or the next in the queue would not be told.
+                self.queued = Some(queued);
+            }
+        }
+        self.queued = None;
         true
     }
 
-    /// What the gates say; with the target, if it is free.
-    async fn answer(&self, subject: &Subject, request: &Request) -> Result<(Answer, Option<Taken>), JournalError> {
+    /// What the gates say; with the target and a place in the fleet, if they are free.
+    async fn answer(&mut self, subject: &Subject, request: &Request) -> Result<(Answer, Option<Taken>), JournalError> {
         let slot = self.slot(request);
         let _asking = match &slot {
             Some(slot) => Some(slot.asking.lock().await),
@@ -95,22 +134,40 @@ impl Course {
                 runbook: request.runbook.clone(),
             })
         });
-        let holder = if taken.is_some() {
-            None
-        } else {
-            slot.as_ref().and_then(|slot| slot.holder())
+        let holder = match taken {
+            Some(_) => None,
+            None => slot.as_ref().and_then(|slot| slot.holder()),
         };
+        let (taken, fleet_full) = self.take_berth(subject, taken);
         let now = self.engine.ports.clock.now();
-        let ask = Ask {
-            request,
-            runbook: &subject.runbook,
-            home: &subject.home,
-            history: &self.history(subject, request, now).await?,
-            alert_fires: self.alert_fires(request, now).await?,
+        let facts = self.engine.facts(self.live.id, request, &subject.runbook, now).await?;
+        let facts = Facts {
             unheard_until: self.live.recorder.read(unheard_until),
+            fleet_full,
             holder,
+            ..facts
         };
+        let ask = facts.ask(self.live.id, request, &subject.runbook, &subject.home);
         Ok((gate::ask(&ask, now), taken))
+    }
+
+    /// A place in the fleet for a run that has its target; or how many are at work.
+    fn take_berth(&mut self, subject: &Subject, taken: Option<Taken>) -> (Option<Taken>, Option<usize>) {
+        let Some(taken) = taken else {
+            return (None, None);
+        };
+        if !subject.runbook.may_change() {
+            return (Some(taken), None);
+        }
+        let berths = &self.engine.berths;
+        let most = berths.most(&subject.runbook, &self.engine.home());
+        let berth = berths.take(&subject.runbook.name, self.live.id, most);
+        // Whoever is behind it in the queue is told, if there is a place left.
+        self.queued = None;
+        match berth {
+            Some(berth) => (Some(taken.with(Some(berth))), None),
+            None => (Some(taken), Some(most)),
+        }
     }
 
     /// The target that a live run needs for itself.
@@ -119,44 +176,49 @@ impl Course {
         Some(self.engine.slots.of(target))
     }
 
-    async fn history(
-        &self,
-        subject: &Subject,
-        request: &Request,
-        now: DateTime<Utc>,
-    ) -> Result<Vec<Summary>, JournalError> {
-        let cooldown = TimeDelta::from_std(subject.runbook.limits.cooldown).unwrap_or(TimeDelta::MAX);
-        match (&request.target, request.mode) {
-            (Some(target), Mode::Live) if !cooldown.is_zero() => {
-                let since = now.checked_sub_signed(cooldown).unwrap_or(DateTime::UNIX_EPOCH);
-                self.engine.ports.journal.history(&request.runbook, target, since).await
-            }
-            _ => Ok(Vec::new()),
+    /// It ends refused, and people are told, which is remembered: of many that find out at once, one
+    /// tells it.
+    async fn give_up(&self, request: &Request, seq: u64, gate: &str, why: &str) -> Result<(), JournalError> {
+        let (Some(target), Some(slot)) = (&request.target, self.slot(request)) else {
+            return Ok(());
+        };
+        let _asking = slot.asking.lock().await;
+        let ledger = &self.engine.ports.ledger;
+        if ledger.record(&request.runbook, target, 1).await?.is_told() {
+            let bodies = decide::refusal(gate, why, Some(request));
+            return self.live.recorder.append_after(seq, bodies).await.map(drop);
         }
-    }
-
-    async fn alert_fires(&self, request: &Request, now: DateTime<Utc>) -> Result<bool, JournalError> {
-        match &request.occurrence {
-            Occurrence::Alert { identity, .. } => self.engine.ports.alerts.firing(identity, now).await,
-            Occurrence::Tick { .. } | Occurrence::Person { .. } => Ok(true),
-        }
-    }
-
-    /// Ends when the alert fires again. It is not told by an edge: one that is heard again before
-    /// it was found to have expired makes none.
-    async fn heard_again(&self, request: &Request) {
-        loop {
-            tokio::time::sleep(HEARD_EVERY).await;
+        let bodies = decide::given_up(gate, why);
+        if let Append::Done = self.live.recorder.append_after(seq, bodies).await? {
             let now = self.engine.ports.clock.now();
-            if self.alert_fires(request, now).await.unwrap_or(false) {
-                return;
-            }
+            ledger.told(&request.runbook, target, now).await?;
         }
+        Ok(())
+    }
+
+    /// Cancels the others, and waits a while for them to go.
+    async fn replace(
+        &mut self,
+        request: &Request,
+        gate: &'static str,
+        runs: Vec<RunId>,
+        why: &str,
+    ) -> Result<(), JournalError> {
+        let others: Vec<_> = runs.iter().filter_map(|run| self.engine.registry.get(*run)).collect();
+        for other in &others {
+            self.engine
+                .call_off(other, why, |_, run| !run.has_begun_to_apply())
+                .await;
+        }
+        let now = self.engine.ports.clock.now();
+        let listed = runs.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        self.wait(request, gate, format!("it replaces run {listed}"), Some(now + GONE_IN))
+            .await
     }
 
     /// Until what it waits for is over, or somebody wants it to stop.
     async fn wait(
-        &self,
+        &mut self,
         request: &Request,
         gate: &'static str,
         why: String,
@@ -168,35 +230,87 @@ impl Course {
             until,
         };
         say_waiting(&self.live, waiting).await?;
-        let freed = async {
-            match self.slot(request) {
-                Some(slot) if until.is_none() => {
-                    // The sender lives as long as the engine.
-                    let _ = slot.watch().wait_for(Option::is_none).await;
-                }
-                _ => std::future::pending().await,
-            }
-        };
+        let queued = (gate == gate::fleet::NAME).then(|| self.engine.berths.queue(&request.runbook, self.live.id));
         let over = async {
             match until {
                 Some(at) => sleep_until(&*self.engine.ports.clock, at).await,
                 None => std::future::pending().await,
             }
         };
-        let heard = async {
-            if gate == gate::alert::NAME {
-                self.heard_again(request).await;
-            } else {
-                std::future::pending().await
-            }
-        };
         tokio::select! {
-            () = freed => {}
-            () = heard => {}
+            () = self.opened(request, gate, queued.as_ref()) => {}
             () = over => {}
             () = self.told_to_stop() => {}
         }
+        self.queued = queued;
         Ok(())
+    }
+
+    /// Ends when the gate may say something else, by what it waits for.
+    async fn opened(&self, request: &Request, gate: &'static str, queued: Option<&Queued>) {
+        match gate {
+            gate::alert::NAME => match &request.occurrence {
+                Occurrence::Alert { identity, .. } => self.engine.heard(identity).await,
+                Occurrence::Tick { .. } | Occurrence::Person { .. } => std::future::pending().await,
+            },
+            gate::overlap::NAME => self.others_gone(request).await,
+            gate::pause::NAME | gate::silence::NAME => self.released(request, gate).await,
+            gate::maintenance::NAME | gate::freeze::NAME => {
+                // The sender lives as long as the engine.
+                let _ = self.engine.watch_home().changed().await;
+            }
+            gate::fleet::NAME => match queued {
+                Some(queued) => queued.told().await,
+                None => std::future::pending().await,
+            },
+            gate::target_lock::NAME => match self.slot(request) {
+                Some(slot) => {
+                    // The sender lives as long as the engine.
+                    let _ = slot.watch().wait_for(Option::is_none).await;
+                }
+                None => std::future::pending().await,
+            },
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Ends when one of the other runs of its runbook on its target is over.
+    async fn others_gone(&self, request: &Request) {
+        let others = request
+            .target
+            .as_ref()
+            .map(|target| self.engine.registry.at(&request.runbook, target));
+        let others = others.into_iter().flatten().filter(|other| other.id != self.live.id);
+        let (started, waiting): (Vec<_>, Vec<_>) =
+            others.partition(|other| other.recorder.read(|run| run.started_at.is_some()));
+        let gone = if started.is_empty() { waiting } else { started };
+        let gone: Vec<_> = gone
+            .into_iter()
+            .map(|other| {
+                Box::pin(async move {
+                    // The sender lives as long as `other`.
+                    let _ = other.left.subscribe().wait_for(|left| *left).await;
+                })
+            })
+            .collect();
+        if !gone.is_empty() {
+            futures::future::select_all(gone).await;
+        }
+    }
+
+    /// Ends when what people hold back doesn't cover the run any more, as far as this gate goes.
+    /// That is looked at here, for it costs nothing, and thousands may wait for the same.
+    async fn released(&self, request: &Request, gate: &'static str) {
+        let mut holds = self.engine.holds.subscribe();
+        let covered = |holds: &Arc<Vec<Held>>| {
+            let now = self.engine.ports.clock.now();
+            match gate {
+                gate::pause::NAME => !gate::pause::standing(request, holds, now).is_empty(),
+                _ => !gate::silence::standing(request, holds, now).is_empty(),
+            }
+        };
+        // The sender lives as long as the engine.
+        let _ = holds.wait_for(|holds| !covered(holds)).await;
     }
 
     /// A place among the runs that go at once; false: it was told to stop before there was one.

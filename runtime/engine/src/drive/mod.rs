@@ -1,5 +1,6 @@
 //! Does what was decided, through the ports. No rule is here.
 
+pub(crate) mod facts;
 mod gates;
 pub(crate) mod round;
 mod run;

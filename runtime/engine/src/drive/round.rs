@@ -6,12 +6,14 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::Runbook;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::run::{Course, End};
 use crate::decide::{self, Subject};
 use crate::engine::Engine;
+use crate::gate;
 use crate::live::{Live, Taken};
 use crate::rounds::{self, Member, Progress};
 
@@ -22,6 +24,11 @@ pub(crate) struct Round {
     home: Arc<Home>,
     members: Vec<Member>,
     crew: Vec<Crew>,
+    /// Its runs plan before it is their turn.
+    ahead: bool,
+    /// Runs that want theirs.
+    asked: UnboundedReceiver<RunId>,
+    ask: UnboundedSender<RunId>,
 }
 
 /// A run that this process is to drive.
@@ -53,13 +60,20 @@ impl Round {
             progress: *progress,
             cancelled: false,
         });
-        let members = others.chain(crew.iter().map(|crew| member(&crew.live))).collect();
+        let ahead = crew.len() > 1 && runbook.as_ref().is_ok_and(|runbook| rounds::plans_ahead(runbook));
+        let members = others
+            .chain(crew.iter().map(|crew| member(&crew.live, ahead)))
+            .collect();
+        let (ask, asked) = unbounded_channel();
         Self {
             id,
             runbook,
             home,
             members,
             crew,
+            ahead,
+            asked,
+            ask,
         }
     }
 
@@ -78,6 +92,7 @@ impl Round {
             let cancelled = any_cancelled(held);
             tokio::select! {
                 Some(joined) = tasks.join_next() => self.note(engine, joined),
+                Some(run) = self.asked.recv() => self.set(run, Progress::AtTurn),
                 () = cancelled => {}
                 _ = draining.changed() => {}
             }
@@ -93,7 +108,7 @@ impl Round {
             }
         }
         let next = match &self.runbook {
-            Ok(runbook) => rounds::next(&self.members, &runbook.targets),
+            Ok(runbook) => rounds::next(&self.members, &runbook.targets, self.ahead),
             // Every run finds out for itself that it can't go on.
             Err(_) => rounds::Next {
                 start: self.waiting_here().map(|member| member.run).collect(),
@@ -107,6 +122,12 @@ impl Round {
         }
         for run in next.start {
             self.start(engine, tasks, run);
+        }
+        for run in next.turn {
+            self.set(run, Progress::Driven);
+            if let Some(live) = find(&self.crew, run) {
+                live.turn.send_replace(true);
+            }
         }
         if let Some(why) = next.refuse {
             self.refuse(engine, &why).await;
@@ -123,16 +144,20 @@ impl Round {
             Ok(runbook) => live.recorder.read(|run| Subject::find(run, runbook, &self.home)),
             Err(why) => Err(why.clone()),
         };
-        self.set(run, Progress::Driven);
-        let course = Course::new(Arc::clone(engine), live, subject, taken);
+        let ahead = self.ahead && self.members.iter().any(|member| member.run == run && is_held(member));
+        self.set(run, if ahead { Progress::Ahead } else { Progress::Driven });
+        let turn = ahead.then(|| self.ask.clone());
+        let course = Course::new(Arc::clone(engine), live, subject, taken, turn);
         // A task within a task: a panic ends that run's task, and this one still knows whose it was.
         let driven = tokio::spawn(course.go());
+        let engine = Arc::clone(engine);
         tasks.spawn(async move {
             let verdict = match driven.await {
                 Ok(Ok(End::Finished(verdict))) => Some(verdict),
                 Ok(Ok(End::Left)) => None,
                 Ok(Err(cause)) => {
-                    error!(run = run.0, %cause, "the run is left as it is until the next start");
+                    error!(run = run.0, %cause, "the run is left as it is for now");
+                    engine.unwritten.notify_one();
                     None
                 }
                 Err(cause) => {
@@ -151,6 +176,9 @@ impl Round {
         }
         self.set(run, verdict.map_or(Progress::Left, Progress::Finished));
         self.let_go(engine, run);
+        if verdict.is_some_and(gate::strikes::is_strike) {
+            engine.ends.notify_one();
+        }
     }
 
     fn log(&self, live: &Live) {
@@ -182,6 +210,13 @@ impl Round {
             }
             self.let_go(engine, live.id);
         }
+        for member in &self.members {
+            let ahead = matches!(member.progress, Progress::Ahead | Progress::AtTurn);
+            if let Some(live) = find(&self.crew, member.run).filter(|_| ahead && !member.cancelled) {
+                // If its journal is broken, it does nothing any more; it may have finished, too.
+                let _ = engine.cancel(live.id, why).await;
+            }
+        }
     }
 
     /// What is still held when the round is left goes on at the next start.
@@ -204,7 +239,7 @@ impl Round {
     }
 
     fn held(&self) -> Vec<Arc<Live>> {
-        let held = self.members.iter().filter(|member| member.progress == Progress::Held);
+        let held = self.members.iter().filter(|member| is_held(member));
         held.filter_map(|member| find(&self.crew, member.run)).collect()
     }
 
@@ -215,12 +250,18 @@ impl Round {
     }
 }
 
-fn member(live: &Live) -> Member {
+fn is_held(member: &Member) -> bool {
+    member.progress == Progress::Held
+}
+
+fn member(live: &Live, ahead: bool) -> Member {
     live.recorder.read(|run| Member {
         run: live.id,
         customer: run.request.as_ref().and_then(|request| request.customer.clone()),
         batch: run.request.as_ref().map_or(0, |request| request.batch),
         progress: match run.started_at {
+            // It has planned at most, and that doesn't need its turn.
+            Some(_) if ahead && !run.has_begun_to_apply() => Progress::Held,
             Some(_) => Progress::Begun,
             None => Progress::Held,
         },

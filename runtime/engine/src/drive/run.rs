@@ -4,11 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_model::invocation::{Key, Outcome, Stop};
+use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::Runbook;
 use evenkeel_model::tape::{Given, Seed};
 use rand::Rng as _;
+use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
+use crate::berths::Queued;
 use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
@@ -26,8 +30,13 @@ pub(crate) struct Course {
     pub(super) engine: Arc<Engine>,
     pub(super) live: Arc<Live>,
     subject: Option<Result<Subject, String>>,
+    pub(super) runbook: Option<Arc<Runbook>>,
     pub(super) permit: Option<Place>,
     pub(super) taken: Option<Taken>,
+    /// Its place in the queue of its runbook, once it was told that there is one at work.
+    pub(super) queued: Option<Queued>,
+    /// Where it asks for its turn before it applies anything; none: it has it.
+    turn: Option<UnboundedSender<RunId>>,
 }
 
 /// How this process left a run.
@@ -51,13 +60,17 @@ impl Course {
         live: Arc<Live>,
         subject: Result<Subject, String>,
         taken: Option<Taken>,
+        turn: Option<UnboundedSender<RunId>>,
     ) -> Self {
         Self {
             engine,
             live,
+            runbook: subject.as_ref().ok().map(|subject| Arc::clone(&subject.runbook)),
             subject: Some(subject),
             permit: None,
             taken,
+            queued: None,
+            turn,
         }
     }
 
@@ -139,6 +152,26 @@ impl Course {
         }
     }
 
+    /// Its turn in its round; false: the state may be another one by now.
+    async fn take_turn(&mut self, seq: u64) -> bool {
+        let Some(ask) = &self.turn else { return true };
+        // The round lives as long as its runs.
+        let _ = ask.send(self.live.id);
+        self.permit = None;
+        // Whose turn it is needs a place too: nobody keeps one while waiting for that.
+        if let Some(taken) = &mut self.taken {
+            taken.leave_berth();
+        }
+        let mut turn = self.live.turn.subscribe();
+        tokio::select! {
+            _ = turn.wait_for(|turn| *turn) => {}
+            () = self.drained() => return false,
+            () = self.cancelled_since(seq) => return false,
+        }
+        self.turn = None;
+        true
+    }
+
     /// Others may work on the target, and in its place, while it waits for people.
     fn let_go(&mut self) {
         self.permit = None;
@@ -148,6 +181,12 @@ impl Course {
     }
 
     async fn invoke(&mut self, invoke: Invoke, seq: u64) -> Result<Performed, JournalError> {
+        if invoke.in_turn && self.turn.is_some() {
+            if self.take_turn(seq).await {
+                self.live.recorder.append(vec![Body::Turn]).await?;
+            }
+            return Ok(Performed::Again);
+        }
         if !self.take_target(seq).await || !self.take_permit().await? {
             return Ok(Performed::Again);
         }
@@ -166,12 +205,17 @@ impl Course {
             .ports
             .plugins
             .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
-        let outcome = tokio::time::timeout(bound, called)
-            .await
-            .unwrap_or_else(|_| Outcome::Stopped {
+        let mut killed = self.live.killed.subscribe();
+        let outcome = tokio::select! {
+            done = tokio::time::timeout(bound, called) => done.unwrap_or_else(|_| Outcome::Stopped {
                 stop: Stop::Deadline,
                 message: "the sandbox did not come back from it".into(),
-            });
+            }),
+            _ = killed.wait_for(|killed| *killed) => Outcome::Stopped {
+                stop: Stop::Cancelled,
+                message: "the run was killed".into(),
+            },
+        };
         calls.close();
         self.live.recorder.append(vec![Body::Ended { key, outcome }]).await?;
         Ok(Performed::Next)

@@ -6,6 +6,8 @@ use chrono::{DateTime, Utc};
 use super::{Answer, Ask};
 use crate::trigger;
 
+pub const NAME: &str = "target";
+
 pub fn ask(ask: &Ask<'_>, _now: DateTime<Utc>) -> Answer {
     if ask.request.target.is_some() {
         return Answer::Pass;
@@ -20,5 +22,5 @@ pub fn ask(ask: &Ask<'_>, _now: DateTime<Utc>) -> Answer {
         },
         None => trigger::nothing_selected(ask.runbook),
     };
-    Answer::Refuse { gate: "target", why }
+    Answer::Refuse { gate: NAME, why }
 }

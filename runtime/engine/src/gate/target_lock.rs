@@ -4,12 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::{Answer, Ask};
 
+pub const NAME: &str = "target-lock";
+
 pub fn ask(ask: &Ask<'_>, _now: DateTime<Utc>) -> Answer {
     let (Some(holder), Some(target)) = (&ask.holder, &ask.request.target) else {
         return Answer::Pass;
     };
     Answer::Wait {
-        gate: "target-lock",
+        gate: NAME,
         why: format!("run {} of `{}` is at work on `{target}`", holder.run, holder.runbook),
         until: None,
     }

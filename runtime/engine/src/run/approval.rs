@@ -1,13 +1,14 @@
 //! What was asked of people about a step's plan, and what they said.
 
-use std::collections::BTreeMap;
-
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::invocation::Phase;
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
-use super::{Attempt, Place, Run, Step};
+use super::{Attempt, Place, Plan, Run, Step};
+
+/// A plan that waited no longer than that for its turn is applied as it is.
+const FRESH: TimeDelta = TimeDelta::minutes(1);
 
 /// The last that was asked.
 #[derive(Clone, Debug)]
@@ -20,8 +21,6 @@ pub struct Approval {
     pub until: DateTime<Utc>,
     pub approved: Vec<Said>,
     pub declined: Option<Said>,
-    /// The checks before it, made again since enough people said yes.
-    pub rechecks: BTreeMap<StepId, Attempt>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +55,13 @@ impl Approval {
     }
 }
 
+impl Step {
+    fn has_aged(&self, turn_at: Option<DateTime<Utc>>) -> bool {
+        let waited = |plan: &Plan| turn_at.is_some_and(|turn_at| turn_at - plan.at > FRESH);
+        self.plan.as_ref().is_some_and(waited) || self.approval.as_ref().is_some_and(Approval::is_given)
+    }
+}
+
 impl Run {
     pub(super) fn apply_to_approval(&mut self, event: &Event) {
         let said = |who: &String, why: &String| Said {
@@ -80,7 +86,6 @@ impl Run {
                     until: *until,
                     approved: Vec::new(),
                     declined: None,
-                    rechecks: BTreeMap::new(),
                 };
                 self.steps.entry(step.clone()).or_default().approval = Some(approval);
             }
@@ -100,10 +105,13 @@ impl Run {
                     approval.decline(said(who, why));
                 }
             }
-            Body::ApprovalVoid { step, .. } => {
+            Body::PlanVoid { step, .. } => {
                 let state = self.steps.entry(step.clone()).or_default();
                 state.plan = None;
-                state.approved = state.approval.take().map(|approval| approval.binding);
+                state.rechecks.clear();
+                if let Some(approval) = state.approval.take().filter(Approval::is_given) {
+                    state.approved = Some(approval.binding);
+                }
                 if let Some(planned) = self.attempts.get_mut(&Place::new(step, Phase::Plan, None)) {
                     planned.void = true;
                 }
@@ -116,18 +124,26 @@ impl Run {
         self.steps.get_mut(step)?.approval.as_mut()
     }
 
-    /// What was approved and is not applied yet.
-    pub(super) fn rechecking(&mut self) -> Option<&mut Approval> {
+    /// The step whose plan is to be looked at again before it is applied.
+    pub(super) fn rechecking(&mut self) -> Option<&mut Step> {
+        let turn_at = self.turn_at;
         let mut steps = self.steps.values_mut();
-        steps
-            .find(|step| step.result.is_none() && step.approval.as_ref().is_some_and(Approval::is_given))?
-            .approval
-            .as_mut()
+        steps.find(|step| step.result.is_none() && step.has_aged(turn_at))
+    }
+
+    /// A step's plan waited before it is applied, for a person or for its turn.
+    pub(crate) fn plan_has_aged(&self, step: &StepId) -> bool {
+        self.steps.get(step).is_some_and(|step| step.has_aged(self.turn_at))
     }
 
     /// What was asked of people about a step's plan.
     pub fn approval(&self, step: &StepId) -> Option<&Approval> {
         self.steps.get(step)?.approval.as_ref()
+    }
+
+    /// A check that was made again before a step's plan is applied.
+    pub(crate) fn recheck(&self, step: &StepId, check: &StepId) -> Option<&Attempt> {
+        self.steps.get(step)?.rechecks.get(check)
     }
 
     /// The step that waits for a person.

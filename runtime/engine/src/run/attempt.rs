@@ -156,6 +156,11 @@ impl Attempt {
         self.ended.is_none() && self.resumed < RESUMED_AT_MOST && !self.intents.values().any(pending)
     }
 
+    /// All that it did may be done again without harm.
+    pub fn may_be_repeated(&self) -> bool {
+        self.intents.values().all(|intent| intent.call.repeatable)
+    }
+
     /// Of which of its effects nobody knows whether it was made, or what had followed.
     pub(super) fn doubtful(&self) -> Option<&Intent> {
         let mut open = self.intents.values().filter(|intent| intent.reply != Reply::Clear);

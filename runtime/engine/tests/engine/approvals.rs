@@ -209,12 +209,7 @@ async fn when_a_check_says_something_else_it_is_planned_anew() {
     );
     let planned = world.script.called().iter().filter(|call| *call == "fix/plan").count();
     assert_eq!(planned, 2);
-    assert!(
-        world
-            .bodies(1)
-            .iter()
-            .any(|body| matches!(body, Body::ApprovalVoid { .. }))
-    );
+    assert!(world.bodies(1).iter().any(|body| matches!(body, Body::PlanVoid { .. })));
     let times = |body: &&Body| matches!(body, Body::ApprovalAsked { .. });
     assert_eq!(
         world.bodies(1).iter().filter(times).count(),

@@ -71,14 +71,11 @@ fn past(home: &Home, changed: bool, minutes_ago: i64) -> Summary {
 
 fn answer(history: &[Summary], holder: Option<Holder>, mode: Mode) -> Answer {
     let home = home(vec![repair()]);
+    let request = request(&home, mode);
     let ask = Ask {
-        request: &request(&home, mode),
-        runbook: &home.runbooks[&"repair".into()],
-        home: &home,
         history,
-        alert_fires: true,
-        unheard_until: None,
         holder,
+        ..Ask::plain(RunId(9), &request, &home.runbooks[&"repair".into()], &home)
     };
     gate::ask(&ask, noon())
 }
@@ -138,15 +135,8 @@ fn a_run_without_a_target_is_refused_and_says_where_it_was_looked_for() {
         let start = trigger::from_alert(&alert, &home).remove(0);
         let run: &NewRun = &start.round.targets[0];
         assert_eq!(run.target, None);
-        let ask = Ask {
-            request: &start.round.request(RoundId(1), run),
-            runbook: &start.runbook,
-            home: &home,
-            history: &[],
-            alert_fires: true,
-            unheard_until: None,
-            holder: None,
-        };
+        let request = start.round.request(RoundId(1), run);
+        let ask = Ask::plain(RunId(9), &request, &start.runbook, &home);
         match gate::ask(&ask, noon()) {
             Answer::Refuse { gate: "target", why } => why,
             other => panic!("{other:?}"),
@@ -170,13 +160,10 @@ fn a_run_whose_alert_is_not_heard_of_waits_a_day_for_it() {
     let request = start.round.request(RoundId(1), &start.round.targets[0]);
     let history = [past(&home, true, 1)];
     let ask = |alert_fires, unheard_until| Ask {
-        request: &request,
-        runbook: &start.runbook,
-        home: &home,
         history: &history,
         alert_fires,
         unheard_until,
-        holder: None,
+        ..Ask::plain(RunId(9), &request, &start.runbook, &home)
     };
     let until = noon() + TimeDelta::hours(24);
     let unheard = Answer::Wait {
@@ -321,7 +308,7 @@ async fn a_schedule_that_finds_it_too_waits_and_is_then_refused_by_the_cool_down
     let second = world.until_finished(2).await;
     assert_eq!(first.verdict, Some(Verdict::Changed));
     assert_eq!(second.verdict, Some(Verdict::Rejected));
-    assert_eq!(waits(&world, 2)[0].0, "target-lock");
+    assert_eq!(waits(&world, 2)[0].0, "overlap");
     assert_eq!(refusal(&world, 2).unwrap().0, "cooldown");
     let applies = world.script.called().into_iter().filter(|call| call == "fix/apply a");
     assert_eq!(applies.count(), 1);

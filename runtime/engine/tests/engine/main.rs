@@ -5,8 +5,14 @@
 
 mod alerts;
 mod approvals;
+mod attempts;
+mod clocks;
 mod decide;
+mod failures;
 mod gates;
+mod holding;
+mod jitter;
+mod limits;
 mod notices;
 mod properties;
 mod recordings;
@@ -14,5 +20,8 @@ mod requests;
 mod resume;
 mod rounds;
 mod schedules;
+mod storms;
 mod verdicts;
+mod why;
 mod world;
+mod year;

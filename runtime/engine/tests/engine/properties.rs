@@ -79,7 +79,7 @@ impl Simulation {
     fn append(&mut self, body: Body) {
         let resolved = matches!(body, Body::Resolved { .. });
         assert!(self.run.finished.is_none() || resolved, "{body:?} after the end");
-        self.voided += u32::from(matches!(body, Body::ApprovalVoid { .. }));
+        self.voided += u32::from(matches!(body, Body::PlanVoid { .. }));
         let event = Event {
             seq: self.events.len() as u64 + 1,
             at: self.now,

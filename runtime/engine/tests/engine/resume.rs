@@ -288,6 +288,39 @@ async fn a_plugin_that_takes_the_process_down_does_not_do_so_for_ever() {
     assert!(world.script.called().is_empty());
 }
 
+/// An effect that is made again has no other intent: without this nobody could tell that it was, and a plugin that
+/// takes the process down at once would be gone on with for ever.
+#[tokio::test(start_paused = true)]
+async fn it_is_on_disk_that_an_invocation_is_gone_on_with_before_it_is() {
+    let dies = || {
+        System::new(Severity::Critical)
+            .script()
+            .on("fix", Phase::Apply, |_, calls| async move {
+                intend(&*calls, 0, true).await;
+                hang().await
+            })
+    };
+    let again = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Apply, |_, _| hang());
+    let world = World::new(home(vec![repair()]), dies());
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it applies", || (world.script.called().len() == 3).then_some(()))
+        .await;
+    let world = world.crash(home(vec![repair()]), again);
+    world.engine.resume().await.unwrap();
+    world
+        .until("it applies again", || (world.script.called().len() == 1).then_some(()))
+        .await;
+    let events = world.journal.all(RunId(1));
+    let resumed = events
+        .iter()
+        .rfind(|event| matches!(event.body, Body::Resumed { .. }))
+        .unwrap();
+    assert!(world.journal.synced(RunId(1)) >= resumed.seq, "{events:#?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_does_not_go_on_with_a_text_that_fits_no_more() {
     let system = System::new(Severity::Critical);
@@ -468,7 +501,12 @@ async fn a_run_that_was_left_because_of_the_journal_is_taken_up_again() {
     let run = world.ask(person("repair")).await.unwrap().runs[0];
     assert_eq!(world.engine.wait(run).await.unwrap().verdict, None);
     world.journal.fail_after(1_000);
+    let since = tokio::time::Instant::now();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+    assert!(
+        since.elapsed() < Duration::from_secs(20),
+        "it is not waited for the next minute"
+    );
     let applies = world.script.called().into_iter().filter(|call| call == "fix/apply a");
     assert_eq!(applies.count(), 1);
 }

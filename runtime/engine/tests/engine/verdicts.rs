@@ -269,11 +269,11 @@ async fn a_transient_failure_is_tried_three_times() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_action_that_began_an_effect_is_not_tried_again() {
+async fn an_action_that_made_an_effect_that_cannot_be_repeated_is_not_tried_again() {
     let script = System::new(Severity::Critical)
         .script()
         .on("fix", Phase::Apply, |_, calls| async move {
-            effect(&*calls, 0, true).await;
+            effect(&*calls, 0, false).await;
             failed(Class::Transient)
         });
     let world = world(repair(), script);

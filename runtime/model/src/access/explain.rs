@@ -10,7 +10,7 @@ use crate::grant::{Access, Capability, Entry};
 use crate::home::Home;
 use crate::name::{AssetId, RunbookName, StepId};
 use crate::plugin::{Kind, Manifest};
-use crate::role::{Database, Processes, Profile, Resource, Secret, SecretFrom, Source};
+use crate::role::{Database, Place, Processes, Profile, Resource, Secret, SecretFrom, Source};
 use crate::runbook::{Runbook, Step};
 
 /// One step of one runbook.
@@ -241,6 +241,10 @@ fn place(database: &Database) -> String {
     let mut said = database.url.clone();
     if let Some(socket) = &database.socket {
         said.push_str(&format!(" through {}", socket.display()));
+    }
+    let apart = database.socket.is_none() && !matches!(database.place(), Ok(Place::File(_)));
+    if apart && !database.tls {
+        said.push_str(" without TLS");
     }
     if let Some(reader) = &database.reader {
         said.push_str(&format!(", queries as {reader}"));

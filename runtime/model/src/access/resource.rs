@@ -48,6 +48,7 @@ fn rendered_database(database: &Database, context: &Value, dir: &Path) -> Result
         url,
         socket: optional_path(database.socket.as_deref(), context, dir)?,
         password: optional_secret(database.password.as_ref(), context, dir)?,
+        server_name: optional_text(database.server_name.as_ref(), context)?,
         ca: optional_path(database.ca.as_deref(), context, dir)?,
         ..database.clone()
     })
@@ -137,6 +138,16 @@ fn url(text: &str, context: &Value) -> Result<String, String> {
 
 pub(crate) fn database_fault(url: &str) -> Result<(), String> {
     Place::parse(url).map(drop)
+}
+
+/// One name or address, without scheme, port or wildcard.
+pub(crate) fn server_name_fault(name: &str) -> Result<(), String> {
+    let address = name.parse::<std::net::IpAddr>().is_ok();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    match address || (!name.is_empty() && name.chars().all(plain)) {
+        true => Ok(()),
+        false => Err(format!("`{name}` is no name of a server")),
+    }
 }
 
 /// No path of a role climbs: what an asset's values put into it can't lead it elsewhere.

@@ -75,6 +75,8 @@ fn read_notifier(name: At<String>, table: &Table<'_, '_>) -> Notifier {
         timeout: table
             .optional::<Span>("timeout")
             .map_or(step::TIMEOUT, |timeout| timeout.into_inner().0),
+        retry: Default::default(),
+        on_failure: Default::default(),
     };
     if let Some(with) = &step.with {
         refuse_templates(table, with);

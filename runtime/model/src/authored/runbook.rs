@@ -7,13 +7,13 @@ use serde_json::Value;
 use toml::de::DeValue;
 
 use super::json::Json;
+use super::limits;
 use super::step::{self, Step};
 use super::trigger::{self, selector};
 use super::value::{self, Count, Fault, Span};
 use super::{At, Reader, Table};
 use crate::runbook::{Batch, InputKind, Limits, On, Otherwise, Selector};
 
-const COOLDOWN: Duration = Duration::from_secs(600);
 const WITHIN: Duration = Duration::from_secs(60);
 
 const KINDS: &[(&str, InputKind)] = &[
@@ -77,7 +77,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredRunbook> {
         owner: root.optional::<String>("owner").map(At::into_inner),
         on: root.tables("on").iter().filter_map(trigger::read).collect(),
         targets: read_targets(root.table("targets").as_ref()),
-        limits: read_limits(root.table("limits").as_ref()),
+        limits: limits::read(root.table("limits").as_ref()),
         inputs: root.tables("input").iter().filter_map(read_input).collect(),
         steps: read_steps(&root),
         healed: root.table("healed").and_then(|table| read_healed(&table)),
@@ -121,21 +121,6 @@ fn read_targets(table: Option<&Table<'_, '_>>) -> Targets {
     targets.stop_after = stop_after.unwrap_or(NonZeroU32::MIN);
     table.finish();
     targets
-}
-
-fn read_limits(table: Option<&Table<'_, '_>>) -> Limits {
-    let mut limits = Limits { cooldown: COOLDOWN };
-    let Some(table) = table else {
-        return limits;
-    };
-    if let Some(cooldown) = table.optional::<Duration>("cooldown") {
-        limits.cooldown = cooldown.into_inner();
-    }
-    for key in ["max_runs", "strikes", "overlap", "fleet"] {
-        table.later(key);
-    }
-    table.finish();
-    limits
 }
 
 fn read_input(table: &Table<'_, '_>) -> Option<Input> {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::notify::{self, AuthoredRouting};
 use super::role::{self, Form, Role};
 use super::value::{Count, Size, Span, Strings};
+use super::window::{self, Windows};
 use super::{At, Reader, Table};
 use crate::home::{Approvers, SandboxLimits, Settings, Source};
 
@@ -23,6 +24,7 @@ pub(crate) struct AuthoredSettings {
     pub routing: AuthoredRouting,
     /// Customers that sources name.
     pub customers: Vec<At<String>>,
+    pub windows: Windows,
 }
 
 /// None: the file is no TOML.
@@ -63,6 +65,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         .into_iter()
         .map(|(name, table)| role::read(name, &table))
         .collect();
+    let windows = window::read(&root);
     let routing = notify::read(&root);
     root.finish();
     Some(AuthoredSettings {
@@ -72,6 +75,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             resolve_timeout: resolve_timeout.map_or(RESOLVE_TIMEOUT, |timeout| timeout.into_inner().0),
             sandbox,
             runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
+            windows: Default::default(),
             approvers,
             approve_own,
             group,
@@ -79,6 +83,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         roles,
         routing,
         customers,
+        windows,
     })
 }
 

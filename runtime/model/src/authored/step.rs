@@ -1,18 +1,20 @@
 //! `[[step]]`: which plugin, with which parameters, and what it may use.
 
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
 use super::json::Json;
 use super::reader::with_verbs;
 use super::role::RISKS;
-use super::value::{Span, Strings, Value as _};
+use super::value::{Count, Span, Strings, Value as _};
 use super::{At, Table};
 use crate::action::Risk;
 use crate::grant::{Capability, Grant, GrantError};
 use crate::name::is_name;
 use crate::plugin::{Kind, Uses, UsesError};
 use crate::problem::quoted;
+use crate::runbook::{OnFailure, Retry};
 
 pub(super) const TIMEOUT: Duration = Duration::from_secs(60);
 /// How long an approval is waited for if nothing is said.
@@ -37,7 +39,17 @@ pub(crate) struct Step {
     pub ask: Option<At<String>>,
     pub expires: Duration,
     pub timeout: Duration,
+    pub retry: Retry,
+    pub on_failure: OnFailure,
 }
+
+const ON_FAILURE: &[(&str, OnFailure)] = &[
+    ("stop", OnFailure::Stop),
+    ("continue", OnFailure::Continue),
+    ("undo", OnFailure::Undo),
+];
+/// More often helps nobody, and keeps a run for ever.
+const TIMES: u32 = 100;
 
 impl Step {
     /// As messages name it.
@@ -81,9 +93,36 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         timeout: table
             .optional::<Span>("timeout")
             .map_or(TIMEOUT, |timeout| timeout.into_inner().0),
+        retry: table.table("retry").map(|retry| read_retry(&retry)).unwrap_or_default(),
+        on_failure: table
+            .choice("on_failure", ON_FAILURE)
+            .map(At::into_inner)
+            .unwrap_or_default(),
     };
     table.finish();
     step
+}
+
+fn read_retry(table: &Table<'_, '_>) -> Retry {
+    let mut retry = Retry::default();
+    if let Some(times) = table.optional::<Count>("times") {
+        match NonZeroU32::new(times.get_ref().0).filter(|times| times.get() <= TIMES) {
+            Some(number) => retry.times = number,
+            None => {
+                let problem = table.problem("bad-value", times.span(), "`times` is too large");
+                table.say(problem.label(format!("write a number from 1 to {TIMES}; 1 never tries again")));
+            }
+        }
+    }
+    if let Some(wait) = table.optional::<Span>("wait") {
+        retry.wait = wait.into_inner().0;
+    }
+    retry.longest = retry.longest.max(retry.wait);
+    if let Some(longest) = table.optional::<Span>("longest") {
+        retry.longest = longest.into_inner().0;
+    }
+    table.finish();
+    retry
 }
 
 pub(super) fn read_uses(table: &Table<'_, '_>, text: &At<String>) -> Option<At<Uses>> {

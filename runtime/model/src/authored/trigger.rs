@@ -1,9 +1,13 @@
 //! `[[on]]`: what starts a runbook.
 
+use std::time::Duration;
+
 use chrono_tz::Tz;
 
+use super::value::Span;
 use super::{At, Table, inside};
 use crate::cron::{self, Schedule};
+use crate::quantity;
 use crate::runbook::{Missed, On, Selector};
 
 const ON_RESOLVE: &[(&str, bool)] = &[("cancel", false), ("continue", true)];
@@ -17,10 +21,11 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Option<At<On>> {
     let expression = table.optional::<String>("cron");
     let zone = table.optional::<String>("zone");
     let missed = table.choice("missed", MISSED);
+    let jitter = table.optional::<Span>("jitter");
     table.finish();
     match (table.has("alert"), table.has("cron")) {
         (true, false) => {
-            refuse_with(table, &["zone", "missed"], "cron");
+            refuse_with(table, &["zone", "missed", "jitter"], "cron");
             let matching = matching.map(|text| selector(table, "match", &text));
             let name = alert?;
             if name.get_ref().is_empty() {
@@ -36,11 +41,16 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Option<At<On>> {
         }
         (false, true) => {
             refuse_with(table, &["match", "on_resolve"], "alert");
-            let zone = zone.map_or(Some(Tz::UTC), |name| read_zone(table, &name));
-            let expression = expression?;
+            let Some(expression) = expression else {
+                // What is wrong with the zone is still said.
+                zone.and_then(|name| read_zone(table, &name));
+                return None;
+            };
+            let schedule = schedule_in(table, &expression, zone.as_ref())?;
             let on = On::Cron {
-                schedule: schedule(table, &expression, zone)?,
                 missed: missed.map(At::into_inner).unwrap_or_default(),
+                jitter: jitter.map_or(Duration::ZERO, |jitter| read_jitter(table, jitter, &schedule)),
+                schedule,
             };
             Some(At::new(expression.span(), on))
         }
@@ -88,6 +98,16 @@ pub(crate) fn selector(table: &Table<'_, '_>, key: &str, text: &At<String>) -> O
     }
 }
 
+/// In a zone, or in UTC.
+pub(crate) fn schedule_in(
+    table: &Table<'_, '_>,
+    expression: &At<String>,
+    zone: Option<&At<String>>,
+) -> Option<Schedule> {
+    let zone = zone.map_or(Some(Tz::UTC), |name| read_zone(table, name));
+    schedule(table, expression, zone)
+}
+
 /// Without a zone (a problem was said), the expression is still read.
 fn schedule(table: &Table<'_, '_>, expression: &At<String>, zone: Option<Tz>) -> Option<Schedule> {
     match Schedule::parse(expression.get_ref(), zone.unwrap_or(Tz::UTC)) {
@@ -103,6 +123,22 @@ fn schedule(table: &Table<'_, '_>, expression: &At<String>, zone: Option<Tz>) ->
             None
         }
     }
+}
+
+/// A delayed tick is not to be overtaken by the next one.
+fn read_jitter(table: &Table<'_, '_>, jitter: At<Span>, schedule: &Schedule) -> Duration {
+    let gap = schedule.shortest_gap().to_std().unwrap_or_default();
+    let span = jitter.span();
+    let Span(jitter) = jitter.into_inner();
+    if jitter >= gap {
+        let message = "`jitter` is as long as the time between two ticks, or longer";
+        let problem = table.problem("long-jitter", span, message);
+        let gap = quantity::written(gap);
+        table.say(problem.label(format!(
+            "two ticks of this schedule are {gap} apart: it must be shorter"
+        )));
+    }
+    jitter
 }
 
 fn read_zone(table: &Table<'_, '_>, name: &At<String>) -> Option<Tz> {

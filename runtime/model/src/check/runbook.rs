@@ -90,6 +90,8 @@ fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
         ask: step.ask.as_ref().map(|ask| ask.get_ref().clone()),
         expires: step.expires,
         timeout: step.timeout,
+        retry: step.retry,
+        on_failure: step.on_failure,
     })
 }
 
@@ -135,7 +137,7 @@ fn targets<'s>(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &'s Scope
     }
 }
 
-fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
+pub(super) fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
     let problem = reader
         .file
         .problem("no-target", select.span(), "`select` matches no asset");

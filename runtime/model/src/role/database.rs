@@ -10,7 +10,7 @@ use super::Secret;
 use crate::access::path_fault;
 use crate::action::Risk;
 
-/// A database. `url`, `socket` and `ca` may hold the same templates as a root's path.
+/// A database. `url`, `socket`, `server_name` and `ca` may hold the same templates as a root's path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Database {
     /// `postgres://USER@HOST:PORT/NAME`, `mysql://USER@HOST:PORT/NAME` or `sqlite:PATH`; a
@@ -22,8 +22,10 @@ pub struct Database {
     pub password: Option<Secret>,
     /// The role that `query` takes on, so that it can do no more than that role.
     pub reader: Option<String>,
-    /// TLS with a certificate for the host. Not asked for on a Unix socket.
+    /// TLS with a certificate for the host, and no connection without. Not asked for on a Unix socket.
     pub tls: bool,
+    /// What the certificate must be for, if that is not the URL's host.
+    pub server_name: Option<String>,
     /// PEM file with further certificate authorities, relative to the home.
     pub ca: Option<PathBuf>,
     /// Of `query`, `execute`.
@@ -67,6 +69,9 @@ impl Place {
             path_fault(path)?;
             return Ok(Self::File(PathBuf::from(path)));
         }
+        if let Some((place, query)) = url.split_once('?') {
+            return Err(query_fault(place, query));
+        }
         let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
         let (engine, port) = match uri.scheme_str() {
             Some("postgres" | "postgresql") => (Engine::Postgres, 5432),
@@ -88,11 +93,16 @@ impl Place {
         if host.is_empty() {
             return Err(format!("`{url}` names no host"));
         }
+        if host.contains('%') {
+            return Err(format!(
+                "`{url}` has an encoded host: the way to a Unix socket is `socket`, beside `url`"
+            ));
+        }
         if address.len() > host.len() && uri.port_u16().is_none() {
             return Err(format!("`{url}` has a port that is none"));
         }
         let name = uri.path().trim_start_matches('/');
-        if name.is_empty() || name.contains('/') || uri.query().is_some() {
+        if name.is_empty() || name.contains('/') {
             return Err(format!(
                 "`{url}` is not scheme, user, host, port and the database's name"
             ));
@@ -105,6 +115,24 @@ impl Place {
             name: name.to_owned(),
         })
     }
+}
+
+/// What clients of the databases take there has a key of its own, or can't be had.
+fn query_fault(place: &str, query: &str) -> String {
+    let key = query.split(['=', '&']).next().unwrap_or_default();
+    let instead = match key.to_ascii_lowercase().replace(['-', '_'], "").as_str() {
+        "sslmode" | "ssl" | "tls" | "requiressl" | "sslverifyservercert" => {
+            "TLS with the server's certificate and name checked is what there is unless `tls = false` stands beside `url`"
+        }
+        "sslrootcert" | "sslca" => "the file of certificate authorities is `ca`, beside `url`",
+        "host" | "hostaddr" | "socket" | "unixsocket" => "the way to a Unix socket is `socket`, beside `url`",
+        "password" | "pass" => "a password belongs into a secret, and its name into `password`, beside `url`",
+        _ => "settings are keys beside `url`",
+    };
+    format!(
+        "`{}?…` goes on after the database's name: {instead}",
+        without_password(place)
+    )
 }
 
 /// It goes into a message, and so wherever messages go.
@@ -149,7 +177,7 @@ mod tests {
             "postgres://u@/d",
             "postgres://u@h:x/d",
             "postgres://u@h/a/b",
-            "postgres://u@h/d?sslmode=disable",
+            "postgres://u@%2Frun%2Fpostgresql/d",
             "sqlite:",
             "sqlite:../x.db",
         ] {
@@ -157,5 +185,23 @@ mod tests {
         }
         let refused = Place::parse("mysql://u:hunter2@h/d").unwrap_err();
         assert_eq!(refused, "`mysql://…` holds a password, which belongs into a secret");
+    }
+
+    #[test]
+    fn what_other_clients_take_after_the_name_is_refused_with_the_key_that_stands_for_it() {
+        for (query, words) in [
+            ("sslmode=disable", "`tls = false`"),
+            ("ssl-mode=VERIFY_CA", "`tls = false`"),
+            ("sslrootcert=/etc/ca.pem", "`ca`"),
+            ("ssl_ca=/etc/ca.pem", "`ca`"),
+            ("host=/run/postgresql", "`socket`"),
+            ("socket=/run/mysqld.sock", "`socket`"),
+            ("password=hunter2", "`password`"),
+            ("a", "keys beside `url`"),
+        ] {
+            let refused = Place::parse(&format!("postgres://u:hunter2@h/d?{query}")).unwrap_err();
+            assert!(refused.starts_with("`postgres://…?…` goes on"), "{refused}");
+            assert!(refused.contains(words) && !refused.contains("hunter2"), "{refused}");
+        }
     }
 }

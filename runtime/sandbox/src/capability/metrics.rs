@@ -1,5 +1,7 @@
 //! `metrics`: PromQL over a source that the operator named.
 
+mod noted;
+
 use std::time::Duration;
 
 use evenkeel_engine::port::metrics::{At, MetricsError, Question, Series};
@@ -11,7 +13,10 @@ use serde_json::{Value, json};
 
 use super::{asset, granted};
 use crate::bindings::evenkeel::cap::metrics;
+use crate::call::Admitted;
+use crate::ports::Note;
 use crate::state::State;
+use noted::{Heard, Noted, Refused, noted};
 
 /// Of an expression, in bytes.
 const EXPRESSION: usize = 16 << 10;
@@ -49,22 +54,28 @@ impl State {
             effect: false,
             repeatable: true,
         };
+        let name = call.subject.clone();
         let granted = short(&expr).and_then(|()| self.source(&source));
-        let ((place, source), ticket) = admitted!(self.admit(call, &[], granted).await?, metrics::MetricsError);
-        let answer = self.answer(&place, &source, expr, at).await;
-        let answer = self.finish(ticket, answer).await?;
-        Ok(answer
-            .map(|series| series.into_iter().map(Into::into).collect())
-            .map_err(Into::into))
+        let answer = match self.admit(call, &[], granted).await? {
+            Admitted::Answered(answer) => answer,
+            Admitted::Live((place, source), ticket) => {
+                let answer = self.answer(&place, &source, expr, at).await;
+                let answer = self.finish(ticket, answer).await?;
+                answer.map(Heard::from).map_err(|refused| refused.error.into())
+            }
+        };
+        Ok(answer.map(|heard| self.pass_on(&name, heard)))
     }
 
-    async fn answer(
-        &mut self,
-        place: &AssetId,
-        source: &Source,
-        expr: String,
-        at: At,
-    ) -> Result<Vec<Series>, MetricsError> {
+    /// What the contract has no place for is for people.
+    fn pass_on(&self, source: &str, Heard { series, notes }: Heard) -> Vec<metrics::Series> {
+        for Note { level, text } in notes {
+            self.log.write(level, &format!("source `{source}`: {text}"), Vec::new());
+        }
+        series
+    }
+
+    async fn answer(&mut self, place: &AssetId, source: &Source, expr: String, at: At) -> Result<Noted, Refused> {
         let limits = &self.invocation.limits;
         let timeout = self.patience(source.timeout, MARGIN);
         let question = Question {
@@ -94,11 +105,13 @@ impl State {
                 }
                 None => None,
             };
-            self.ports.metrics.query(place, source, token.as_ref(), question).await
+            let metrics = &self.ports.metrics;
+            Ok(metrics.noting(place, source, token.as_ref(), question).await)
         };
-        tokio::time::timeout(timeout, asked)
+        let answered = tokio::time::timeout(timeout, asked)
             .await
-            .unwrap_or_else(|_| Err(MetricsError::Unavailable("no answer in time".into())))
+            .unwrap_or_else(|_| Err(MetricsError::Unavailable("no answer in time".into())));
+        noted(answered?)
     }
 
     /// The operator's definition, if it may be asked.

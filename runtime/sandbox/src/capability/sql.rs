@@ -49,6 +49,7 @@ impl sql::Host for State {
             }
             Err(error) => Err(error),
         };
+        let answer = answer.map_err(|error| of_database(&database, error));
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(Into::into).map_err(Into::into))
     }
@@ -80,6 +81,7 @@ impl sql::Host for State {
             }
             Err(error) => Err(error),
         };
+        let answer = answer.map_err(|error| of_database(&database, error));
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -115,8 +117,8 @@ impl State {
                 self.redactor.add(&value);
                 Ok(Some(value))
             }
-            Ok(None) => Err(SqlError::Unavailable("the database's password is not there".into())),
-            Err(why) => Err(SqlError::Unavailable(format!("the database's password: {why}"))),
+            Ok(None) => Err(SqlError::Unavailable("its password is not there".into())),
+            Err(why) => Err(SqlError::Unavailable(format!("its password: {why}"))),
         }
     }
 
@@ -128,6 +130,14 @@ impl State {
             rows,
             bytes: self.invocation.limits.answer_bytes,
         }
+    }
+}
+
+/// Whoever reads why it can't be asked has several.
+fn of_database(name: &str, error: SqlError) -> SqlError {
+    match error {
+        SqlError::Unavailable(why) => SqlError::Unavailable(format!("database `{name}`: {why}")),
+        other => other,
     }
 }
 

@@ -15,7 +15,8 @@ use serde_json::{Value, json};
 use super::journal;
 use crate::bindings::evenkeel::cap::state;
 use crate::call::Admitted;
-use crate::state::State;
+use crate::state::{State, patience};
+use crate::wait;
 
 pub use overlay::Overlay;
 
@@ -36,12 +37,12 @@ impl state::Host for State {
     async fn get(&mut self, key: String) -> Answer<Option<state::Entry>> {
         let call = call("get", &key, json!({ "key": key }));
         let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let got = async {
             fits(&key, 0)?;
             memory.get(&owner, &key).await
         };
-        let answer = in_time(patience, got).await;
+        let answer = self.in_time(got).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map(|entry| entry.map(Into::into)).map_err(Into::into))
     }
@@ -70,12 +71,12 @@ impl state::Host for State {
             quota: self.quota(),
             value,
         };
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let written = async {
             fits(&key, put.value.len())?;
             memory.put(&owner, &key, put).await
         };
-        let answer = in_time(patience, written).await;
+        let answer = self.in_time(written).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -90,12 +91,12 @@ impl state::Host for State {
             }
         };
         self.discard_if_planning();
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let deleted = async {
             fits(&key, 0)?;
             memory.delete(&owner, &key).await
         };
-        let answer = in_time(patience, deleted).await;
+        let answer = self.in_time(deleted).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -105,9 +106,9 @@ impl state::Host for State {
         let call = call("keys", &prefix, request);
         let ((), ticket) = admitted!(self.admit(call, &[], Ok(())).await?, state::StateError);
         let page = limit.min(PAGE);
-        let (memory, owner, patience) = self.memory();
+        let (memory, owner) = (self.memory(), self.owner());
         let listed = memory.keys(&owner, &prefix, after.as_deref(), page);
-        let answer = in_time(patience, listed).await;
+        let answer = self.in_time(listed).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -142,26 +143,42 @@ impl State {
             return;
         }
         self.discard_if_planning();
-        if let (Some(overlay), Ok(entry)) = (&self.overlay, entry) {
+        if let (Some(overlay), Ok(entry)) = (self.overlay.clone(), entry) {
             overlay.recall(&self.owner(), key, entry).await;
         }
     }
 
-    /// What to write to, whose it is, and for how long to wait.
-    fn memory(&self) -> (Arc<dyn Memory>, Owner, Duration) {
-        let memory: Arc<dyn Memory> = match &self.overlay {
+    /// What to write to.
+    fn memory(&self) -> Arc<dyn Memory> {
+        match &self.overlay {
             Some(overlay) => overlay.clone(),
             None => self.ports.memory.clone(),
-        };
-        (memory, self.owner(), self.patience(PATIENCE, MARGIN))
+        }
     }
 
-    fn owner(&self) -> Owner {
-        Owner {
-            plugin: self.invocation.plugin.name.clone(),
-            runbook: self.invocation.runbook.clone(),
-            step: self.invocation.key.step.clone(),
-            target: self.invocation.target.id.clone(),
+    fn owner(&mut self) -> Arc<Owner> {
+        let invocation = &self.invocation;
+        let owner = self.owner.get_or_insert_with(|| {
+            Arc::new(Owner {
+                plugin: invocation.plugin.name.clone(),
+                runbook: invocation.runbook.clone(),
+                step: invocation.key.step.clone(),
+                target: invocation.target.id.clone(),
+            })
+        });
+        Arc::clone(owner)
+    }
+
+    /// The invocation is not kept waiting for longer than it has patience.
+    fn in_time<T>(
+        &self,
+        work: impl Future<Output = Result<T, MemoryError>>,
+    ) -> impl Future<Output = Result<T, MemoryError>> {
+        let (began, timeout) = (self.began(), self.invocation.timeout);
+        let time = move || patience(timeout.saturating_sub(began.elapsed()), PATIENCE, MARGIN);
+        async move {
+            let done = wait::within(work, time).await;
+            done.unwrap_or_else(|| Err(MemoryError::Io("it took too long".into())))
         }
     }
 
@@ -179,12 +196,6 @@ impl State {
         let (run, step, phase, attempt) = (self.invocation.run, &key.step, key.phase, key.attempt);
         format!("{run}/{step}/{phase}/{attempt}/{n}/{action}")
     }
-}
-
-async fn in_time<T>(patience: Duration, work: impl Future<Output = Result<T, MemoryError>>) -> Result<T, MemoryError> {
-    tokio::time::timeout(patience, work)
-        .await
-        .unwrap_or_else(|_| Err(MemoryError::Io("it took too long".into())))
 }
 
 fn fits(key: &str, value: usize) -> Result<(), MemoryError> {

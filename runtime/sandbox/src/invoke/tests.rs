@@ -8,6 +8,7 @@ use wasmtime::component::Linker;
 use super::*;
 use crate::describe::{Unheard, nothing};
 use crate::ports::Ports;
+use crate::reach::local::Attendant;
 use crate::{capability, code};
 
 async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Result<(), Halt> {
@@ -23,8 +24,11 @@ async fn instantiated(text: &str, change: impl FnOnce(&mut SandboxLimits)) -> Re
     let component = code::compile(&engine, &wat::parse_str(text).unwrap())
         .and_then(|code| code::take(&engine, &code).map_err(|error| error.to_string()))
         .map_err(|error| Halt::new(Stop::Load, error))?;
-    let loaded = Loaded::new(&linker, &component).unwrap();
-    let mut store = store(&loaded, State::new(invocation, Arc::new(Unheard), Ports::local(".")));
+    let loaded = Loaded::new(&linker, component).unwrap();
+    let mut store = store(
+        &loaded,
+        State::new(invocation, Arc::new(Unheard), Ports::local(".", Attendant::nobody())),
+    );
     let watch = Watch::over(&store);
     let done = watch
         .until_it_ends(async { instantiate(&loaded, &mut store).await.map(drop) })

@@ -25,20 +25,23 @@ use evenkeel_model::secret::Value as Secret;
 use disk::{Asked, Disk};
 
 pub(crate) use exec::run;
+pub use exec::{Attendant, attend_as_child};
 
 /// Acts on this machine, whichever local asset it is about.
 pub struct Local {
     /// Relative paths in roles are relative to it.
     home: PathBuf,
+    attendant: Attendant,
     disk: Disk,
     tls: tls::Configs,
     stops: sql::Stops,
 }
 
 impl Local {
-    pub fn new(home: impl Into<PathBuf>) -> Self {
+    pub fn new(home: impl Into<PathBuf>, attendant: Attendant) -> Self {
         Self {
             home: home.into(),
+            attendant,
             disk: Disk::default(),
             tls: tls::Configs::default(),
             stops: sql::Stops::default(),
@@ -98,7 +101,7 @@ impl Reach for Local {
 
     async fn run(&self, _: &AssetId, mut command: Command) -> Result<Output, ExecError> {
         command.cwd = Some(self.home.join(command.cwd.unwrap_or_default()));
-        exec::run(command).await
+        exec::run(&self.attendant, command).await
     }
 
     async fn resolve(&self, _: &AssetId, host: &str, port: u16) -> Result<Vec<SocketAddr>, HttpError> {

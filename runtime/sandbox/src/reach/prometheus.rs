@@ -9,11 +9,14 @@ use async_trait::async_trait;
 use evenkeel_engine::port::metrics::{At, Metrics, MetricsError, Question, Series};
 use evenkeel_engine::port::reach::{HttpError, Reach, Request, Response};
 use evenkeel_model::action::Risk;
+use evenkeel_model::call::Level;
 use evenkeel_model::name::AssetId;
 use evenkeel_model::role::{Origin, Source};
 use evenkeel_model::secret::Value as Secret;
 
 use crate::capability::{Target, addresses};
+use crate::ports::{Answered, Note, Noting};
+use answer::Most;
 
 /// Asks through a reach, so that a Prometheus inside a customer's network is asked from there.
 pub struct Prometheus {
@@ -67,6 +70,27 @@ impl Prometheus {
 }
 
 #[async_trait]
+impl Noting for Prometheus {
+    async fn noting(&self, asset: &AssetId, source: &Source, token: Option<&Secret>, question: Question) -> Answered {
+        if let Err(error) = bounded(&question) {
+            let text = format!("the range has more than {}", most_points(question.points));
+            let too_large = error == MetricsError::TooLarge;
+            return Answered {
+                result: Err(error),
+                notes: too_large.then(|| warning(text)).into_iter().collect(),
+            };
+        }
+        match self.ask(asset, source, token, &question).await {
+            Err(error) => Err(unreachable(error)).into(),
+            Ok(response) => {
+                let Question { series, points, .. } = question;
+                answer::read(response.status, &response.body, Most { series, points })
+            }
+        }
+    }
+}
+
+#[async_trait]
 impl Metrics for Prometheus {
     async fn query(
         &self,
@@ -75,18 +99,11 @@ impl Metrics for Prometheus {
         token: Option<&Secret>,
         question: Question,
     ) -> Result<Vec<Series>, MetricsError> {
-        bounded(&question)?;
-        let response = self.ask(asset, source, token, &question).await.map_err(unreachable)?;
-        let answered = answer::read(response.status, &response.body)?;
-        let points: usize = answered.iter().map(|series| series.points.len()).sum();
-        if answered.len() > question.series || points > question.points {
-            return Err(MetricsError::TooLarge);
-        }
-        Ok(answered)
+        self.noting(asset, source, token, question).await.result
     }
 }
 
-/// What can't be small enough is not asked for.
+/// What can't be small enough is not asked for. Both ends of a range are asked for.
 fn bounded(question: &Question) -> Result<(), MetricsError> {
     let At::Range {
         from_ms,
@@ -106,6 +123,16 @@ fn bounded(question: &Question) -> Result<(), MetricsError> {
         true => Ok(()),
         false => Err(MetricsError::TooLarge),
     }
+}
+
+/// A bound, and where it can be changed.
+fn most_points(points: usize) -> String {
+    format!("{points} points, which is `points` of [sandbox]")
+}
+
+fn warning(text: String) -> Note {
+    let level = Level::Warn;
+    Note { level, text }
 }
 
 fn path(at: At) -> &'static str {

@@ -11,7 +11,7 @@ use wasm_encoder::{
     BlockType, CodeSection, Function, FunctionSection, Instruction, Module, RawSection, TypeSection, ValType,
 };
 
-use crate::stage::{guest, installed, scratch};
+use crate::stage::{attendant, guest, installed, scratch};
 
 /// A function of so many `if`s, one after the other or each in the one before it.
 fn ifs(many: u32, nested: bool) -> Vec<u8> {
@@ -93,10 +93,17 @@ impl Workshop {
 
     fn sandbox(&self, limits: &SandboxLimits) -> Sandbox {
         let script = format!("echo started >> '{}'; exec \"$@\"", self.starts_file().display());
-        let real = env!("CARGO_BIN_EXE_evenkeel-sandbox-compiler");
+        let real = env!("CARGO_BIN_EXE_evenkeel-sandbox-child");
         let compiler = Compiler::child("/bin/sh", ["-c", &script, "sh", real]);
         let data = self.home.join("data");
-        let sandbox = Sandbox::new(&self.home, Some(&data), limits, compiler, Ports::local(&self.home)).unwrap();
+        let sandbox = Sandbox::new(
+            &self.home,
+            Some(&data),
+            limits,
+            compiler,
+            Ports::local(&self.home, attendant()),
+        )
+        .unwrap();
         sandbox.install(std::slice::from_ref(&self.plugin));
         sandbox
     }
@@ -177,6 +184,23 @@ async fn what_could_not_be_compiled_is_not_tried_again_until_its_limit_is_raised
     let again = restarted.load(workshop.digest()).await.unwrap_err();
     assert!(again.to_string().contains("160 MiB"), "{again}");
     assert_eq!(workshop.starts(), 2);
+}
+
+/// Its code is kept, and fits the instances of a home that allows more.
+#[tokio::test]
+async fn what_has_too_much_memory_is_not_compiled_again_after_a_restart() {
+    let large = "(core module $m (memory 32)) (core instance (instantiate $m))";
+    let check = r#"(instance $i) (export "evenkeel:plugin/check@0.1.0" (instance $i))"#;
+    let workshop = Workshop::with(&wat::parse_str(format!("(component {large} {check})")).unwrap());
+    let little = limits(|limits| limits.memory_bytes = 1 << 20);
+    for _ in 0..2 {
+        let refused = workshop.sandbox(&little).load(workshop.digest()).await;
+        assert_eq!(refused, Err(LoadError::LargeMemory));
+    }
+    let enough = limits(|limits| limits.memory_bytes = 2 << 20);
+    let refused = workshop.sandbox(&enough).load(workshop.digest()).await;
+    assert!(matches!(refused, Err(LoadError::Mismatch(_))), "{refused:?}");
+    assert_eq!(workshop.starts(), 1);
 }
 
 /// Another key, another record: who can't write with this home's key makes nobody believe it.

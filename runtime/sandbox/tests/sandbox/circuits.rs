@@ -9,7 +9,7 @@ use evenkeel_model::invocation::{Outcome, Stop};
 use evenkeel_sandbox::{Ports, Sandbox, digest};
 use serde_json::{Value, json};
 
-use crate::stage::{Scene, compiler, guest, installed, scratch};
+use crate::stage::{Scene, attendant, compiler, guest, installed, scratch};
 
 /// A sandbox of its own: what traps here must not keep other tests away.
 async fn sandbox() -> (tempfile::TempDir, Sandbox) {
@@ -20,7 +20,7 @@ async fn sandbox() -> (tempfile::TempDir, Sandbox) {
         concurrency: 2,
         ..SandboxLimits::default()
     };
-    let sandbox = Sandbox::new(&home, None, &limits, compiler(), Ports::local(&home)).unwrap();
+    let sandbox = Sandbox::new(&home, None, &limits, compiler(), Ports::local(&home, attendant())).unwrap();
     sandbox.install(&[installed("plugins/guest.wasm", digest(guest()))]);
     (dir, sandbox)
 }

@@ -1,10 +1,14 @@
 //! Row 15: commands, and what they leave behind.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use evenkeel_model::action::hex;
 use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::role::Profile;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -33,6 +37,14 @@ async fn a_command_gets_its_arguments_input_and_nothing_of_our_environment() {
     let names: Vec<&str> = stdout.lines().filter_map(|line| line.split('=').next()).collect();
     assert_eq!(names, ["in", "LANG", "PATH", "PWD"], "{stdout}");
     assert!(scene.journal.intents().is_empty(), "a read-only profile is no effect");
+}
+
+/// A service that it starts would keep them, and never end on SIGTERM.
+#[tokio::test]
+async fn no_signal_is_blocked_for_a_command() {
+    let status = profile(&["grep", "SigBlk", "/proc/self/status"], &[]);
+    let told = Scene::check(json!([run(&[])])).profile("command", status).told().await;
+    assert_eq!(told[0]["ok"]["stdout"], json!("SigBlk:\t0000000000000000\n"));
 }
 
 #[tokio::test]
@@ -145,6 +157,98 @@ async fn the_group_ends_with_its_invocation() {
     eventually(|| is_gone(pid.trim())).await;
 }
 
+/// Leaves its group and session, and its parent is gone.
+const FORKED_TWICE: &str = r#"setsid sh -c '(trap "" TERM HUP INT; echo $$ > parent; sh -c "echo \$PPID" > daemon; while :; do sleep 0.05; done) &'"#;
+
+fn forks_twice(dir: &Path, then: &str) -> Profile {
+    let mut command = shell(&format!(
+        "{FORKED_TWICE}; until [ -s daemon ]; do sleep 0.01; done; {then}"
+    ));
+    command.cwd = Some(dir.to_owned());
+    command.timeout = Duration::from_secs(2);
+    command
+}
+
+fn daemon(dir: &Path) -> String {
+    let pid = |name: &str| fs::read_to_string(dir.join(name)).unwrap().trim().to_owned();
+    assert!(is_gone(&pid("parent")), "it has not forked twice");
+    pid("daemon")
+}
+
+#[tokio::test]
+async fn what_left_its_group_and_session_ends_at_the_timeout() {
+    let (_dir, dir) = scratch();
+    let scene = Scene::check(json!([run(&[])])).profile("command", forks_twice(&dir, "sleep 60"));
+    assert_eq!(scene.told().await[0], json!({ "err": "ExecError::TimedOut" }));
+    eventually(|| is_gone(&daemon(&dir))).await;
+}
+
+#[tokio::test]
+async fn what_left_its_group_ends_also_with_a_command_that_says_goodbye() {
+    let (_dir, dir) = scratch();
+    let polite = forks_twice(&dir, "trap 'echo bye > said; exit' TERM; while :; do sleep 0.05; done");
+    let scene = Scene::check(json!([run(&[])])).profile("command", polite);
+    assert_eq!(scene.told().await[0], json!({ "err": "ExecError::TimedOut" }));
+    assert_eq!(fs::read_to_string(dir.join("said")).unwrap(), "bye\n");
+    eventually(|| is_gone(&daemon(&dir))).await;
+}
+
+#[tokio::test]
+async fn what_left_its_group_ends_with_its_invocation_and_with_a_flood() {
+    let (_dir, dir) = scratch();
+    let mut command = forks_twice(&dir, "sleep 60");
+    command.timeout = Duration::from_secs(60);
+    let scene = Scene::check(json!([run(&[])])).profile("command", command);
+    let cancel = async {
+        eventually(|| dir.join("daemon").exists()).await;
+        scene.cancel.send(true).unwrap();
+    };
+    let ((stop, _), ()) = tokio::join!(scene.stopped(), cancel);
+    assert_eq!(stop, Stop::Cancelled);
+    eventually(|| is_gone(&daemon(&dir))).await;
+
+    let (_dir, dir) = scratch();
+    let scene = Scene::check(json!([run(&[])])).profile("command", forks_twice(&dir, "yes"));
+    assert_eq!(scene.told().await[0], json!({ "err": "ExecError::OutputLimit" }));
+    eventually(|| is_gone(&daemon(&dir))).await;
+}
+
+/// Each forks another and ends, so that there is one at a time, and never for long.
+#[tokio::test]
+async fn who_forks_and_ends_over_and_over_is_caught() {
+    let (_dir, dir) = scratch();
+    fs::write(dir.join("runner"), "echo x >> steps; exec setsid sh runner &\n").unwrap();
+    let mut runner = shell("sh runner; sleep 60");
+    runner.cwd = Some(dir.clone());
+    runner.timeout = Duration::from_secs(1);
+    let scene = Scene::check(json!([run(&[])])).profile("command", runner);
+    assert_eq!(scene.told().await[0], json!({ "err": "ExecError::TimedOut" }));
+    assert!(fs::metadata(dir.join("steps")).unwrap().len() > 20, "it ran");
+    // One look may miss who is forking just then.
+    eventually(|| (0..30).all(|_| !has_someone(&dir))).await;
+}
+
+/// Whether a process works there.
+fn has_someone(dir: &Path) -> bool {
+    let mut pids = fs::read_dir("/proc").unwrap().flatten().collect::<Vec<_>>();
+    pids.reverse();
+    pids.iter()
+        .any(|pid| fs::read_link(pid.path().join("cwd")).is_ok_and(|cwd| cwd == dir))
+}
+
+/// That is how a command starts a service.
+#[tokio::test]
+async fn what_a_command_that_ends_in_time_leaves_behind_stays() {
+    let (_dir, dir) = scratch();
+    let scene = Scene::check(json!([run(&[])])).profile("command", forks_twice(&dir, "exit 0"));
+    assert_eq!(scene.told().await[0]["ok"]["code"], json!(0));
+    let pid = daemon(&dir);
+    eventually(|| !is_attended(&pid)).await;
+    let stayed = !is_gone(&pid);
+    kill(Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).ok();
+    assert!(stayed, "it has ended");
+}
+
 #[tokio::test]
 async fn output_is_cut_and_a_flood_ends_the_command() {
     let long = Scene::check(json!([run(&[])]))
@@ -170,6 +274,14 @@ async fn a_daemon_that_keeps_the_output_open_does_not_hold_the_call() {
         (&told[0]["ok"]["code"], &told[0]["ok"]["stdout"]),
         (&json!(0), &json!("started\n"))
     );
+}
+
+/// An attendant has its name, whatever it attends.
+fn is_attended(pid: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let parent = stat.rsplit(") ").next().and_then(|rest| rest.split(' ').nth(1));
+    let name = parent.and_then(|parent| fs::read_to_string(format!("/proc/{parent}/comm")).ok());
+    name.is_some_and(|name| name.trim() == "evenkeel-attend")
 }
 
 fn is_gone(pid: &str) -> bool {

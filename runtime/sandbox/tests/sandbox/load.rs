@@ -12,14 +12,14 @@ use evenkeel_model::plugin::{Digest, Installed};
 use evenkeel_sandbox::{LoadError, Ports, Sandbox, digest, scan};
 use serde_json::json;
 
-use crate::stage::{Scene, compiler, guest, installed, scratch};
+use crate::stage::{Scene, attendant, compiler, guest, installed, scratch};
 
 fn sandbox(home: &Path, data: Option<&Path>) -> Sandbox {
     let limits = SandboxLimits {
         concurrency: 2,
         ..SandboxLimits::default()
     };
-    Sandbox::new(home, data, &limits, compiler(), Ports::local(home)).unwrap()
+    Sandbox::new(home, data, &limits, compiler(), Ports::local(home, attendant())).unwrap()
 }
 
 fn put(home: &Path, name: &str, bytes: &[u8]) -> Installed {
@@ -197,6 +197,49 @@ async fn changed_code_is_compiled_anew_and_a_run_keeps_what_it_began_with() {
         .invoke(scene.invocation.clone(), Arc::clone(&scene.journal) as Arc<dyn Calls>)
         .await;
     assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+}
+
+/// How much of the code that is mapped from below this directory is resident, in KiB.
+fn resident(cache: &Path) -> u64 {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let mut is_code = false;
+    let lines = maps.lines().filter_map(|line| {
+        let first = line.split(' ').next()?;
+        if !first.ends_with(':') {
+            // What is mapped to be written is the memory of instances.
+            let path = line.find('/').map_or("", |at| &line[at..]);
+            is_code = Path::new(path).starts_with(cache) && !line.contains(" rw-p ");
+        }
+        let kib = line.strip_prefix("Rss:")?.trim().strip_suffix(" kB")?;
+        is_code.then(|| kib.trim().parse::<u64>().unwrap())
+    });
+    lines.sum()
+}
+
+#[tokio::test]
+async fn code_takes_memory_from_its_first_call_until_it_is_idle() {
+    let (_dir, home) = scratch();
+    let (data, component) = (home.join("data"), put(&home, "guest.wasm", guest()));
+    let sandbox = sandbox(&home, Some(&data));
+    sandbox.install(std::slice::from_ref(&component));
+    let call = async || {
+        let scene = Scene::check(json!([{ "context": {} }]));
+        let calls = Arc::clone(&scene.journal) as Arc<dyn Calls>;
+        let outcome = sandbox.invoke(scene.invocation.clone(), calls).await;
+        assert!(matches!(outcome, Outcome::Done(_)), "{outcome:?}");
+    };
+    sandbox.load(&component.digest).await.unwrap();
+    assert_eq!(resident(&data), 0, "nothing was called");
+    call().await;
+    assert!(resident(&data) > 0, "it was called");
+    sandbox.release_idle();
+    assert!(resident(&data) > 0, "it was called a moment ago");
+    sandbox.release_idle();
+    assert_eq!(resident(&data), 0, "it was not called for a while");
+    call().await;
+    assert!(resident(&data) > 0, "it was called again");
+    sandbox.load(&component.digest).await.unwrap();
+    assert!(resident(&data) > 0, "it was loaded already");
 }
 
 type Damage = Box<dyn Fn()>;

@@ -2,9 +2,12 @@
 //! that says what it was asked.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_model::call::Answer;
 use evenkeel_model::grant::Capability;
+use evenkeel_model::invocation::{Outcome, Output};
 use evenkeel_model::role::{Resource, Source};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -94,6 +97,86 @@ async fn a_source_that_is_not_granted_is_denied_and_what_is_too_much_is_refused(
     assert!(told[3]["err"].as_str().unwrap().contains("TooLarge"), "{}", told[3]);
     asked.recv().await.expect("the last of them was asked");
     assert!(asked.try_recv().is_err(), "and none of the others");
+}
+
+/// A plugin is told no more than the contract has room for; people are.
+#[tokio::test]
+async fn what_a_source_says_beside_its_answer_is_in_the_log() {
+    let mut answer = vector(2);
+    answer["warnings"] = json!(["a store\nis missing"]);
+    answer["infos"] = json!(["metric might not be a counter"]);
+    let (address, _asked) = prometheus(answer).await;
+    let scene = asker(address, json!([{ "query": {} }]));
+    assert_eq!(scene.told().await[0]["ok"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        scene.journal.logs(),
+        [
+            "source `prometheus`: a store is missing",
+            "source `prometheus`: metric might not be a counter"
+        ]
+    );
+
+    let scene = asker(address, json!([{ "query": {} }])).limits(|limits| limits.series = 1);
+    assert!(scene.told().await[0]["err"].as_str().unwrap().contains("TooLarge"));
+    assert_eq!(
+        messages(&scene),
+        ["the answer has more than 1 series, which is `series` of [sandbox]"]
+    );
+    assert_eq!(scene.journal.logs(), [""; 0]);
+}
+
+/// Of errors in the journal, for whoever reads the story.
+fn messages(scene: &Scene) -> Vec<String> {
+    let answers = scene.journal.answers();
+    let message = |answer: &Answer| match answer {
+        Answer::Err { message, .. } => Some(message.clone()),
+        _ => None,
+    };
+    answers.iter().filter_map(message).collect()
+}
+
+/// Lines that were said before an interruption are counted, not compared: the same ones have to come again.
+#[tokio::test]
+async fn what_was_said_beside_an_answer_is_said_again_when_an_invocation_goes_on() {
+    let mut answer = vector(1);
+    answer["warnings"] = json!(["a store is missing"]);
+    let (address, mut asked) = prometheus(answer).await;
+    let steps = json!([{ "query": {} }, { "log": { "message": "mine" } }]);
+    let scene = asker(address, steps);
+    let told = scene.told().await;
+    let lines = scene.journal.logs();
+    assert_eq!(lines, ["source `prometheus`: a store is missing", "mine"]);
+    asked.recv().await.unwrap();
+
+    let mut again = Scene::new(scene.invocation.work.clone(), scene.invocation.params.clone());
+    again.invocation = scene.invocation.clone();
+    let mut recording = scene.recording(Outcome::Done(Output::RolledBack));
+    recording.outcome = None;
+    again.invocation.resume = Some(Arc::new(recording));
+    assert_eq!(again.told().await, told);
+    assert_eq!(again.journal.logs(), lines);
+    assert!(asked.try_recv().is_err(), "it is not asked again");
+}
+
+/// Both ends are in a range: four steps are five points.
+#[tokio::test]
+async fn as_many_points_as_are_allowed_are_asked_for_and_taken() {
+    let values: Vec<Value> = (0..5).map(|n| json!([n, "1"])).collect();
+    let series = json!([{ "metric": {}, "values": values }]);
+    let answer = json!({ "status": "success", "data": { "resultType": "matrix", "result": series } });
+    let (address, mut asked) = prometheus(answer).await;
+    let range = |to: u64| json!({ "query-range": { "expr": "a", "from": 0, "to": to, "step": 1_000 } });
+    let scene = asker(address, json!([range(4_999), range(5_000)])).limits(|limits| limits.points = 5);
+    let told = scene.told().await;
+    assert_eq!(told[0]["ok"][0][1].as_array().unwrap().len(), 5, "{}", told[0]);
+    assert!(told[1]["err"].as_str().unwrap().contains("TooLarge"), "{}", told[1]);
+    let request = asked.recv().await.unwrap();
+    assert!(request.contains("&start=0.000&end=4.999&step=1.000&"), "{request}");
+    assert!(asked.try_recv().is_err(), "six are not asked for");
+    assert_eq!(
+        messages(&scene),
+        ["the range has more than 5 points, which is `points` of [sandbox]"]
+    );
 }
 
 #[tokio::test]

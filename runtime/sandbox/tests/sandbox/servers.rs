@@ -1,5 +1,8 @@
 //! Row 31 against real servers: PostgreSQL and MariaDB, the machine's own or those of its distribution.
 
+mod mysql;
+mod secure;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +19,7 @@ use evenkeel_tests::servers::{MariaDb, Postgres};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::stage::{Scene, compiler, database, effect, guest};
+use crate::stage::{Scene, attendant, compiler, database, effect, guest};
 
 const PASSWORD: &str = "not to be seen";
 
@@ -43,7 +46,7 @@ impl Play {
         std::fs::write(home.path().join("plugins/guest.wasm"), guest()).unwrap();
         let ports = Ports {
             vault: Arc::new(Drawer),
-            ..Ports::local(home.path())
+            ..Ports::local(home.path(), attendant())
         };
         let sandbox = Sandbox::new(home.path(), None, &SandboxLimits::default(), compiler(), ports).unwrap();
         sandbox.install(&scan(home.path()).installed);
@@ -279,6 +282,12 @@ async fn postgresql_changes_what_was_declared() {
 
 fn mariadb() -> (MariaDb, Database) {
     let server = MariaDb::start().unwrap();
+    let database = peopled(server.port, |text| server.sql(text).unwrap());
+    (server, database)
+}
+
+/// A table, two users, and the way to it.
+fn peopled(port: u16, sql: impl Fn(&str) -> String) -> Database {
     let text = format!(
         "create database app; use app; \
          create user app@127.0.0.1 identified by '{PASSWORD}'; grant all privileges on app.* to app@127.0.0.1; \
@@ -287,9 +296,8 @@ fn mariadb() -> (MariaDb, Database) {
          insert into jobs values (1, 'ä', '2024-02-03 04:05:06', 1.50, '{{\"a\":1}}', 'ab', 18446744073709551615, '-10:11:12'); \
          insert into jobs (id) values (2)"
     );
-    server.sql(&text).unwrap();
-    let url = format!("mysql://app@127.0.0.1:{}/app", server.port);
-    (server, with_password(&url))
+    sql(&text);
+    with_password(&format!("mysql://app@127.0.0.1:{}/app", port))
 }
 
 #[tokio::test]
@@ -316,24 +324,31 @@ async fn mariadb_answers_what_a_statement_reads() {
     );
 }
 
+/// What MySQL and MariaDB are not asked as a question, and why.
+const ACTS: [(&str, &str); 10] = [
+    ("COMMIT; DROP TABLE jobs", "one statement"),
+    ("drop table jobs", "`execute` changes"),
+    ("select 1 into outfile '/tmp/evenkeel'", "`into` changes"),
+    ("select sleep(1)", "`sleep`"),
+    ("select get_lock('a', 1)", "`get_lock`"),
+    ("select load_file('/etc/passwd')", "`load_file`"),
+    ("select /*!50000 sleep(1) */", "no comment"),
+    ("kill 1", "`execute` changes"),
+    ("handler jobs open", "`execute` changes"),
+    ("select * from jobs for update", "`update` changes"),
+];
+
+async fn nothing_acts(play: &Play, database: &Database) {
+    for (text, words) in ACTS {
+        refused(&play.query(database, text, json!([])).await, "Denied(", words);
+    }
+}
+
 #[tokio::test]
 async fn mariadb_is_asked_nothing_that_acts() {
     let (server, database) = mariadb();
     let play = Play::new();
-    for (text, words) in [
-        ("COMMIT; DROP TABLE jobs", "one statement"),
-        ("drop table jobs", "`execute` changes"),
-        ("select 1 into outfile '/tmp/evenkeel'", "`into` changes"),
-        ("select sleep(1)", "`sleep`"),
-        ("select get_lock('a', 1)", "`get_lock`"),
-        ("select load_file('/etc/passwd')", "`load_file`"),
-        ("select /*!50000 sleep(1) */", "no comment"),
-        ("kill 1", "`execute` changes"),
-        ("handler jobs open", "`execute` changes"),
-        ("select * from jobs for update", "`update` changes"),
-    ] {
-        refused(&play.query(&database, text, json!([])).await, "Denied(", words);
-    }
+    nothing_acts(&play, &database).await;
     let boss = with_password(&format!("mysql://boss@127.0.0.1:{}/app", server.port));
     refused(&play.query(&boss, "select 1", json!([])).await, "Denied(", "FILE");
     refused(

@@ -20,7 +20,7 @@ use evenkeel_model::plugin::{Digest, Installed, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Database, Origin, Profile, Resource, Root};
 use evenkeel_model::run::Mode;
 use evenkeel_model::tape::{Given, Seed, Tape};
-use evenkeel_sandbox::{Compiler, Ports, Sandbox, digest, embed};
+use evenkeel_sandbox::{Attendant, Compiler, Ports, Sandbox, digest, embed};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
@@ -69,8 +69,14 @@ pub fn sandbox() -> &'static Sandbox {
             concurrency: 16,
             ..SandboxLimits::default()
         };
-        let sandbox =
-            Sandbox::new(home.path(), None, &limits, compiler(), Ports::local(home.path())).expect("a sandbox");
+        let sandbox = Sandbox::new(
+            home.path(),
+            None,
+            &limits,
+            compiler(),
+            Ports::local(home.path(), attendant()),
+        )
+        .expect("a sandbox");
         let scan = evenkeel_sandbox::scan(home.path());
         assert!(scan.refused.is_empty(), "{:?}", scan.refused);
         sandbox.install(&scan.installed);
@@ -81,7 +87,12 @@ pub fn sandbox() -> &'static Sandbox {
 
 /// A process of its own, as the daemon compiles.
 pub fn compiler() -> Compiler {
-    Compiler::child(env!("CARGO_BIN_EXE_evenkeel-sandbox-compiler"), [""; 0])
+    Compiler::child(env!("CARGO_BIN_EXE_evenkeel-sandbox-child"), [""; 0])
+}
+
+/// A process of its own for each command, as the daemon attends them.
+pub fn attendant() -> Attendant {
+    Attendant::child(env!("CARGO_BIN_EXE_evenkeel-sandbox-child"), ["attend"])
 }
 
 pub fn pinned(kind: Kind) -> Pinned {
@@ -518,6 +529,7 @@ pub fn database(url: &str) -> Database {
         password: None,
         reader: None,
         tls: false,
+        server_name: None,
         ca: None,
         allow: Vec::new(),
         risk: Risk::Low,

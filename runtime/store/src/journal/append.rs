@@ -5,12 +5,14 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::Durability;
 use evenkeel_engine::port::outbox::NewNotice;
+use evenkeel_model::change;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, State, Verdict};
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use crate::changes;
 use crate::open::Store;
 use crate::outbox::Insertion;
 use crate::rows::{self, micros};
@@ -25,6 +27,8 @@ pub struct Batch {
     line: Line,
     notices: Vec<Insertion>,
     invocations: u64,
+    /// Places of those that may bring a change record.
+    changes: Vec<usize>,
 }
 
 /// What changes in the run's summary; None: nothing.
@@ -54,6 +58,9 @@ impl Batch {
             line,
             notices: notices.iter().map(Insertion::new).collect::<Result<_, _>>()?,
             invocations: bodies.iter().filter(invoked).count() as u64,
+            changes: (0..bodies.len())
+                .filter(|at| change::may_change(&bodies[*at]))
+                .collect(),
         })
     }
 
@@ -76,6 +83,9 @@ impl Batch {
         for (seq, body) in (last + 1..).zip(&self.bodies) {
             let (body, sealed) = sealed::columns(seal, run, seq, body);
             insert.execute(params![run, seq, self.at, body, sealed])?;
+        }
+        for place in &self.changes {
+            changes::record(connection, self.run, last + 1 + rows::id(*place as u64), seal)?;
         }
         self.line.write(connection, self.run)?;
         for notice in &self.notices {
@@ -130,7 +140,7 @@ impl Line {
                     "a person{who} has to approve the plan of `{step}`, risk {risk}"
                 ));
             }
-            Body::Approved { enough: true, .. } | Body::Declined { .. } => {
+            Body::Turn | Body::Approved { enough: true, .. } | Body::Declined { .. } => {
                 self.state = Some(State::Running);
                 self.why = Some(String::new());
             }

@@ -29,14 +29,15 @@ impl Prepared {
     }
 
     pub fn write(&self, connection: &Connection) -> rusqlite::Result<Opened> {
-        self.note_tick(connection)?;
         let Some(round) = self.insert_round(connection)? else {
             let sql = "SELECT id FROM rounds WHERE occurrence = ?1";
             let known = connection
                 .prepare_cached(sql)?
                 .query_row([&self.occurrence], |row| rows::number(row, 0))?;
+            self.note_tick(connection, RoundId(known))?;
             return Ok(Opened::Known(RoundId(known)));
         };
+        self.note_tick(connection, round)?;
         connection
             .prepare_cached("INSERT INTO texts (hash, text) VALUES (?1, ?2) ON CONFLICT (hash) DO NOTHING")?
             .execute([&self.round.text_hash, &self.round.text])?;
@@ -83,15 +84,16 @@ impl Prepared {
     }
 
     /// A tick that has its round is not made up for after a restart.
-    fn note_tick(&self, connection: &Connection) -> rusqlite::Result<()> {
+    fn note_tick(&self, connection: &Connection, round: RoundId) -> rusqlite::Result<()> {
         let Occurrence::Tick { runbook, schedule, at } = &self.round.occurrence else {
             return Ok(());
         };
-        let sql = "INSERT INTO ticks (runbook, schedule, at) VALUES (?1, ?2, ?3) \
-                   ON CONFLICT (runbook, schedule) DO UPDATE SET at = max(at, excluded.at)";
+        let sql = "INSERT INTO ticks (runbook, schedule, at, tick, round) VALUES (?1, ?2, ?3, ?3, ?4) \
+                   ON CONFLICT (runbook, schedule) DO UPDATE SET at = max(at, excluded.at), \
+                   tick = excluded.tick, round = excluded.round";
         connection
             .prepare_cached(sql)?
-            .execute(params![runbook.as_str(), schedule, micros(*at)])
+            .execute(params![runbook.as_str(), schedule, micros(*at), rows::id(round.0)])
             .map(drop)
     }
 }

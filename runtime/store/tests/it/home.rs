@@ -46,6 +46,7 @@ pub fn round(request: &str) -> NewRound {
         alert: None,
         input: Value::Null,
         targets: vec![target("a")],
+        override_freeze: None,
     }
 }
 

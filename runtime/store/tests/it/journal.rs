@@ -1,7 +1,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use evenkeel_engine::port::{Durability, Journal as _, NewRound, Opened, RunFilter};
+use evenkeel_engine::port::{Durability, Journal as _, NewRound, Noted, Opened, RunFilter, Scheduled};
+use evenkeel_engine::schedule::Passed;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Mode, Occurrence, State, Verdict};
 use evenkeel_store::Store;
@@ -245,13 +246,15 @@ async fn runs_come_in_pages() {
 }
 
 #[tokio::test]
-async fn history_has_finished_runs_of_one_runbook_on_one_target() {
+async fn history_has_finished_runs_of_one_runbook_on_one_target_that_changed_something() {
     let home = Home::new();
     let store = home.open();
     for (request, minute) in [("1", 10), ("2", 20), ("3", 30)] {
         let run = open_run(&store, request).await;
-        append(&store, run, minute, vec![finished(Verdict::Changed)]).await;
+        append(&store, run, minute, vec![finished(Verdict::Repaired)]).await;
     }
+    let unchanged = open_run(&store, "5").await;
+    append(&store, unchanged, 30, vec![finished(Verdict::Healthy)]).await;
     open_run(&store, "4").await;
     let history = |since| {
         let store = &store;
@@ -308,18 +311,90 @@ async fn a_round_for_a_tick_moves_the_last_tick_forward_only() {
         mode: Mode::DryRun,
         ..round("")
     };
-    let last = || async { store.last_tick(&"disk".into(), "* * * * * UTC").await.unwrap() };
-    assert_eq!(last().await, None);
+    let name = "* * * * * UTC";
+    let last = || async {
+        let known = store.schedules().await.unwrap().into_iter();
+        known.map(|known| (known.schedule, known.seen)).collect::<Vec<_>>()
+    };
+    assert_eq!(last().await, []);
     open_round(&store, tick(5)).await;
-    assert_eq!(last().await, Some(at(5)));
+    assert_eq!(last().await, [(name.to_owned(), at(5))]);
     open_round(&store, tick(4)).await;
-    assert_eq!(last().await, Some(at(5)));
-    store
-        .set_last_tick(&"disk".into(), "* * * * * UTC", at(9))
-        .await
-        .unwrap();
-    assert_eq!(last().await, Some(at(9)));
-    assert_eq!(store.last_tick(&"disk".into(), "another").await.unwrap(), None);
+    assert_eq!(last().await, [(name.to_owned(), at(5))]);
+    let noted = Noted {
+        runbook: "disk".into(),
+        schedule: name.into(),
+        seen: at(9),
+        passed: None,
+    };
+    store.open_ticks(vec![], vec![noted], at(9)).await.unwrap();
+    assert_eq!(last().await, [(name.to_owned(), at(9))]);
+}
+
+#[tokio::test]
+async fn ticks_their_rounds_and_notes_are_one_transaction() {
+    let home = Home::new();
+    let store = home.open();
+    let tick = |minute, targets: &[&str]| NewRound {
+        occurrence: Occurrence::Tick {
+            runbook: "disk".into(),
+            schedule: "* * * * * UTC".into(),
+            at: at(minute),
+        },
+        targets: targets.iter().map(|id| target(id)).collect(),
+        ..round("")
+    };
+    let passed = Passed {
+        from: at(1),
+        to: at(3),
+        count: 3,
+        why: "nobody looked".into(),
+    };
+    let noted = |seen, passed: Option<&Passed>| Noted {
+        runbook: "disk".into(),
+        schedule: "* * * * * UTC".into(),
+        seen,
+        passed: passed.cloned(),
+    };
+    let rounds = vec![tick(4, &["one", "two"]), tick(5, &["one"])];
+    let opened = store.open_ticks(rounds, vec![noted(at(6), Some(&passed))], at(6)).await;
+    let opened = opened.unwrap();
+    let [Opened::New(first, runs), Opened::New(second, _)] = opened.as_slice() else {
+        panic!("both are new: {opened:?}");
+    };
+    let (first, second) = (*first, *second);
+    assert_eq!((runs.len(), store.counts().rounds, store.counts().runs), (2, 2, 3));
+
+    // The same again is known; what was passed over before stays, and a clock may have been set back.
+    let again = store
+        .open_ticks(vec![tick(5, &["one"])], vec![noted(at(2), None)], at(6))
+        .await;
+    assert_eq!(again.unwrap(), [Opened::Known(second)]);
+    assert_ne!(first, second);
+    let known = Scheduled {
+        runbook: "disk".into(),
+        schedule: "* * * * * UTC".into(),
+        seen: at(2),
+        last: Some((at(5), second)),
+        passed: Some(passed),
+    };
+    // A note that can't be written takes the round with it.
+    let other = rusqlite::Connection::open(home.path()).unwrap();
+    let refuse = format!(
+        "CREATE TRIGGER refuse BEFORE UPDATE ON ticks WHEN NEW.at = {} BEGIN SELECT raise(ABORT, 'no'); END",
+        at(9).timestamp_micros()
+    );
+    other.execute_batch(&refuse).unwrap();
+    let refused = store
+        .open_ticks(vec![tick(8, &["one"])], vec![noted(at(9), None)], at(9))
+        .await;
+    assert!(refused.is_err(), "{refused:?}");
+    other.execute_batch("DROP TRIGGER refuse").unwrap();
+    drop((store, other));
+
+    let store = home.open();
+    assert_eq!(store.schedules().await.unwrap(), [known]);
+    assert_eq!(store.runs(RunFilter::default()).await.unwrap().len(), 3);
 }
 
 #[tokio::test]

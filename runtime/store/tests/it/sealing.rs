@@ -119,3 +119,14 @@ async fn sealed_and_plain_journals_take_as_many_events() {
         assert_eq!(events(&store, run).await, 20_002);
     }
 }
+
+/// Delays of schedules depend on it: they are to stay the same over a restart, and to differ from another home's.
+#[test]
+fn a_home_s_word_is_that_of_its_key() {
+    let home = Home::new();
+    let word = |key| open(&Home::new(), key).unwrap().word_of_home();
+    let ours = open(&home, Some(1)).unwrap().word_of_home();
+    assert_eq!(open(&home, Some(1)).unwrap().word_of_home(), ours);
+    assert_ne!(word(Some(2)), ours);
+    assert_ne!(word(None), ours);
+}

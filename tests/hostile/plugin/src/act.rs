@@ -35,6 +35,10 @@ impl Act {
         }
         match self.act.as_str() {
             "panic" => panic!("{}", self.text),
+            #[cfg(target_arch = "wasm32")]
+            "handles" => crate::handles::leak(self.n),
+            #[cfg(target_arch = "wasm32")]
+            "random" => crate::handles::random(self.n),
             "print" => print(&self.text),
             "log" => host.log(Level::Info, &self.text, &[]),
             "log-huge" => host.log(Level::Info, &"x".repeat(self.size()), &[]),

@@ -1,6 +1,6 @@
 //! The memory of alerts, and alerts.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -18,7 +18,7 @@ pub struct Alarms {
 
 #[derive(Default)]
 struct State {
-    firing: BTreeSet<Identity>,
+    firing: BTreeMap<Identity, DateTime<Utc>>,
     edges: BTreeMap<u64, Edge>,
     count: u64,
 }
@@ -33,7 +33,7 @@ impl Alarms {
     pub fn edge(&self, engine: &Engine, change: Change, alert: &Alert) {
         let mut state = self.state.lock().unwrap();
         if change == Change::Fired {
-            state.firing.insert(alert.identity.clone());
+            state.firing.insert(alert.identity.clone(), alert.starts_at);
         } else {
             state.firing.remove(&alert.identity);
         }
@@ -63,8 +63,19 @@ impl Alarms {
 
 #[async_trait]
 impl Alerts for Alarms {
-    async fn firing(&self, identity: &Identity, _now: DateTime<Utc>) -> Result<bool, JournalError> {
-        Ok(self.state.lock().unwrap().firing.contains(identity))
+    async fn firing_since(
+        &self,
+        identity: &Identity,
+        _now: DateTime<Utc>,
+    ) -> Result<Option<DateTime<Utc>>, JournalError> {
+        Ok(self.state.lock().unwrap().firing.get(identity).copied())
+    }
+    async fn firing_among(&self, identities: Vec<Identity>, _: DateTime<Utc>) -> Result<Vec<Identity>, JournalError> {
+        let state = self.state.lock().unwrap();
+        let firing = identities
+            .into_iter()
+            .filter(|identity| state.firing.contains_key(identity));
+        Ok(firing.collect())
     }
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError> {
         let state = self.state.lock().unwrap();

@@ -13,7 +13,7 @@ use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use evenkeel_model::role::{Profile, Role};
 use evenkeel_model::runbook::{
-    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Runbook, Selector, Step, Targets,
+    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Runbook, Selector, Step, Targets,
 };
 use serde_json::json;
 
@@ -76,6 +76,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             resolve_timeout: Duration::from_secs(300),
             sandbox: SandboxLimits::default(),
             runs: 16,
+            windows: Default::default(),
             approvers: BTreeMap::from([(
                 "duty".to_owned(),
                 Approvers {
@@ -166,6 +167,8 @@ pub fn step(name: &str) -> Step {
         ask_from: Some(Risk::Medium),
         ask: None,
         expires: std::time::Duration::from_secs(3_600),
+        retry: Default::default(),
+        on_failure: Default::default(),
         timeout: Duration::from_secs(60),
     }
 }
@@ -202,6 +205,10 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
         },
         limits: Limits {
             cooldown: Duration::ZERO,
+            max_runs: None,
+            strikes: NonZeroU32::new(100).unwrap(),
+            overlap: Overlap::Queue,
+            fleet: Batch::All,
         },
         inputs: vec![],
         steps,
@@ -224,6 +231,7 @@ pub fn cooling(runbook: Runbook, minutes: u64) -> Runbook {
     Runbook {
         limits: Limits {
             cooldown: Duration::from_secs(minutes * 60),
+            ..runbook.limits
         },
         ..runbook
     }
@@ -260,6 +268,17 @@ pub fn on_cron(mut runbook: Runbook, expression: &str, missed: Missed) -> Runboo
     runbook.on.push(On::Cron {
         schedule: Schedule::parse(expression, chrono_tz::UTC).unwrap(),
         missed,
+        jitter: Duration::ZERO,
     });
+    runbook
+}
+
+/// Its schedules open their rounds up to so much later.
+pub fn jittered(mut runbook: Runbook, most: Duration) -> Runbook {
+    for on in &mut runbook.on {
+        if let On::Cron { jitter, .. } = on {
+            *jitter = most;
+        }
+    }
     runbook
 }

@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_engine::port::gates::Unstarted;
 use evenkeel_engine::port::outbox::{NewNotice, Posted};
-use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Opened, RunFilter};
+use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::run::{GateState, Run};
+use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, State, Summary};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
 
 use super::outbox;
 
@@ -25,8 +27,19 @@ pub struct Memory {
 pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
     runs: BTreeMap<RunId, Vec<Event>>,
+    /// Of each run, the last event that somebody waited for to be on disk.
+    synced: BTreeMap<RunId, u64>,
     texts: BTreeMap<String, String>,
-    ticks: BTreeMap<(RunbookName, String), DateTime<Utc>>,
+    pub(super) holds: Vec<Hold>,
+    /// When strikes were cleared, and when it was told that there are too many.
+    pub(super) strikes: BTreeMap<(RunbookName, AssetId), [Option<DateTime<Utc>>; 2]>,
+    pub(super) followed: BTreeSet<RunId>,
+    pub(super) unstarted: Vec<Unstarted>,
+    schedules: BTreeMap<(RunbookName, String), Scheduled>,
+    /// Transactions over ticks.
+    batches: usize,
+    /// So many more of them fail.
+    tick_failures: usize,
     pub(super) notices: Vec<Posted>,
     /// Runs whose events can't be read.
     unreadable: BTreeSet<RunId>,
@@ -56,6 +69,15 @@ impl Memory {
         self.disk.lock().unwrap().unreadable.clear();
     }
 
+    pub fn noted(&self) -> Vec<Unstarted> {
+        self.disk.lock().unwrap().unstarted.clone()
+    }
+
+    /// The last event that a power cut can't take.
+    pub fn synced(&self, run: RunId) -> u64 {
+        self.disk.lock().unwrap().synced.get(&run).copied().unwrap_or(0)
+    }
+
     pub fn all(&self, run: RunId) -> Vec<Event> {
         self.disk.lock().unwrap().runs.get(&run).cloned().unwrap_or_default()
     }
@@ -70,11 +92,23 @@ impl Memory {
     }
 
     pub fn set_tick(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
-        let key = (runbook.into(), schedule.to_owned());
-        self.disk.lock().unwrap().ticks.insert(key, at);
+        self.disk.lock().unwrap().scheduled(runbook, schedule, at).seen = at;
     }
 
-    fn summaries(&self) -> Vec<Summary> {
+    pub fn scheduled(&self, runbook: &str, schedule: &str) -> Option<Scheduled> {
+        let key = (runbook.into(), schedule.to_owned());
+        self.disk.lock().unwrap().schedules.get(&key).cloned()
+    }
+
+    pub fn fail_ticks(&self, times: usize) {
+        self.disk.lock().unwrap().tick_failures = times;
+    }
+
+    pub fn batches(&self) -> usize {
+        self.disk.lock().unwrap().batches
+    }
+
+    pub(super) fn summaries(&self) -> Vec<Summary> {
         let disk = self.disk.lock().unwrap();
         disk.runs.iter().map(|(run, events)| summary(*run, events)).collect()
     }
@@ -84,6 +118,43 @@ impl Memory {
             return Err(error("the process is dead"));
         }
         Ok(())
+    }
+}
+
+impl Disk {
+    fn scheduled(&mut self, runbook: &str, schedule: &str, seen: DateTime<Utc>) -> &mut Scheduled {
+        let key = (runbook.into(), schedule.to_owned());
+        self.schedules.entry(key).or_insert_with(|| Scheduled {
+            runbook: runbook.into(),
+            schedule: schedule.to_owned(),
+            seen,
+            last: None,
+            passed: None,
+        })
+    }
+
+    fn open(&mut self, round: &NewRound, now: DateTime<Utc>) -> Opened {
+        let key = round.occurrence.key();
+        let known = self.occurrences.get(&key).copied();
+        let id = known.unwrap_or(RoundId(self.occurrences.len() as u64 + 1));
+        if let Occurrence::Tick { runbook, schedule, at } = &round.occurrence {
+            let scheduled = self.scheduled(runbook.as_str(), schedule, *at);
+            scheduled.seen = scheduled.seen.max(*at);
+            scheduled.last = Some((*at, id));
+        }
+        if known.is_some() {
+            return Opened::Known(id);
+        }
+        self.occurrences.insert(key, id);
+        self.texts.insert(round.text_hash.clone(), round.text.clone());
+        let mut runs = Vec::new();
+        for target in &round.targets {
+            let run = RunId(self.runs.len() as u64 + 1);
+            let body = Body::Requested(Box::new(round.request(id, target)));
+            self.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
+            runs.push(run);
+        }
+        Opened::New(id, runs)
     }
 }
 
@@ -128,22 +199,7 @@ fn summary(id: RunId, events: &[Event]) -> Summary {
 impl Journal for Memory {
     async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError> {
         self.alive()?;
-        let mut disk = self.disk.lock().unwrap();
-        let key = round.occurrence.key();
-        if let Some(known) = disk.occurrences.get(&key) {
-            return Ok(Opened::Known(*known));
-        }
-        let id = RoundId(disk.occurrences.len() as u64 + 1);
-        disk.occurrences.insert(key, id);
-        disk.texts.insert(round.text_hash.clone(), round.text.clone());
-        let mut runs = Vec::new();
-        for target in &round.targets {
-            let run = RunId(disk.runs.len() as u64 + 1);
-            let body = Body::Requested(Box::new(round.request(id, target)));
-            disk.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
-            runs.push(run);
-        }
-        Ok(Opened::New(id, runs))
+        Ok(self.disk.lock().unwrap().open(&round, now))
     }
 
     async fn append(
@@ -162,13 +218,14 @@ impl Journal for Memory {
         at: DateTime<Utc>,
         bodies: Vec<Body>,
         notices: Vec<NewNotice>,
-        _durability: Durability,
+        durability: Durability,
     ) -> Result<(), JournalError> {
         // The writer of the real one has to be waited for. Unlike a yield, this takes its turn
         // among the tasks that are ready.
         let _ = tokio::spawn(async {}).await;
         self.alive()?;
         let mut disk = self.disk.lock().unwrap();
+        let disk = &mut *disk;
         if let Some(left) = &mut disk.appends_left {
             *left = left.checked_sub(1).ok_or_else(|| error("the disk is full"))?;
         }
@@ -179,6 +236,9 @@ impl Journal for Memory {
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
+        }
+        if durability == Durability::Disk {
+            disk.synced.insert(run, events.len() as u64);
         }
         for new in notices {
             outbox::post(&mut disk.notices, run, at, new);
@@ -202,7 +262,14 @@ impl Journal for Memory {
         self.alive()?;
         let limit = if filter.limit == 0 { 1_000 } else { filter.limit };
         let wanted = |run: &Summary| {
-            filter.round.is_none_or(|round| run.round == round) && filter.before.is_none_or(|before| run.run < before)
+            filter.round.is_none_or(|round| run.round == round)
+                && filter.before.is_none_or(|before| run.run < before)
+                && filter.runbook.as_ref().is_none_or(|runbook| run.runbook == *runbook)
+                && (filter.target.is_none() || run.target == filter.target)
+                && filter.to.is_none_or(|to| run.requested_at <= to)
+                && filter
+                    .from
+                    .is_none_or(|from| run.finished_at.is_none_or(|at| at >= from))
         };
         Ok(self.summaries().into_iter().rev().filter(wanted).take(limit).collect())
     }
@@ -230,6 +297,8 @@ impl Journal for Memory {
         let wanted = |run: &Summary| {
             run.runbook == *runbook
                 && run.target.as_ref() == Some(target)
+                && run.changed
+                && run.mode == Mode::Live
                 && run.finished_at.is_some_and(|at| at >= since)
         };
         Ok(self.summaries().into_iter().rev().filter(wanted).collect())
@@ -239,19 +308,30 @@ impl Journal for Memory {
         Ok(self.disk.lock().unwrap().texts.get(hash).cloned())
     }
 
-    async fn last_tick(&self, runbook: &RunbookName, schedule: &str) -> Result<Option<DateTime<Utc>>, JournalError> {
-        let key = (runbook.clone(), schedule.to_owned());
-        Ok(self.disk.lock().unwrap().ticks.get(&key).copied())
+    async fn open_ticks(
+        &self,
+        rounds: Vec<NewRound>,
+        notes: Vec<Noted>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        self.alive()?;
+        let mut disk = self.disk.lock().unwrap();
+        if disk.tick_failures > 0 {
+            disk.tick_failures -= 1;
+            return Err(error("the disk is full"));
+        }
+        disk.batches += 1;
+        let opened = rounds.iter().map(|round| disk.open(round, now)).collect();
+        for note in notes {
+            let scheduled = disk.scheduled(note.runbook.as_str(), &note.schedule, note.seen);
+            scheduled.seen = note.seen;
+            scheduled.passed = note.passed.or(scheduled.passed.take());
+        }
+        Ok(opened)
     }
 
-    async fn set_last_tick(
-        &self,
-        runbook: &RunbookName,
-        schedule: &str,
-        at: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
+    async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError> {
         self.alive()?;
-        self.set_tick(runbook.as_str(), schedule, at);
-        Ok(())
+        Ok(self.disk.lock().unwrap().schedules.values().cloned().collect())
     }
 }

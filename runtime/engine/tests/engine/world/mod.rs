@@ -3,10 +3,12 @@
 pub mod alarms;
 pub mod home;
 pub mod journal;
+pub mod ledger;
 mod outbox;
 pub mod script;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, TimeDelta, TimeZone as _, Utc};
 use evenkeel_engine::port::Clock;
@@ -26,15 +28,25 @@ pub fn noon() -> DateTime<Utc> {
     Utc.with_ymd_and_hms(2026, 11, 23, 12, 0, 0).unwrap()
 }
 
-/// Runs with tokio's, which stands still while anything can be done.
+/// Runs with tokio's, which stands still while anything can be done, and may be set.
 pub struct TestClock {
     base: DateTime<Utc>,
     began: Instant,
+    /// Milliseconds that it was set forward.
+    forward: AtomicI64,
+}
+
+impl TestClock {
+    /// As a person or NTP sets it; backward, if it is negative. No timer notices.
+    pub fn set_forward(&self, by: TimeDelta) {
+        self.forward.fetch_add(by.num_milliseconds(), Ordering::SeqCst);
+    }
 }
 
 impl Clock for TestClock {
     fn now(&self) -> DateTime<Utc> {
-        self.base + TimeDelta::from_std(self.began.elapsed()).unwrap()
+        let forward = TimeDelta::milliseconds(self.forward.load(Ordering::SeqCst));
+        self.base + TimeDelta::from_std(self.began.elapsed()).unwrap() + forward
     }
 }
 
@@ -56,6 +68,7 @@ impl World {
         let clock = TestClock {
             base,
             began: Instant::now(),
+            forward: AtomicI64::new(0),
         };
         Self::over(Memory::default(), Alarms::default(), Arc::new(clock), home, script)
     }
@@ -64,6 +77,7 @@ impl World {
         let (journal, alarms, script) = (Arc::new(journal), Arc::new(alarms), Arc::new(script));
         let ports = Ports {
             journal: journal.clone(),
+            ledger: journal.clone(),
             alerts: alarms.clone(),
             outbox: journal.clone(),
             plugins: script.clone(),
@@ -148,6 +162,37 @@ impl World {
         .await
     }
 
+    /// The gates that a run waited for, and what they said.
+    pub fn waits(&self, run: u64) -> Vec<(String, String)> {
+        let of = |body| match body {
+            Body::Waiting { gate, why, .. } => Some((gate, why)),
+            _ => None,
+        };
+        self.bodies(run).into_iter().filter_map(of).collect()
+    }
+
+    /// The gate that refused a run, and what it said.
+    pub fn refusal(&self, run: u64) -> Option<(String, String)> {
+        let of = |body| match body {
+            Body::Refused { gate, why } => Some((gate, why)),
+            _ => None,
+        };
+        self.bodies(run).into_iter().find_map(of)
+    }
+
+    pub fn escalations(&self, run: u64) -> usize {
+        let of = |body: &Body| matches!(body, Body::Escalated { .. });
+        self.bodies(run).iter().filter(|body| of(body)).count()
+    }
+
+    pub async fn until_waiting(&self, run: u64, gate: &str) {
+        let waits = || {
+            let waits = self.waits(run);
+            waits.last().is_some_and(|(last, _)| last == gate).then_some(())
+        };
+        self.until(&format!("run {run} waits for {gate}"), waits).await;
+    }
+
     pub fn bodies(&self, run: u64) -> Vec<Body> {
         self.journal
             .all(RunId(run))
@@ -168,6 +213,7 @@ pub fn person(runbook: &str) -> PersonRequest {
         mode: Mode::Live,
         alert: None,
         input: Default::default(),
+        override_freeze: None,
         who: "ada".into(),
         request: REQUESTS.fetch_add(1, Ordering::Relaxed).to_string(),
     }

@@ -15,6 +15,7 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
     let url = table.required::<String>("url");
     let socket = table.optional::<String>("socket");
     let ca = table.optional::<String>("ca");
+    let server_name = table.optional::<String>("server_name");
     let path = |path: &At<String>| PathBuf::from(path.get_ref());
     thing.resource = Resource::Database(Database {
         url: url.as_ref().map(|url| url.get_ref().clone()).unwrap_or_default(),
@@ -23,6 +24,7 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
         password: None,
         reader: table.optional("reader").map(At::into_inner),
         tls: table.optional("tls").is_none_or(At::into_inner),
+        server_name: server_name.as_ref().map(|name| name.get_ref().clone()),
         ca: ca.as_ref().map(path),
         allow: texts(&allowed(table, Capability::Sql)),
         risk: risk(table),
@@ -34,6 +36,9 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
         name,
     }));
     thing.texts.extend(url.map(|url| text(table, url, Form::Database)));
+    thing
+        .texts
+        .extend(server_name.map(|name| text(table, name, Form::ServerName)));
     let paths = socket.into_iter().chain(ca);
     thing.texts.extend(paths.map(|path| text(table, path, Form::Path)));
 }

@@ -1,8 +1,16 @@
-//! Commands on this machine, each in a process group of its own.
+//! Commands on this machine, each in a process group of its own and attended.
+//!
+//! *Invariant:* what a command leaves behind stays if it ended by itself in time, which is how a
+//! command starts a service. Otherwise all that it has started ends with its call, whatever group
+//! or session it went to.
 
+mod attendant;
+mod descent;
+
+use std::fmt::Display;
 use std::io;
 use std::pin::pin;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use evenkeel_engine::port::reach::{Command, ExecError, Output};
@@ -12,19 +20,21 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin};
 use tokio::time::timeout;
 
+pub use attendant::{Attendant, attend_as_child};
+
 /// What a child finds programs in.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-/// Between telling a process group to end and making it.
+/// Between telling a command to end and making it.
 const GRACE: Duration = Duration::from_secs(2);
 /// A command that is over may have left something running that holds its output open.
 const LINGER: Duration = Duration::from_millis(250);
 /// Output beyond what is kept is read and dropped, but not without end.
 const FLOOD: u64 = 64 << 20;
 
-/// Runs it to its end, or to its timeout. Dropping the future kills the whole process group.
-pub async fn run(command: Command) -> Result<Output, ExecError> {
-    let mut child = spawn(&command)?;
-    let mut group = Group::of(&child);
+/// Runs it to its end, or to its timeout. Dropping the future ends all that it has started.
+pub async fn run(attendant: &Attendant, command: Command) -> Result<Output, ExecError> {
+    let mut child = spawn(attendant, &command)?;
+    let mut group = Group::of(&child, attendant.last_word());
     let mut printed = Printed::new(command.keep);
     let ended = {
         let mut attended = pin!(attend(&mut child, command.stdin, &mut printed));
@@ -39,41 +49,48 @@ pub async fn run(command: Command) -> Result<Output, ExecError> {
         }
     };
     match ended {
-        Ok(code) => {
+        Ok(status) => {
             group.let_go();
-            Ok(printed.into_output(code))
+            if attendant.has_not_started(status) {
+                let why = String::from_utf8_lossy(&printed.stderr.bytes);
+                return Err(not_started(&command.line, why));
+            }
+            Ok(printed.into_output(status.code()))
         }
         Err(error) => {
-            // What the leader left behind is ended as well.
-            group.kill();
-            let _ = child.wait().await;
+            group.end();
+            // What waits for a disk ends when that answers, and the call does not wait for it.
+            let _ = timeout(LINGER, child.wait()).await;
             Err(error)
         }
     }
 }
 
-fn spawn(command: &Command) -> Result<Child, ExecError> {
+fn spawn(attendant: &Attendant, command: &Command) -> Result<Child, ExecError> {
     let (program, args) = command
         .line
         .split_first()
         .ok_or_else(|| ExecError::Spawn("it is empty".into()))?;
-    let mut spawned = tokio::process::Command::new(program);
-    spawned.args(args).env_clear().env("PATH", PATH).envs(&command.env);
+    let mut spawned = attendant.command(program, args);
+    spawned.env_clear().env("PATH", PATH).envs(&command.env);
     spawned
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    spawned.process_group(0).kill_on_drop(true);
+    spawned.process_group(0);
     if let Some(cwd) = &command.cwd {
         spawned.current_dir(cwd);
     }
-    spawned
-        .spawn()
-        .map_err(|error| ExecError::Spawn(format!("`{program}`: {error}")))
+    spawned.spawn().map_err(|error| not_started(&command.line, error))
+}
+
+fn not_started(line: &[String], why: impl Display) -> ExecError {
+    let program = line.first().map_or("", String::as_str);
+    ExecError::Spawn(format!("`{program}`: {why}"))
 }
 
 /// Feeds it, reads what it prints, and waits for its end.
-async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Result<Option<i32>, ExecError> {
+async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Result<ExitStatus, ExecError> {
     let fed = feed(child.stdin.take(), stdin);
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let Printed {
@@ -96,9 +113,7 @@ async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Res
             status
         }
     };
-    status
-        .map(|status| status.code())
-        .map_err(|error| ExecError::Spawn(error.to_string()))
+    status.map_err(|error| ExecError::Spawn(error.to_string()))
 }
 
 /// A command that does not read its input is no failure.
@@ -170,27 +185,33 @@ impl Kept {
     }
 }
 
-/// The process group that a child leads. Killed when dropped, unless it was let go.
-struct Group(Option<Pid>);
+/// The process group that a child leads. Ended when dropped, unless it was let go.
+struct Group {
+    leader: Option<Pid>,
+    last_word: Signal,
+}
 
 impl Group {
-    fn of(child: &Child) -> Self {
+    fn of(child: &Child, last_word: Signal) -> Self {
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
-        Self(pid.map(Pid::from_raw))
+        Self {
+            leader: pid.map(Pid::from_raw),
+            last_word,
+        }
     }
 
-    fn kill(&mut self) {
-        self.signal(Signal::SIGKILL);
-        self.0 = None;
+    fn end(&mut self) {
+        self.signal(self.last_word);
+        self.let_go();
     }
 
     /// The command ended by itself. What it started on purpose, a daemon say, goes on.
     fn let_go(&mut self) {
-        self.0 = None;
+        self.leader = None;
     }
 
     fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
+        if let Some(group) = self.leader {
             // It may be gone already.
             let _ = killpg(group, signal);
         }
@@ -199,6 +220,6 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        self.kill();
+        self.end();
     }
 }

@@ -15,7 +15,7 @@ use nix::unistd::{SysconfVar, Uid, User, sysconf};
 use regex::Regex;
 use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
-use proc::Stat;
+pub(super) use proc::Stat;
 
 /// Processes of one answer; more of one profile is a profile that selects too much.
 const MOST: usize = 1_000;

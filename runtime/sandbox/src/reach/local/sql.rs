@@ -5,6 +5,7 @@ mod mysql;
 mod postgres;
 mod sqlite;
 mod stop;
+mod trust;
 mod wire;
 
 use std::path::{Path, PathBuf};
@@ -39,7 +40,24 @@ struct Server {
     password: Option<Secret>,
     reader: Option<String>,
     tls: bool,
+    server_name: Option<String>,
     ca: Option<PathBuf>,
+}
+
+impl Server {
+    /// As people know it.
+    fn address(&self) -> String {
+        match &self.socket {
+            Some(socket) => socket.display().to_string(),
+            None if self.host.contains(':') => format!("[{}]:{}", self.host, self.port),
+            None => format!("{}:{}", self.host, self.port),
+        }
+    }
+
+    /// What its certificate must be for.
+    fn expected(&self) -> &str {
+        self.server_name.as_deref().unwrap_or(&self.host)
+    }
 }
 
 impl Databases<'_> {
@@ -101,6 +119,7 @@ impl Databases<'_> {
                     password: password.cloned(),
                     reader: database.reader.clone(),
                     tls: database.tls && database.socket.is_none(),
+                    server_name: database.server_name.clone(),
                     ca: database.ca.as_ref().map(|ca| self.home.join(ca)),
                 };
                 Ok((engine, Ok(server)))

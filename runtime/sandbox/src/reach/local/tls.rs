@@ -59,7 +59,13 @@ fn authorities(ca: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, HttpEr
     if let Some(file) = ca {
         let unreadable =
             |error: &dyn std::fmt::Display| HttpError::Tls(format!("`ca`, {}, can't be used: {error}", file.display()));
-        for certificate in CertificateDer::pem_file_iter(file).map_err(|error| unreadable(&error))? {
+        let mut certificates = CertificateDer::pem_file_iter(file)
+            .map_err(|error| unreadable(&error))?
+            .peekable();
+        if certificates.peek().is_none() {
+            return Err(unreadable(&"it holds no certificate in PEM"));
+        }
+        for certificate in certificates {
             let certificate = certificate.map_err(|error| unreadable(&error))?;
             roots.add(certificate.clone()).map_err(|error| unreadable(&error))?;
             authorities.push(certificate);

@@ -1,35 +1,66 @@
 //! What a Prometheus answers: JSON of its HTTP API, version 1.
 
+mod json;
+#[cfg(test)]
+mod tests;
+
 use evenkeel_engine::port::metrics::{MetricsError, Point, Series};
-use serde_json::Value;
+use evenkeel_model::call::Level;
 
-/// Of what a source says is wrong, in characters.
+use crate::ports::{Answered, Note};
+use json::{Answer, Item};
+
+/// Of what a source says, in characters.
 const WORDS: usize = 500;
+/// Warnings that are passed on, and infos. Of more, their number is told.
+const NOTES: usize = 10;
+/// Of one series. Prometheus itself sets no bound; nobody's series come near it.
+const LABELS: usize = 256;
 
-/// A vector, a matrix, or a scalar, which is one series without labels.
-pub fn read(status: u16, body: &[u8]) -> Result<Vec<Series>, MetricsError> {
-    let Ok(answer) = serde_json::from_slice::<Value>(body) else {
-        return Err(strange(&format!("status {status}, and no JSON")));
-    };
-    if answer["status"] != "success" {
+/// What is kept of an answer.
+#[derive(Clone, Copy, Debug)]
+pub struct Most {
+    pub series: usize,
+    /// Of all series together.
+    pub points: usize,
+}
+
+/// A vector, a matrix, or a scalar, which is one series without labels. Beyond `most` nothing is read.
+pub fn read(status: u16, body: &[u8], most: Most) -> Answered {
+    match json::parse(body, most) {
+        Ok(mut answer) => {
+            let notes = notes(&mut answer);
+            let result = series(status, answer);
+            Answered { result, notes }
+        }
+        Err(json::Fault::TooMany(what)) => Answered {
+            result: Err(MetricsError::TooLarge),
+            notes: vec![super::warning(format!("the answer has more than {what}"))],
+        },
+        Err(json::Fault::NoJson) => Err(no_json(status)).into(),
+        Err(json::Fault::Strange) => Err(unknown()).into(),
+    }
+}
+
+fn series(status: u16, answer: Answer) -> Result<Vec<Series>, MetricsError> {
+    if answer.status.as_deref() != Some("success") {
         return Err(refused(status, &answer));
     }
-    let result = &answer["data"]["result"];
-    if holds_histograms(result) {
+    if answer.items.iter().any(|item| matches!(item, Item::Histograms)) {
         let why = "the expression answers native histograms, which are no numbers: take a quantile, a count or a sum";
         return Err(MetricsError::Invalid(why.into()));
     }
-    let read = match answer["data"]["resultType"].as_str() {
-        Some("vector") => series(result, "value", |point| Some(vec![sample(point)?])),
-        Some("matrix") => series(result, "values", |points| {
-            points.as_array()?.iter().map(sample).collect()
-        }),
-        Some("scalar") => sample(result).map(|point| {
-            vec![Series {
-                labels: Vec::new(),
-                points: vec![point],
-            }]
-        }),
+    let of = |ranged: bool| {
+        let one = move |item: Item| match item {
+            Item::Series(series, it) if it == ranged => Some(series),
+            _ => None,
+        };
+        move |items: Vec<Item>| items.into_iter().map(one).collect::<Option<Vec<_>>>()
+    };
+    let read = match answer.kind.as_deref() {
+        Some("vector") => of(false)(answer.items),
+        Some("matrix") => of(true)(answer.items),
+        Some("scalar") => scalar(&answer.items).map(|point| vec![point]),
         Some("string") => {
             return Err(MetricsError::Invalid(
                 "the expression is a string, and no series".into(),
@@ -37,35 +68,22 @@ pub fn read(status: u16, body: &[u8]) -> Result<Vec<Series>, MetricsError> {
         }
         _ => None,
     };
-    read.ok_or_else(|| strange("a result of no type that is known"))
+    read.filter(|_| answer.listed).ok_or_else(unknown)
 }
 
-/// They come under a key of their own, beside the numbers or instead of them.
-fn holds_histograms(result: &Value) -> bool {
-    let mut series = result.as_array().into_iter().flatten();
-    series.any(|series| series.get("histogram").is_some() || series.get("histograms").is_some())
-}
-
-fn series(result: &Value, key: &str, points: impl Fn(&Value) -> Option<Vec<Point>>) -> Option<Vec<Series>> {
-    let one = |series: &Value| {
-        let points = points(series.get(key)?)?;
-        let labels = series.get("metric")?.as_object()?.iter();
-        let labels = labels.map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())));
-        Some(Series {
-            labels: labels.collect::<Option<_>>()?,
-            points,
-        })
+fn scalar(items: &[Item]) -> Option<Series> {
+    let [Item::Number(at), Item::Text(value)] = items else {
+        return None;
     };
-    result.as_array()?.iter().map(one).collect()
+    Some(Series {
+        labels: Vec::new(),
+        points: vec![point(*at, value)?],
+    })
 }
 
 /// `[seconds, "value"]`
-fn sample(pair: &Value) -> Option<Point> {
-    let [at, value] = pair.as_array()?.as_slice() else {
-        return None;
-    };
-    let at = (at.as_f64()? * 1_000.0).round();
-    let value = match value.as_str()? {
+fn point(seconds: f64, value: &str) -> Option<Point> {
+    let value = match value {
         "NaN" => f64::NAN,
         "+Inf" | "Inf" => f64::INFINITY,
         "-Inf" => f64::NEG_INFINITY,
@@ -77,92 +95,56 @@ fn sample(pair: &Value) -> Option<Point> {
         clippy::cast_sign_loss,
         reason = "it saturates, which is what is wanted"
     )]
-    let at_ms = at as u64;
+    let at_ms = (seconds * 1_000.0).round() as u64;
     Some(Point { at_ms, value })
 }
 
-fn refused(status: u16, answer: &Value) -> MetricsError {
-    let words = answer["error"].as_str().unwrap_or("it does not say why");
-    let words: String = words.chars().take(WORDS).collect();
-    match answer["errorType"].as_str() {
-        Some("bad_data" | "execution") => MetricsError::Invalid(words),
+/// What it has to say beside the answer: series that are missing, a function on the wrong kind of metric.
+fn notes(answer: &mut Answer) -> Vec<Note> {
+    let (warnings, infos) = (&mut answer.warnings, &mut answer.infos);
+    let mut notes = Vec::new();
+    for (level, said) in [(Level::Warn, warnings), (Level::Info, infos)] {
+        let note = |text| Note { level, text };
+        notes.extend(said.first.drain(..).map(note));
+        if said.more > 0 {
+            notes.push(note(format!("and {} more like it", said.more)));
+        }
+    }
+    notes
+}
+
+fn refused(status: u16, answer: &Answer) -> MetricsError {
+    let words = answer.error.clone().unwrap_or_else(|| "it does not say why".into());
+    match answer.error_type.as_deref() {
+        // VictoriaMetrics has the status there.
+        Some("bad_data" | "execution" | "400" | "422") => MetricsError::Invalid(words),
+        Some(kind) if kind.bytes().all(|byte| byte.is_ascii_digit()) => {
+            MetricsError::Unavailable(format!("status {kind}: {words}"))
+        }
         Some(kind) => MetricsError::Unavailable(format!("{kind}: {words}")),
         None => strange(&format!("status {status}, and neither success nor an error")),
     }
+}
+
+fn no_json(status: u16) -> MetricsError {
+    match status {
+        401 | 403 => MetricsError::Unavailable(format!(
+            "the source refuses to answer (status {status}): `token` names the secret that it wants"
+        )),
+        _ => strange(&format!("status {status}, and no JSON")),
+    }
+}
+
+fn unknown() -> MetricsError {
+    strange("a result of no type that is known")
 }
 
 fn strange(what: &str) -> MetricsError {
     MetricsError::Unavailable(format!("the source does not answer like a Prometheus: {what}"))
 }
 
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-    use serde_json::json;
-
-    use super::*;
-
-    fn of(answer: &Value) -> Result<Vec<Series>, MetricsError> {
-        read(200, answer.to_string().as_bytes())
-    }
-
-    fn success(kind: &str, result: Value) -> Value {
-        json!({ "status": "success", "data": { "resultType": kind, "result": result } })
-    }
-
-    #[test]
-    fn vectors_matrices_and_scalars_are_series() {
-        let vector = json!([{ "metric": { "__name__": "up", "job": "é" }, "value": [1_700_000_000.123, "+Inf"] }]);
-        let read = of(&success("vector", vector)).unwrap();
-        assert_eq!(read[0].labels[1], ("job".to_owned(), "é".to_owned()));
-        assert_eq!(read[0].points[0].at_ms, 1_700_000_000_123);
-        assert_eq!(read[0].points[0].value, f64::INFINITY);
-        let matrix = json!([{ "metric": {}, "values": [[1, "1.5"], [2, "NaN"]] }]);
-        let read = of(&success("matrix", matrix)).unwrap();
-        assert_eq!(
-            read[0].points[0],
-            Point {
-                at_ms: 1_000,
-                value: 1.5
-            }
-        );
-        assert!(read[0].points[1].value.is_nan());
-        assert_eq!(of(&success("scalar", json!([3, "-Inf"]))).unwrap().len(), 1);
-    }
-
-    #[test]
-    fn errors_are_told_by_whose_fault_they_are() {
-        let error = |kind: &str| of(&json!({ "status": "error", "errorType": kind, "error": "parse error" }));
-        assert_eq!(error("bad_data"), Err(MetricsError::Invalid("parse error".into())));
-        assert_eq!(
-            error("timeout"),
-            Err(MetricsError::Unavailable("timeout: parse error".into()))
-        );
-        assert!(matches!(
-            of(&success("string", json!([1, "x"]))),
-            Err(MetricsError::Invalid(_))
-        ));
-        let histogram = json!([{ "metric": {}, "histogram": [1, { "count": "1" }] }]);
-        assert!(matches!(
-            of(&success("vector", histogram)),
-            Err(MetricsError::Invalid(_))
-        ));
-        assert!(matches!(read(502, b"<html>"), Err(MetricsError::Unavailable(_))));
-    }
-
-    proptest! {
-        #[test]
-        fn no_answer_makes_it_panic(
-            kind in "vector|matrix|scalar|string|x",
-            result in prop_oneof![
-                Just(json!(null)), Just(json!([])), Just(json!([null])), Just(json!([[1]])),
-                Just(json!([{ "metric": [], "value": [1, 2] }])), Just(json!([{ "metric": { "a": 1 } }])),
-                Just(json!([1e308, "1"])), Just(json!([-1, "1e999"])), Just(json!([1, "x"])),
-            ],
-            bytes in proptest::collection::vec(any::<u8>(), 0..100),
-        ) {
-            let _ = of(&success(&kind, result));
-            let _ = read(200, &bytes);
-        }
-    }
+/// A source's words, for a log and for people.
+fn words(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(WORDS).collect()
 }

@@ -1,28 +1,25 @@
 use std::hint::black_box;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::evenkeel::cap::files;
 use crate::evenkeel::plugin::{log, run as context};
 
+/// Those of the hostile plugin, which attacks a whole daemon.
+#[path = "../../../../../tests/hostile/plugin/src/computer.rs"]
+mod computer;
+
 /// What no plugin should do.
 pub fn run(name: &str, args: &Value) -> Value {
     let number = args["n"].as_u64().unwrap_or(0);
+    if computer::perform(name, number) {
+        return json!({ "ok": null });
+    }
     match name {
-        "spin" => loop {
-            black_box(0);
-        },
-        "sleep" => std::thread::sleep(Duration::from_millis(number)),
-        "grow" => grow(),
         "grow-gently" => {
             let mut bytes: Vec<u8> = Vec::new();
             return json!({ "ok": bytes.try_reserve(number as usize).is_ok() });
         }
-        "recurse" => {
-            recurse(0);
-        }
-        "copy" => copy(number as usize),
         "log-huge" => log::write(log::Level::Info, &"x".repeat(number as usize), &[]),
         "list-huge" => {
             let _ = files::remove("cache", &vec![String::new(); number as usize]);
@@ -40,25 +37,4 @@ pub fn run(name: &str, args: &Value) -> Value {
         other => panic!("no step `{other}`"),
     }
     json!({ "ok": null })
-}
-
-fn grow() {
-    let mut held: Vec<Vec<u8>> = Vec::new();
-    loop {
-        held.push(vec![1; 1 << 20]);
-        black_box(&held);
-    }
-}
-
-#[allow(unconditional_recursion, reason = "that is the attack")]
-fn recurse(depth: u64) -> u64 {
-    black_box(recurse(black_box(depth) + 1)) + 1
-}
-
-fn copy(bytes: usize) {
-    let mut memory = vec![0_u8; bytes];
-    loop {
-        memory.copy_within(0..bytes / 2, bytes / 2);
-        black_box(&memory);
-    }
 }

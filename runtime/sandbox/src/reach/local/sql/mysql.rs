@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use evenkeel_engine::port::reach::{Rows, SqlError, Statement};
 use mysql_async::prelude::Queryable as _;
-use mysql_async::{Conn, Error, Opts, OptsBuilder, SslOpts};
+use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, SslOpts};
 
-use super::{Collected, Databases, Server};
+use super::{Collected, Databases, Server, trust};
 
 /// What is said besides the rows, in bytes.
 const FRAME: usize = 1 << 20;
@@ -25,7 +25,7 @@ const OUTWARD: [&str; 3] = ["ALL PRIVILEGES", "FILE", "SUPER"];
 mod code {
     pub const TIMED_OUT: [u16; 5] = [1205, 1317, 1907, 1969, 3024];
     pub const DENIED: [u16; 6] = [1142, 1143, 1227, 1290, 1370, 1792];
-    pub const UNAVAILABLE: [u16; 8] = [1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203];
+    pub const UNAVAILABLE: [u16; 9] = [1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 3159];
 }
 
 pub async fn query(databases: &Databases<'_>, server: Server, statement: Statement) -> Result<Rows, SqlError> {
@@ -59,7 +59,8 @@ impl Session {
     async fn open(databases: &Databases<'_>, server: &Server, statement: &Statement) -> Result<Self, SqlError> {
         let opts = options(databases, server, statement)?;
         let connected = tokio::time::timeout(statement.timeout, Conn::new(opts.clone())).await;
-        let mut conn = connected.unwrap_or(Err(timed_out())).map_err(told)?;
+        let connected = connected.unwrap_or(Err(timed_out()));
+        let mut conn = connected.map_err(|error| refused(error, server))?;
         let version: Option<String> = conn.query_first("select version()").await.map_err(told)?;
         let mariadb = version.is_some_and(|version| version.contains("MariaDB"));
         Ok(Self { conn, opts, mariadb })
@@ -195,6 +196,7 @@ fn options(databases: &Databases<'_>, server: &Server, statement: &Statement) ->
         let authorities = authorities.into_iter().map(|der| der.to_vec().into()).collect();
         let tls = SslOpts::default()
             .with_disable_built_in_roots(true)
+            .with_danger_tls_hostname_override(server.server_name.clone())
             .with_root_certs(authorities);
         options = options.ssl_opts(Some(tls));
     }
@@ -205,6 +207,17 @@ fn timed_out() -> Error {
     Error::Io(std::io::Error::from(std::io::ErrorKind::TimedOut).into())
 }
 
+/// What is wrong with the server's address or TLS, in words of ours.
+fn refused(error: Error, server: &Server) -> SqlError {
+    match &error {
+        Error::Driver(DriverError::NoClientSslFlagFromServer) => SqlError::Unavailable(trust::without(server)),
+        Error::Io(mysql_async::IoError::Io(cause)) if trust::refusal(cause, server).is_none() => {
+            SqlError::Unavailable(format!("no connection to {}: {cause}", server.address()))
+        }
+        _ => trust::refusal(&error, server).map_or_else(|| told(error), SqlError::Unavailable),
+    }
+}
+
 fn told(error: Error) -> SqlError {
     match error {
         Error::Server(server) if code::TIMED_OUT.contains(&server.code) => SqlError::TimedOut,
@@ -213,7 +226,12 @@ fn told(error: Error) -> SqlError {
         Error::Server(server) => SqlError::Invalid(server.message),
         // The driver has no question for this one.
         Error::Io(error) if error.to_string().contains("larger than max_allowed_packet") => SqlError::TooLarge,
-        Error::Driver(mysql_async::DriverError::PacketTooLarge) => SqlError::TooLarge,
+        // A server asks a user that it doesn't have for the password in any way, so that nobody can tell.
+        Error::Driver(DriverError::UnknownAuthPlugin { name }) => SqlError::Unavailable(format!(
+            "there is no such user, or it has its password as `{name}`, which is not spoken here: make it with \
+             `caching_sha2_password`, or on MariaDB with `ed25519` or `mysql_native_password`"
+        )),
+        Error::Driver(DriverError::PacketTooLarge) => SqlError::TooLarge,
         Error::Io(mysql_async::IoError::Io(error)) => SqlError::Unavailable(format!("the connection failed: {error}")),
         other => SqlError::Unavailable(other.to_string()),
     }
@@ -222,6 +240,18 @@ fn told(error: Error) -> SqlError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_that_can_not_be_given_is_not_blamed_on_the_driver() {
+        let name = "sha256_password".to_owned();
+        let SqlError::Unavailable(why) = told(DriverError::UnknownAuthPlugin { name }.into()) else {
+            panic!("another error")
+        };
+        assert!(
+            why.starts_with("there is no such user, or it has its password as `sha256_password`"),
+            "{why}"
+        );
+    }
 
     #[test]
     fn privileges_on_everything_are_told_from_those_on_a_schema() {

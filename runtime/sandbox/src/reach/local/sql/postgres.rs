@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, Transaction};
 
 use super::wire::{Budget, Counted, Stream, Tls};
-use super::{Collected, Databases, Server};
+use super::{Collected, Databases, Server, trust};
 use crate::statement::{self, Dialect, HARMLESS_POSTGRES, TEXT_AS_STATEMENT};
 use value::{column, value};
 
@@ -176,7 +176,8 @@ impl Way {
         let stream = self.dial(budget).await.map_err(|error| self.unreachable(&error))?;
         match self.tls() {
             Some(tls) => {
-                let (client, connection) = config.connect_raw(stream, tls).await.map_err(told)?;
+                let connected = config.connect_raw(stream, tls).await;
+                let (client, connection) = connected.map_err(|error| self.refused(error))?;
                 Ok((client, drive(connection)))
             }
             None => {
@@ -215,13 +216,22 @@ impl Way {
     fn tls(&self) -> Option<Tls> {
         self.tls.clone().map(|config| Tls {
             config,
-            host: self.server.host.clone(),
+            host: self.server.expected().to_owned(),
         })
     }
 
     fn unreachable(&self, error: &std::io::Error) -> SqlError {
-        let Server { host, port, .. } = &self.server;
-        SqlError::Unavailable(format!("no connection to {host}:{port}: {error}"))
+        SqlError::Unavailable(format!("no connection to {}: {error}", self.server.address()))
+    }
+
+    /// What is wrong with the server's TLS, in words of ours.
+    fn refused(&self, error: tokio_postgres::Error) -> SqlError {
+        // The driver has no question for this one.
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        if cause.as_deref() == Some("server does not support TLS") {
+            return SqlError::Unavailable(trust::without(&self.server));
+        }
+        trust::refusal(&error, &self.server).map_or_else(|| told(error), SqlError::Unavailable)
     }
 }
 

@@ -1,0 +1,37 @@
+//! `evenkeel changes` and `evenkeel audit …`.
+
+use clap::{Args, Subcommand};
+
+use super::Listing;
+
+#[derive(Args)]
+pub struct Changes {
+    #[arg(long)]
+    pub runbook: Option<String>,
+    #[arg(long, value_name = "ASSET")]
+    pub target: Option<String>,
+    #[arg(long)]
+    pub customer: Option<String>,
+    /// How many at most, up to 1,000.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub limit: u16,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Subcommand)]
+pub enum Audit {
+    /// Walks the chain of the records, and says where it is broken.
+    Verify(AuditVerify),
+    /// Prints the last record's hash. Kept elsewhere, it shows later whether records were cut off.
+    Head,
+}
+
+#[derive(Args)]
+pub struct AuditVerify {
+    /// A head that was kept elsewhere: it has to be among the records.
+    #[arg(long, value_name = "HASH")]
+    pub head: Option<String>,
+    #[command(flatten)]
+    pub listing: Listing,
+}

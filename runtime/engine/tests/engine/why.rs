@@ -1,0 +1,203 @@
+//! Why something ran, and why it did not.
+
+use chrono::TimeDelta;
+use evenkeel_engine::port::gates::Happening;
+use evenkeel_engine::why::simulate::Says;
+use evenkeel_engine::why::{Question, nearest};
+use evenkeel_model::alert::Change;
+use evenkeel_model::hold::{Scope, What, Wish};
+use evenkeel_model::invocation::Severity;
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::{Missed, On, Runbook, Selector};
+
+use crate::world::alarms::alert;
+use crate::world::home::{cooling, home, on_alert, on_cron, runbook, selecting, step};
+use crate::world::script::System;
+use crate::world::{World, noon};
+
+fn repair() -> Runbook {
+    cooling(
+        on_alert(selecting(runbook("repair", vec![step("fix")]), "role", "app"), "Slow"),
+        10,
+    )
+}
+
+fn only_critical() -> Runbook {
+    let mut book = repair();
+    book.on = vec![On::Alert {
+        name: "Slow".into(),
+        matching: Selector::parse(r#"severity=~"critical|page""#).unwrap(),
+        on_resolve_continue: false,
+    }];
+    book
+}
+
+fn question(world: &World) -> Question {
+    Question {
+        runbook: None,
+        asset: None,
+        alert: None,
+        from: noon() - TimeDelta::hours(1),
+        to: world.now() + TimeDelta::seconds(1),
+        limit: 20,
+    }
+}
+
+#[test]
+fn what_came_nearest_is_named() {
+    let home = home(vec![only_critical()]);
+    assert_eq!(
+        nearest::nearest(&alert("Slow", &[("severity", "info")]), &home),
+        "`repair` takes `Slow` only with severity=~\"critical|page\", and this one has severity=\"info\""
+    );
+    assert_eq!(
+        nearest::nearest(&alert("Slow", &[]), &home),
+        "`repair` takes `Slow` only with severity=~\"critical|page\", and this one has no label `severity`"
+    );
+    assert_eq!(
+        nearest::nearest(&alert("Slwo", &[]), &home),
+        "no runbook takes an alert `Slwo`; the nearest is `Slow`, which `repair` takes"
+    );
+    assert_eq!(
+        nearest::nearest(&alert("DiskFilling", &[]), &home),
+        "no runbook takes an alert `DiskFilling`"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_started_nothing_is_in_the_record() {
+    let world = World::new(home(vec![only_critical()]), System::new(Severity::Critical).script());
+    world.serve();
+    let info = alert("Slow", &[("asset", "steel-1"), ("severity", "info")]);
+    world.alarms.edge(&world.engine, Change::Fired, &info);
+    world
+        .until("it is acted on", || world.alarms.settled().then_some(()))
+        .await;
+    let found = |question: Question| {
+        let world = &world;
+        async move { world.engine.why(&question).await.unwrap().unstarted }
+    };
+    let all = found(question(&world)).await;
+    assert!(matches!(&all[0].what, Happening::Alert(alert) if **alert == info));
+    for (runbook, asset, name, expected) in [
+        (Some("repair"), None, None, 1),
+        (Some("other"), None, None, 0),
+        (None, Some("steel-1"), None, 1),
+        (None, Some("paper-1"), None, 0),
+        (None, None, Some("Slow"), 1),
+        (None, None, Some("Slower"), 0),
+    ] {
+        let narrowed = Question {
+            runbook: runbook.map(Into::into),
+            asset: asset.map(Into::into),
+            alert: name.map(str::to_owned),
+            ..question(&world)
+        };
+        assert_eq!(found(narrowed.clone()).await.len(), expected, "{narrowed:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_waited_tells_for_what_and_until_when() {
+    let world = World::new(home(vec![repair()]), System::new(Severity::Critical).script());
+    world.serve();
+    let wish = Wish {
+        what: What::Pause(Scope::All),
+        why: "the move".into(),
+        who: "ada".into(),
+        until: Some(noon() + TimeDelta::hours(1)),
+    };
+    world.engine.hold(wish).await.unwrap();
+    let slow = alert("Slow", &[("asset", "steel-1")]);
+    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+    let asked = Question {
+        alert: Some(slow.identity.fingerprint.clone()),
+        ..question(&world)
+    };
+    let told = world.engine.why(&asked).await.unwrap();
+    assert_eq!(told.runs[0].alert.as_ref().unwrap().name, "Slow");
+    let gates: Vec<&Body> = told.runs[0].said.iter().map(|event| &event.body).collect();
+    assert!(
+        matches!(gates[0], Body::Waiting { gate, until: Some(_), .. } if gate == "pause"),
+        "{gates:?}"
+    );
+    assert_eq!(gates[1], &Body::Started);
+    assert!(matches!(gates[2], Body::Finished { .. }));
+    assert_eq!(told.holds.len(), 1, "it stood in that time");
+    let other = Question {
+        alert: Some("Other".into()),
+        ..question(&world)
+    };
+    assert!(world.engine.why(&other).await.unwrap().runs.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn ticks_that_were_passed_over_are_in_the_record() {
+    let book = on_cron(repair(), "*/10 * * * *", Missed::Last);
+    let world = World::new(home(vec![book]), System::new(Severity::Ok).script());
+    world
+        .journal
+        .set_tick("repair", "*/10 * * * * UTC", noon() - TimeDelta::hours(1));
+    world.serve();
+    world.until_finished(1).await;
+    let told = world.engine.why(&question(&world)).await.unwrap();
+    let Happening::Ticks { first, last, .. } = &told.unstarted[0].what else {
+        panic!("{told:?}")
+    };
+    assert_eq!(
+        (*first, *last),
+        (noon() - TimeDelta::minutes(50), noon() - TimeDelta::minutes(10))
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_is_tried_without_starting_anything() {
+    let world = World::new(
+        home(vec![repair(), only_other()]),
+        System::new(Severity::Critical).script(),
+    );
+    world.serve();
+    world
+        .alarms
+        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+    world.until_finished(1).await;
+    let before = world.journal.count();
+    let told = world
+        .engine
+        .simulate(alert("Slow", &[("asset", "steel-1")]))
+        .await
+        .unwrap();
+    assert!(told.fires);
+    assert_eq!(told.runbooks.len(), 1);
+    let found = &told.runbooks[0];
+    assert_eq!(
+        (found.outcome, found.target.as_ref().unwrap().as_str()),
+        (Says::Wait, "steel-1")
+    );
+    let waiting: Vec<&str> = found
+        .gates
+        .iter()
+        .filter(|saying| saying.says != Says::Pass)
+        .map(|saying| saying.gate.as_str())
+        .collect();
+    assert_eq!(waiting, ["cooldown"]);
+    assert_eq!(found.gates.len(), 12, "every gate has its say");
+    let nowhere = world
+        .engine
+        .simulate(alert("Slow", &[("asset", "steel-9")]))
+        .await
+        .unwrap();
+    assert_eq!((nowhere.fires, nowhere.runbooks[0].outcome), (false, Says::Refuse));
+    let unknown = world.engine.simulate(alert("Slwo", &[])).await.unwrap();
+    assert!(unknown.runbooks.is_empty());
+    assert_eq!(
+        unknown.others,
+        ["no runbook takes an alert `Slwo`; the nearest is `Slow`, which `repair` takes"]
+    );
+    assert_eq!(world.journal.count(), before);
+}
+
+fn only_other() -> Runbook {
+    on_alert(runbook("other", vec![step("fix")]), "Down")
+}
