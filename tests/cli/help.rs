@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 40] = [
+const COMMANDS: [&[&str]; 41] = [
     &[],
     &["init"],
     &["check"],
@@ -35,6 +35,7 @@ const COMMANDS: [&[&str]; 40] = [
     &["changes"],
     &["audit"],
     &["audit", "verify"],
+    &["audit", "head"],
     &["schedule"],
     &["schedule", "next"],
     &["outbox"],

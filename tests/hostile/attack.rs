@@ -95,7 +95,7 @@ impl Attack {
             ""
         };
         format!(
-            "name = \"{name}\"\nsummary = '''{what}'''\n[targets]\nselect = 'asset=\"steel-1\"'\n[limits]\ncooldown = \"0s\"\n\
+            "name = \"{name}\"\nsummary = '''{what}'''\n[targets]\nselect = 'asset=\"steel-1\"'\n[limits]\ncooldown = \"0s\"\nmax_runs = \"none\"\n\
              [[step]]\nid = \"attack\"\nuses = \"{uses}\"\ntimeout = \"{timeout}\"\nwith = {{ {with} }}\ngrant = {{ {grant} }}\n{risk}{more}"
         )
     }

@@ -195,7 +195,9 @@ fn a_power_cut_while_files_are_removed_costs_no_other_file() -> anyhow::Result<(
 /// The journal is whole at any moment at which the power may go.
 #[test]
 fn ten_power_cuts_leave_a_journal_that_can_be_read() -> anyhow::Result<()> {
-    let home = broken(&[Repair::new("repair", "in-vain").and("[[on]]\nalert = \"Broken\"\n")])?;
+    let every_one = "overlap = \"queue\"\nmax_runs = \"none\"";
+    let repair = Repair::new("repair", "in-vain").limits(every_one);
+    let home = broken(&[repair.and("[[on]]\nalert = \"Broken\"\n")])?;
     let mut sent = 0;
     for round in 0..10 {
         let daemon = home.serve()?;

@@ -286,7 +286,7 @@ fn the_operator_s_risk_is_raised_over_the_plugin_s() -> anyhow::Result<()> {
 
     let said = home.run(&["run", "service"])?;
 
-    assert_eq!(said.code, 13, "{said:#?}");
+    assert_eq!(said.code, 16, "{said:#?}");
     assert!(
         said.stdout.contains("of risk high asks for a person"),
         "{}",

@@ -151,7 +151,7 @@ impl Lane {
         self.push(desk)?;
         let last = wait_until(BOUND, "each alert has a run", || {
             let mut runs = desk.runs(0)?;
-            runs.retain(|run| !run["occurrence"]["alert"].is_null());
+            runs.retain(|run| !run["occurrence"]["alert"].is_null() && is_first(run));
             ensure!(
                 runs.len() as u64 >= self.accepted,
                 "{} of {}",
@@ -164,8 +164,11 @@ impl Lane {
             self.decide(desk)?;
             let mut runs = desk.runs(0)?;
             runs.retain(|run| number(run) <= Some(last));
-            let open: Vec<_> = runs.iter().filter(|run| !is_over(run)).cloned().collect();
+            // What did not repair is tried again after a minute at the earliest, as long as its alert fires: that is
+            // judged when it has ended, and not waited for.
+            let open: Vec<_> = runs.iter().filter(|run| !is_over(run) && is_first(run)).collect();
             ensure!(open.is_empty(), "{open:#?}");
+            runs.retain(is_over);
             Ok(runs)
         });
         self.judge(desk, &runs)?;
@@ -199,6 +202,10 @@ impl Lane {
 
 fn number(run: &Value) -> Option<u64> {
     run["run"].as_u64()
+}
+
+fn is_first(run: &Value) -> bool {
+    run["occurrence"]["alert"]["attempt"].is_null()
 }
 
 fn is_over(run: &Value) -> bool {
