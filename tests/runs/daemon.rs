@@ -3,7 +3,10 @@
 use std::process::Stdio;
 
 use evenkeel_tests::{evenkeel::BOUND, process, wait::wait_until};
-use nix::sys::signal::Signal;
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
+};
 
 use crate::workshop::{Repair, broken, fixes, go, is_broken, wait_for_fixes};
 
@@ -77,6 +80,28 @@ fn sigterm_lets_a_run_finish_and_starts_none() -> anyhow::Result<()> {
     assert_eq!(home.verdicts()?, ["changed"]);
     assert_eq!(fixes(&home), ["begun"]);
     assert!(!home.path().join("data/evenkeel.sock").exists(), "the socket is left");
+    Ok(())
+}
+
+#[test]
+fn a_follower_tells_the_end_although_the_daemon_is_gone() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "slow")])?;
+    let daemon = home.serve()?;
+    let follower = home.command()?.args(["run", "repair"]).stdout(Stdio::piped()).spawn()?;
+    wait_for_fixes(&home, 1);
+
+    let follower_pid = Pid::from_raw(i32::try_from(follower.id())?);
+    signal::kill(follower_pid, Signal::SIGSTOP)?;
+    go(&home)?;
+    assert!(daemon.terminate()?.success());
+    signal::kill(follower_pid, Signal::SIGCONT)?;
+
+    let followed = follower.wait_with_output()?;
+    assert!(followed.status.success(), "{followed:?}");
+    assert!(
+        String::from_utf8_lossy(&followed.stdout).contains("changed"),
+        "{followed:?}"
+    );
     Ok(())
 }
 

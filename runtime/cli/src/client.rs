@@ -1,6 +1,6 @@
 //! HTTP over the daemon's Unix socket.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use http_body_util::{BodyExt as _, Full};
@@ -11,24 +11,37 @@ use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::socket;
+use crate::{home, socket};
 
 /// One connection to the daemon of a home; requests go one after the other.
 pub struct Client {
+    home: PathBuf,
     sender: SendRequest<Full<Bytes>>,
 }
 
 impl Client {
     /// None: no daemon serves this home.
-    pub async fn connect(data: &Path) -> Result<Option<Self>> {
-        let Some(stream) = socket::connect(data).context("can't reach the daemon of this home")? else {
+    pub async fn connect(home: &Path) -> Result<Option<Self>> {
+        let Some(stream) = socket::connect(&home::data(home)).context("can't reach the daemon of this home")? else {
             return Ok(None);
         };
         stream.set_nonblocking(true)?;
         let stream = tokio::net::UnixStream::from_std(stream)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Some(Self { sender }))
+        Ok(Some(Self {
+            home: home.to_owned(),
+            sender,
+        }))
+    }
+
+    pub fn home(&self) -> &Path {
+        &self.home
+    }
+
+    /// The daemon has closed the connection: it stopped, or it is no more.
+    pub fn is_closed(&self) -> bool {
+        self.sender.is_closed()
     }
 
     pub async fn get<T: DeserializeOwned>(&mut self, path: &str) -> Result<T> {

@@ -57,7 +57,7 @@ impl Desk {
     /// To read what was recorded.
     pub async fn to_read(dir: &Path) -> Result<Self> {
         let home = home::locate(dir)?;
-        match Client::connect(&home::data(&home)).await? {
+        match Client::connect(&home).await? {
             Some(client) => Ok(Self::Daemon(client)),
             None => Ok(Self::Files(wire::open_store(&home)?)),
         }
@@ -67,7 +67,7 @@ impl Desk {
     /// work on its targets beside it.
     pub async fn to_run(dir: &Path) -> Result<Self> {
         let home = home::locate(dir)?;
-        if let Some(client) = Client::connect(&home::data(&home)).await? {
+        if let Some(client) = Client::connect(&home).await? {
             return Ok(Self::Daemon(client));
         }
         let house = House::open(&home).await?;
@@ -87,6 +87,11 @@ impl Desk {
         }
     }
 
+    /// Nothing more happens while it is looked at.
+    pub fn only_reads(&self) -> bool {
+        matches!(self, Self::Files(_))
+    }
+
     /// Runs are driven by this process.
     pub fn is_here(&self) -> bool {
         matches!(self, Self::House(_))
@@ -100,10 +105,18 @@ impl Desk {
         }
     }
 
-    /// The events after number `after`; waits a while for one if there is none yet.
+    /// The events after number `after`; waits a while for one if there is none yet. What a daemon
+    /// had recorded before it stopped is read from the files.
     pub async fn story(&mut self, run: RunId, after: u64) -> Result<Story> {
+        if let Self::Daemon(client) = self {
+            let path = format!("/api/v1/runs/{run}?after={after}&wait=10");
+            match client.get(&path).await {
+                Err(_) if client.is_closed() => *self = Self::Files(wire::open_store(client.home())?),
+                said => return said,
+            }
+        }
         match self {
-            Self::Daemon(client) => client.get(&format!("/api/v1/runs/{run}?after={after}&wait=10")).await,
+            Self::Daemon(_) => unreachable!("it has answered"),
             Self::Files(store) => read(store, run, after).await,
             Self::House(house) => follow(house, run, after).await,
         }
@@ -171,7 +184,7 @@ impl Desk {
     /// one there are none.
     pub async fn open_circuits(dir: &Path) -> Result<Vec<Circuit>> {
         let home = home::locate(dir)?;
-        match Client::connect(&home::data(&home)).await? {
+        match Client::connect(&home).await? {
             Some(mut client) => client.get("/api/v1/circuits").await,
             None => Ok(Vec::new()),
         }
@@ -180,7 +193,7 @@ impl Desk {
     /// `plugin` is a name, or a name and a version.
     pub async fn close_circuits(dir: &Path, plugin: &str) -> Result<usize> {
         let home = home::locate(dir)?;
-        let Some(mut client) = Client::connect(&home::data(&home)).await? else {
+        let Some(mut client) = Client::connect(&home).await? else {
             anyhow::bail!("no daemon serves this home, so no circuit is open");
         };
         let path = match plugin.split_once('@') {
@@ -193,7 +206,7 @@ impl Desk {
     /// What waits for people. Without a daemon it is read from the runs that were left.
     pub async fn pending(dir: &Path) -> Result<Vec<Pending>> {
         let place = home::locate(dir)?;
-        if let Some(mut client) = Client::connect(&home::data(&place)).await? {
+        if let Some(mut client) = Client::connect(&place).await? {
             return client.get("/api/v1/approvals").await;
         }
         let (store, home) = (wire::open_store(&place)?, home::Files::read(&place)?.check()?.home);
@@ -265,7 +278,7 @@ impl Desk {
     /// Sends a test notice. Without a daemon this process sends it.
     pub async fn test_notifier(dir: &Path, name: &str) -> Result<Tried> {
         let home = home::locate(dir)?;
-        if let Some(mut client) = Client::connect(&home::data(&home)).await? {
+        if let Some(mut client) = Client::connect(&home).await? {
             let path = format!("/api/v1/notifiers/{}/test", encode(name));
             return client.post(&path, &Value::Null).await;
         }

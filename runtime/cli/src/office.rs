@@ -36,7 +36,7 @@ struct Held {
 impl Office {
     pub async fn of(dir: &Path) -> Result<Self> {
         let home = home::locate(dir)?;
-        match Client::connect(&home::data(&home)).await? {
+        match Client::connect(&home).await? {
             Some(client) => Ok(Self::Daemon(client)),
             None => Ok(Self::Files(home)),
         }

@@ -107,6 +107,9 @@ async fn follow(desk: &mut Desk, run: RunId, seq: u64, silent: bool) -> Result<T
         if summary.finished_at.is_some() && !more {
             return Ok(Told { summary, events: all });
         }
+        if desk.only_reads() && !more {
+            bail!("the daemon stopped before run {run} had ended; its next start goes on with it");
+        }
     }
 }
 
