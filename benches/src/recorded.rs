@@ -80,12 +80,9 @@ impl Stored {
             mode: Mode::Live,
             alert: None,
             input: serde_json::json!({}),
-            targets: vec![NewRun {
-                target: None,
-                customer: None,
-                batch: 0,
-            }],
+            targets: vec![NewRun::default()],
             override_freeze: None,
+            has_after: false,
         };
         match store.open(round, DateTime::<Utc>::UNIX_EPOCH).await? {
             Opened::New(_, runs) if runs.len() == 1 => Ok(Self { store, run: runs[0] }),

@@ -4,7 +4,7 @@ CREATE TABLE rounds (
     occurrence TEXT NOT NULL UNIQUE,
     runbook TEXT NOT NULL,
     opened_at INTEGER NOT NULL
-) STRICT;
+, to_conclude INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE TABLE runs (
     id INTEGER PRIMARY KEY,
@@ -212,3 +212,5 @@ CREATE TABLE tries (
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX tries_by_time ON tries (notifier, at);
+
+CREATE INDEX rounds_to_conclude ON rounds (id) WHERE to_conclude = 1;

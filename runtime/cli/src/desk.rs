@@ -6,10 +6,10 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use evenkeel_console::port::Circuit;
 use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter, Posted, Tried};
-use evenkeel_engine::port::{Journal as _, RunFilter};
+use evenkeel_engine::port::{After, Journal as _, RunFilter};
 use evenkeel_engine::run::Run;
 use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution};
-use evenkeel_model::name::RunId;
+use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
 use serde::Deserialize;
@@ -158,6 +158,16 @@ impl Desk {
             Self::House(house) => Ok(house.engine.request(request).await?.runs),
             Self::Files(_) => unreachable!("a desk to read starts nothing"),
         }
+    }
+
+    /// What looks, or is going to look, at the runs of a round.
+    pub async fn after(&mut self, round: RoundId) -> Result<After> {
+        let after = match self {
+            Self::Daemon(client) => return client.get(&format!("/api/v1/rounds/{round}/after")).await,
+            Self::Files(store) => store.after(round).await?,
+            Self::House(house) => house.store.after(round).await?,
+        };
+        Ok(after.unwrap_or_default())
     }
 
     /// Ctrl-C, or SIGTERM, asks runs of this process to stop where that is safe; a second one ends

@@ -134,7 +134,7 @@ fn sandbox_ports(dir: &Path, seal: Seal, store: &Arc<Store>) -> evenkeel_sandbox
 async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     sandbox.bound_compiling(&home.settings.sandbox);
     sandbox.install(&home.plugins);
-    let steps = home.runbooks.values().flat_map(|runbook| &runbook.steps);
+    let steps = home.runbooks.values().flat_map(|runbook| runbook.all_steps());
     let steps = steps.map(|step| &step.plugin);
     let notifiers = home.routing.notifiers.values().map(|notifier| &notifier.plugin);
     let used: BTreeMap<_, _> = steps.chain(notifiers).map(|plugin| (&plugin.digest, plugin)).collect();

@@ -50,6 +50,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs/{run}/kill", post(runs::kill))
         .route("/api/v1/runs/{run}/resolve", post(runs::resolve))
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
+        .route("/api/v1/rounds/{round}/after", get(runs::after))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))
         .route("/api/v1/approvals", get(approvals::list))
         .route("/api/v1/schedules", get(schedules::list))

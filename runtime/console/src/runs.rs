@@ -7,7 +7,7 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use evenkeel_engine::port::RunFilter;
+use evenkeel_engine::port::{After, RunFilter};
 use evenkeel_engine::{CancelError, PersonRequest, RequestError, Resolution, ResolveError};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
@@ -161,6 +161,17 @@ async fn story(console: &Console, run: RunId, after: u64) -> Result<Story, Error
     let events = console.journal.events_after(run, after, PAGE).await?;
     let more = events.len() == PAGE;
     Ok(Story { summary, events, more })
+}
+
+/// `GET /api/v1/rounds/{round}/after`: the runs of its `[[after]]`.
+pub async fn after(
+    State(console): State<Arc<Console>>,
+    round: Result<Path<RoundId>, PathRejection>,
+) -> Result<Json<After>, Error> {
+    let Path(round) = round.map_err(|_| Error::bad_request("a round is named by its number"))?;
+    let after = console.journal.after(round).await?;
+    let none = || Error::new(StatusCode::NOT_FOUND, format!("there is no round {round}"));
+    after.map(Json).ok_or_else(none)
 }
 
 /// `POST /api/v1/runs/{run}/cancel`.

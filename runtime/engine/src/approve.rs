@@ -60,7 +60,7 @@ impl Pending {
         let request = fold.request.as_ref()?;
         let plan = fold.plan(step)?;
         let authored = home.runbooks.get(&request.runbook);
-        let grants = authored.and_then(|runbook| runbook.steps.iter().find(|authored| authored.id == *step));
+        let grants = authored.and_then(|runbook| runbook.all_steps().find(|authored| authored.id == *step));
         Some(Self {
             run,
             round: request.round,

@@ -96,7 +96,7 @@ impl Engine {
         let now = self.ports.clock.now();
         let since = match &request.occurrence {
             Occurrence::Alert { identity, .. } => self.ports.alerts.firing_since(identity, now).await?,
-            Occurrence::Tick { .. } | Occurrence::Person { .. } => None,
+            _ => None,
         };
         let home = self.home();
         match next(&request, summary.verdict, since, &home) {

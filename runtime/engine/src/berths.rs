@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RunId, RunbookName};
-use evenkeel_model::runbook::Runbook;
+use evenkeel_model::runbook::{Batch, Runbook};
 use tokio::sync::Notify;
 
 use crate::gate::fleet;
@@ -44,6 +44,10 @@ impl Book {
 impl Berths {
     /// How many may be at work at once.
     pub(crate) fn most(&self, runbook: &Runbook, home: &Arc<Home>) -> usize {
+        // There is one run a target at most.
+        if runbook.limits.fleet == Batch::All {
+            return usize::MAX;
+        }
         let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
         let of = || Sizes {
             home: Arc::clone(home),

@@ -13,7 +13,8 @@ use serde_json::{Map, Value, json};
 use crate::decide::Subject;
 use crate::run::Run;
 
-/// `alert`, `target`, `customer`, `input` and `steps`, as templates name them. Steps that have
+/// `alert`, `target`, `customer`, `input` and `steps`, as templates name them, and `runs` in
+/// `[[after]]`. Steps that have
 /// no result yet are not there.
 pub fn of(run: &Run, subject: &Subject) -> Value {
     let request = run.request.as_ref();
@@ -21,17 +22,21 @@ pub fn of(run: &Run, subject: &Subject) -> Value {
         Some(input @ Value::Object(_)) => input.clone(),
         _ => json!({}),
     };
-    template::context(
+    let mut context = template::context(
         request.and_then(|request| request.alert.as_ref()),
         subject.target.as_deref(),
-        subject.customer(),
+        subject.customer.as_deref(),
         &input,
         &Value::Object(steps(run, subject)),
-    )
+    );
+    if let Some(request) = request.filter(|request| request.occurrence.is_after()) {
+        context["runs"] = json!(request.runs);
+    }
+    context
 }
 
 /// The same for `run.input`, by the names that a plugin asks with: `alert`, `target`,
-/// `customer`, `input.NAME`, `steps.ID`.
+/// `customer`, `input.NAME`, `steps.ID`, `runs`.
 pub fn inputs(context: &Value) -> BTreeMap<String, Value> {
     let mut inputs = BTreeMap::new();
     for (name, value) in context.as_object().into_iter().flatten() {

@@ -261,7 +261,7 @@ impl Engine {
     }
 
     /// Drives a round, if it is a new one.
-    fn set_off(self: &Arc<Self>, start: Start, opened: &Opened, home: Arc<Home>, now: DateTime<Utc>) {
+    pub(crate) fn set_off(self: &Arc<Self>, start: Start, opened: &Opened, home: Arc<Home>, now: DateTime<Utc>) {
         if let Opened::New(id, runs) = opened {
             let crew = self.muster(*id, runs, &start.round, now);
             self.begin(Round::fresh(*id, Ok(start.runbook), home, crew));

@@ -3,6 +3,7 @@
 //! *Invariant:* what decides is pure (`decide`, `gate`, `trigger`, `rounds`, `schedule`, `notify::pace`): time is
 //! an argument, and nothing in it waits, reads or writes. What drives owns no rule.
 
+mod after;
 mod approve;
 mod attempts;
 mod berths;

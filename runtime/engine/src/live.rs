@@ -41,7 +41,7 @@ impl Live {
     fn alert(&self) -> Option<Identity> {
         self.recorder.read(|run| match &run.request.as_ref()?.occurrence {
             Occurrence::Alert { identity, .. } => Some(identity.clone()),
-            Occurrence::Tick { .. } | Occurrence::Person { .. } => None,
+            _ => None,
         })
     }
 

@@ -22,8 +22,9 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Notice, Outcome};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::plugin::Pinned;
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, Summary, Verdict};
+use evenkeel_model::run::{Body, Ended, Event, Mode, Occurrence, Request, Summary, Verdict};
 use evenkeel_model::tape::{Seed, Tape};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
@@ -175,6 +176,18 @@ pub trait Journal: Send + Sync {
         notes: Vec<Noted>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError>;
+    /// Rounds that `[[after]]` is to look at, and all of whose runs have ended.
+    async fn to_conclude(&self) -> Result<Vec<RoundId>, JournalError>;
+    /// Opens what looks at the runs of a round, and notes that this is done, in one durable
+    /// transaction.
+    async fn conclude(
+        &self,
+        round: RoundId,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError>;
+    /// What looks, or looked, at the runs of a round; none: there is no such round.
+    async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError>;
     /// All that is noted of schedules, in one read.
     async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError>;
     /// A word that no other home has, and that stays the same.
@@ -225,6 +238,8 @@ pub struct NewRound {
     pub targets: Vec<NewRun>,
     /// Why a person wants it in spite of a change freeze.
     pub override_freeze: Option<String>,
+    /// `[[after]]` is to look at its runs when all of them have ended.
+    pub has_after: bool,
 }
 
 impl NewRound {
@@ -242,15 +257,26 @@ impl NewRound {
             input: self.input.clone(),
             batch: target.batch,
             override_freeze: self.override_freeze.clone(),
+            runs: target.runs.clone(),
         }
     }
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct NewRun {
     pub target: Option<AssetId>,
     pub customer: Option<CustomerId>,
     pub batch: u32,
+    /// What it looks at, if it is of `[[after]]`.
+    pub runs: Vec<Ended>,
+}
+
+/// What `[[after]]` of a round came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct After {
+    /// It is still to come.
+    pub pending: bool,
+    pub runs: Vec<RunId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ impl Engine {
     /// # Errors
     /// It can't be read which runs there are; nothing was taken on.
     pub async fn resume(self: &Arc<Self>) -> Result<usize, JournalError> {
-        let _no_other = self.opening.write().await;
+        let no_other = self.opening.write().await;
         self.read_holds().await?;
         let unfinished = self.ports.journal.unfinished().await?;
         let left: BTreeSet<RunId> = unfinished.iter().map(|run| run.run).collect();
@@ -54,6 +54,8 @@ impl Engine {
         if resumed > 0 {
             info!(rounds = resumed, "going on with what was left");
         }
+        drop(no_other);
+        self.conclude_left().await?;
         Ok(resumed)
     }
 
@@ -121,7 +123,7 @@ impl Engine {
     }
 
     /// Oldest first.
-    async fn runs_of(&self, round: RoundId) -> Result<Vec<Summary>, JournalError> {
+    pub(crate) async fn runs_of(&self, round: RoundId) -> Result<Vec<Summary>, JournalError> {
         let mut runs: Vec<Summary> = Vec::new();
         loop {
             let filter = RunFilter {
@@ -149,11 +151,11 @@ impl Engine {
         if let Some(runbook) = home.runbooks.get(&request.runbook)
             && runbook.hash == request.text
         {
-            return Ok(Ok(Arc::clone(runbook)));
+            return Ok(Ok(runbook.part(&request.occurrence)));
         }
         let text = self.ports.journal.text(&request.text).await?;
         Ok(match text {
-            Some(text) => checked_again(home, request, &text),
+            Some(text) => checked_again(home, request, &text).map(|runbook| runbook.part(&request.occurrence)),
             None => Err(format!("the text of the runbook `{}` is lost", request.runbook)),
         })
     }

@@ -199,7 +199,7 @@ fn started_at(occurrence: &Occurrence, alert: &Alert) -> Option<DateTime<Utc>> {
         Occurrence::Alert {
             identity, starts_at, ..
         } => (*identity == alert.identity).then_some(*starts_at),
-        Occurrence::Tick { .. } | Occurrence::Person { .. } => None,
+        _ => None,
     }
 }
 

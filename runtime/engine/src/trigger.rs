@@ -44,9 +44,8 @@ pub fn by_alert(runbook: &Arc<Runbook>, alert: &Alert, home: &Home, attempt: u32
     let targets = match named(runbook, alert, home) {
         Ok(asset) => runs_on(vec![asset], Batch::All),
         Err(_) => vec![NewRun {
-            target: None,
             customer: Some(alert.identity.customer.clone()),
-            batch: 0,
+            ..NewRun::default()
         }],
     };
     let occurrence = Occurrence::Alert {
@@ -69,11 +68,7 @@ pub fn from_tick(runbook: &Arc<Runbook>, schedule: &Schedule, at: DateTime<Utc>,
     let assets = selected(runbook, home);
     let targets = if assets.is_empty() {
         // Refused by the gate `target`, so that it can be read that nothing was done, and why.
-        vec![NewRun {
-            target: None,
-            customer: None,
-            batch: 0,
-        }]
+        vec![NewRun::default()]
     } else {
         runs_on(assets, runbook.targets.batch)
     };
@@ -139,7 +134,7 @@ fn on<'a>(runbook: &'a Runbook, alert: &'a Alert) -> impl Iterator<Item = bool> 
     })
 }
 
-fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewRun>) -> NewRound {
+pub(crate) fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewRun>) -> NewRound {
     NewRound {
         occurrence,
         runbook: runbook.name.clone(),
@@ -150,6 +145,7 @@ fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewRun>) -> New
         input: Value::Object(defaults(&runbook.inputs)),
         targets,
         override_freeze: None,
+        has_after: !runbook.after.is_empty(),
     }
 }
 
@@ -290,6 +286,7 @@ fn runs_on(assets: Vec<Arc<Asset>>, batch: Batch) -> Vec<NewRun> {
         target: Some(asset.id.clone()),
         customer: Some(asset.customer.clone()),
         batch: u32::try_from(index / size).unwrap_or(u32::MAX),
+        runs: Vec::new(),
     });
     runs.collect()
 }

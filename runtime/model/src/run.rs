@@ -1,5 +1,6 @@
 //! A run is the fold of its events; events are append-only.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -91,6 +92,22 @@ pub enum Occurrence {
         request: String,
         who: String,
     },
+    /// All runs of a round have ended, and `[[after]]` looks at them.
+    After {
+        runbook: RunbookName,
+        round: RoundId,
+        over: Over,
+    },
+}
+
+/// What one run of `[[after]]` looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Over {
+    /// All runs of a round.
+    Round,
+    /// Those of one customer, and there is a run for each of them.
+    Customer,
 }
 
 fn first() -> u32 {
@@ -105,8 +122,14 @@ fn is_first(attempt: &u32) -> bool {
 impl Occurrence {
     pub fn runbook(&self) -> &RunbookName {
         match self {
-            Self::Tick { runbook, .. } | Self::Alert { runbook, .. } | Self::Person { runbook, .. } => runbook,
+            Self::Tick { runbook, .. }
+            | Self::Alert { runbook, .. }
+            | Self::Person { runbook, .. }
+            | Self::After { runbook, .. } => runbook,
         }
+    }
+    pub fn is_after(&self) -> bool {
+        matches!(self, Self::After { .. })
     }
     /// The unique key under which the store keeps it.
     pub fn key(&self) -> String {
@@ -143,6 +166,21 @@ pub struct Request {
     /// Why a person wants it in spite of a change freeze.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_freeze: Option<String>,
+    /// What a run of `[[after]]` looks at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Ended>,
+}
+
+/// A run that has ended, as `[[after]]` sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    pub run: RunId,
+    pub target: Option<AssetId>,
+    pub customer: Option<CustomerId>,
+    pub verdict: Verdict,
+    pub changed: bool,
+    pub why: String,
+    pub steps: BTreeMap<StepId, StepResult>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

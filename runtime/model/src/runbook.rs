@@ -1,6 +1,7 @@
 //! Runbooks that have been checked.
 
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -10,6 +11,7 @@ use crate::alert::Labels;
 use crate::grant::Grant;
 use crate::name::{RunbookName, StepId};
 use crate::plugin::{Kind, Pinned};
+use crate::run::{Occurrence, Over};
 
 #[derive(Clone, Debug)]
 pub struct Runbook {
@@ -28,6 +30,8 @@ pub struct Runbook {
     pub inputs: Vec<Input>,
     pub steps: Vec<Step>,
     pub healed: Option<Healed>,
+    /// `[[after]]`: steps on `local` over the runs of a round, once they have ended.
+    pub after: Vec<(Over, Step)>,
 }
 
 #[derive(Clone, Debug)]
@@ -158,6 +162,45 @@ impl Runbook {
     pub fn may_change(&self) -> bool {
         let changes = |step: &Step| matches!(step.plugin.kind, Kind::Remedy);
         self.steps.iter().any(changes)
+    }
+
+    /// Those of `[[after]]` too.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(self.after.iter().map(|(_, step)| step))
+    }
+
+    /// What a run of this occurrence does: the runbook itself, or its `[[after]]`.
+    pub fn part(self: &Arc<Self>, occurrence: &Occurrence) -> Arc<Self> {
+        match occurrence {
+            Occurrence::After { over, .. } => Arc::new(self.after(*over)),
+            _ => Arc::clone(self),
+        }
+    }
+
+    /// `[[after]]` as a runbook of its own. It comes once a round: what bounds how often the targets
+    /// are changed says nothing about it.
+    fn after(&self, wanted: Over) -> Self {
+        let steps = self.after.iter().filter(|(over, _)| *over == wanted);
+        Self {
+            on: Vec::new(),
+            targets: Targets {
+                select: None,
+                batch: Batch::All,
+                per_customer: None,
+                stop_after: NonZeroU32::MAX,
+            },
+            limits: Limits {
+                cooldown: Duration::ZERO,
+                max_runs: None,
+                strikes: NonZeroU32::MAX,
+                overlap: Overlap::Queue,
+                fleet: Batch::All,
+            },
+            steps: steps.map(|(_, step)| step.clone()).collect(),
+            healed: None,
+            after: Vec::new(),
+            ..self.clone()
+        }
     }
 }
 

@@ -3,8 +3,8 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::outbox::NewNotice;
-use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
-use evenkeel_model::name::{AssetId, RunId, RunbookName};
+use evenkeel_engine::port::{After, Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
+use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Summary};
 use evenkeel_model::seal::Seal;
 use rusqlite::types::Value as Sql;
@@ -69,9 +69,7 @@ impl Journal for Store {
             .write(Durability::Disk, move |connection| prepared.write(connection))
             .await
             .map_err(unwritten)?;
-        if let Opened::New(_, runs) = &opened {
-            count_round(&mut lock(&self.writer.shared.counts), runs.len() as u64);
-        }
+        count_rounds(&mut lock(&self.writer.shared.counts), std::slice::from_ref(&opened));
         Ok(opened)
     }
 
@@ -147,13 +145,14 @@ impl Journal for Store {
         since: DateTime<Utc>,
     ) -> Result<Vec<Summary>, JournalError> {
         let rest = "WHERE runs.runbook = ? AND runs.target = ? AND runs.finished_at >= ? AND runs.changed = 1 \
-                    AND runs.mode = 'live' ORDER BY runs.finished_at DESC, runs.id DESC LIMIT 1000";
+                    AND runs.mode = 'live' AND NOT_AFTER ORDER BY runs.finished_at DESC, runs.id DESC LIMIT 1000";
         let arguments = vec![
             Sql::Text(runbook.to_string()),
             Sql::Text(target.to_string()),
             Sql::Integer(micros(since)),
         ];
-        self.summaries(rest, arguments).await
+        self.summaries(&rest.replace("NOT_AFTER", rows::NOT_AFTER), arguments)
+            .await
     }
 
     async fn text(&self, hash: &str) -> Result<Option<String>, JournalError> {
@@ -181,14 +180,36 @@ impl Journal for Store {
             opened
         };
         let opened = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
-        let mut counts = lock(&self.writer.shared.counts);
-        for opened in &opened {
-            if let Opened::New(_, runs) = opened {
-                count_round(&mut counts, runs.len() as u64);
-            }
-        }
-        drop(counts);
+        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
         Ok(opened)
+    }
+
+    async fn to_conclude(&self) -> Result<Vec<RoundId>, JournalError> {
+        self.read(rounds::to_conclude).await.map_err(unread)
+    }
+
+    async fn conclude(
+        &self,
+        round: RoundId,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        let rounds = rounds.into_iter();
+        let rounds: Vec<_> = rounds
+            .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
+            .collect();
+        let write = move |connection: &Connection| {
+            rounds::concluded(connection, round)?;
+            rounds.iter().map(|round| round.write(connection)).collect()
+        };
+        let opened: Vec<Opened> = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
+        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
+        Ok(opened)
+    }
+
+    async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError> {
+        let query = move |connection: &Connection| rounds::after(connection, round);
+        self.read(query).await.map_err(unread)
     }
 
     async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError> {
@@ -201,10 +222,15 @@ impl Journal for Store {
     }
 }
 
-fn count_round(counts: &mut Counts, runs: u64) {
-    counts.rounds += 1;
-    counts.runs += runs;
-    counts.events += runs;
+fn count_rounds(counts: &mut Counts, opened: &[Opened]) {
+    for opened in opened {
+        if let Opened::New(_, runs) = opened {
+            let runs = runs.len() as u64;
+            counts.rounds += 1;
+            counts.runs += runs;
+            counts.events += runs;
+        }
+    }
 }
 
 fn select(filter: RunFilter) -> (String, Vec<Sql>) {

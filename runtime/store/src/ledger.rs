@@ -77,8 +77,9 @@ fn record(connection: &Connection, runbook: &str, target: &str, most: i64) -> ru
         "SELECT {} FROM runs JOIN rounds ON rounds.id = runs.round \
          WHERE runs.runbook = ?1 AND runs.target = ?2 AND runs.finished_at > ?3 AND runs.mode = 'live' \
          AND runs.verdict IN ('failed', 'not-repaired', 'changed', 'repaired', 'healthy') \
-         ORDER BY runs.finished_at DESC, runs.id DESC LIMIT ?4",
-        rows::SUMMARY
+         AND {} ORDER BY runs.finished_at DESC, runs.id DESC LIMIT ?4",
+        rows::SUMMARY,
+        rows::NOT_AFTER
     );
     let after = cleared_at.map_or(i64::MIN, micros);
     let mut statement = connection.prepare_cached(&sql)?;

@@ -65,6 +65,9 @@ pub fn state(state: State) -> &'static str {
     }
 }
 
+/// Of runs joined to their rounds: those that act on targets, not those that look at them afterwards.
+pub const NOT_AFTER: &str = "rounds.occurrence NOT LIKE '{\"after\":%'";
+
 /// In the order that [`summary`] reads.
 pub const SUMMARY: &str = "runs.id, runs.round, runs.runbook, runs.target, runs.customer, runs.mode, rounds.occurrence, \
      runs.state, runs.verdict, runs.changed, runs.why, runs.requested_at, runs.started_at, runs.finished_at";

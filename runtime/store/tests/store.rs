@@ -1,6 +1,8 @@
 //! The store as the rooms above it see it: through its ports, on a real file.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "it/after.rs"]
+mod after;
 #[path = "it/alerts.rs"]
 mod alerts;
 #[path = "it/changes.rs"]

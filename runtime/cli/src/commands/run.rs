@@ -24,6 +24,10 @@ use crate::{exit, user};
 /// How long an alert from a file fires if it doesn't say.
 const RESOLVE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300);
 
+/// `[[after]]` begins as soon as the last run has ended; it is looked for during ten seconds.
+const AFTER_LOOKS: u32 = 200;
+const AFTER_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
 #[derive(Serialize)]
 struct Told {
     summary: Summary,
@@ -40,6 +44,7 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
     for run in runs {
         told.push(follow(&mut desk, run, 0, args.listing.json).await?);
     }
+    told.extend(follow_after(&mut desk, &told, args.listing.json).await?);
     desk.leave().await;
     if args.listing.json {
         render::json(&told)?;
@@ -68,6 +73,29 @@ pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
     }
     desk.leave().await;
     Ok(code(&told))
+}
+
+/// Tells what looks at the runs of a round once all of them have ended.
+async fn follow_after(desk: &mut Desk, told: &[Told], silent: bool) -> Result<Vec<Told>> {
+    let Some(round) = told.first().map(|told| told.summary.round) else {
+        return Ok(Vec::new());
+    };
+    if told.iter().any(|told| told.summary.finished_at.is_none()) {
+        return Ok(Vec::new());
+    }
+    let mut after = desk.after(round).await?;
+    for _ in 0..AFTER_LOOKS {
+        if !after.pending {
+            break;
+        }
+        tokio::time::sleep(AFTER_PAUSE).await;
+        after = desk.after(round).await?;
+    }
+    let mut told = Vec::new();
+    for run in after.runs {
+        told.push(follow(desk, run, 0, silent).await?);
+    }
+    Ok(told)
 }
 
 /// Of the worst of these runs.

@@ -5,7 +5,7 @@ use evenkeel_model::alert::Alert;
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
 use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, Request, StepResult, StepStatus, Verdict};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, Over, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
 use super::{plan, safe};
@@ -170,6 +170,10 @@ fn why(occurrence: &Occurrence, alert: Option<&Alert>) -> String {
         }
         Occurrence::Alert { starts_at, .. } => format!("an alert that fires since {}", clock(*starts_at)),
         Occurrence::Person { who, .. } => format!("asked by {}", safe::text(who)),
+        Occurrence::After { round, over, .. } => match over {
+            Over::Round => format!("after round {round}, over all of its runs"),
+            Over::Customer => format!("after round {round}, over the runs of one customer"),
+        },
     };
     match alert {
         Some(alert) => format!("{cause}: {}", alert_line(alert)),

@@ -50,6 +50,8 @@ pub struct Subject {
     pub runbook: Arc<Runbook>,
     /// None: its trigger found no target, and a gate is going to refuse it.
     pub target: Option<Arc<Asset>>,
+    /// The target's; in `[[after]]` the one whose runs it looks at.
+    pub customer: Option<Arc<Customer>>,
 }
 
 impl Subject {
@@ -63,16 +65,16 @@ impl Subject {
             }
             None => None,
         };
+        let customer = match run.request.as_ref() {
+            Some(request) if request.occurrence.is_after() => request.customer.as_ref(),
+            _ => target.as_ref().map(|target| &target.customer),
+        };
         Ok(Self {
+            customer: customer.and_then(|id| home.customers.get(id).cloned()),
             home: Arc::clone(home),
             runbook: Arc::clone(runbook),
             target,
         })
-    }
-
-    pub fn customer(&self) -> Option<&Customer> {
-        let target = self.target.as_ref()?;
-        self.home.customers.get(&target.customer).map(Arc::as_ref)
     }
 }
 

@@ -69,7 +69,7 @@ impl Engine {
             record,
             alert_fires,
             unheard_until: None,
-            others: place.map_or(Vec::new(), |target| self.others(runbook, target, run)),
+            others: place.map_or(Vec::new(), |target| self.others(runbook, target, run, request)),
             fleet_full: None,
             holder: None,
         })
@@ -96,15 +96,16 @@ impl Engine {
     pub(crate) async fn alert_fires(&self, request: &Request, now: DateTime<Utc>) -> Result<bool, JournalError> {
         match &request.occurrence {
             Occurrence::Alert { identity, .. } => self.ports.alerts.firing(identity, now).await,
-            Occurrence::Tick { .. } | Occurrence::Person { .. } => Ok(true),
+            _ => Ok(true),
         }
     }
 
-    fn others(&self, runbook: &Runbook, target: &AssetId, run: RunId) -> Vec<Other> {
+    /// Those of `[[after]]` are among themselves.
+    fn others(&self, runbook: &Runbook, target: &AssetId, run: RunId, request: &Request) -> Vec<Other> {
         let live = self.registry.at(&runbook.name, target);
-        live.iter()
-            .filter(|live| live.id != run)
-            .filter_map(|live| other(live))
+        let others = live.iter().filter(|live| live.id != run).filter_map(|live| other(live));
+        others
+            .filter(|other| other.occurrence.is_after() == request.occurrence.is_after())
             .collect()
     }
 }

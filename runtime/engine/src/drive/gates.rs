@@ -251,7 +251,7 @@ impl Course {
         match gate {
             gate::alert::NAME => match &request.occurrence {
                 Occurrence::Alert { identity, .. } => self.engine.heard(identity).await,
-                Occurrence::Tick { .. } | Occurrence::Person { .. } => std::future::pending().await,
+                _ => std::future::pending().await,
             },
             gate::overlap::NAME => self.others_gone(request).await,
             gate::pause::NAME | gate::silence::NAME => self.released(request, gate).await,

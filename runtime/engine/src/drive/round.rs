@@ -97,6 +97,13 @@ impl Round {
                 _ = draining.changed() => {}
             }
         }
+        let through = self
+            .members
+            .iter()
+            .all(|member| matches!(member.progress, Progress::Finished(_)));
+        if through && !*draining.borrow() {
+            engine.conclude(self.id).await;
+        }
         self.leave(engine);
     }
 

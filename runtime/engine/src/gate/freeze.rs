@@ -31,7 +31,7 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
         words::time(until)
     );
     match ask.request.occurrence {
-        Occurrence::Alert { .. } => Answer::Wait {
+        Occurrence::Alert { .. } | Occurrence::After { .. } => Answer::Wait {
             gate: NAME,
             why,
             until: Some(until),
@@ -45,7 +45,9 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
 }
 
 fn overridden(ask: &Ask<'_>) -> bool {
-    matches!(ask.request.occurrence, Occurrence::Person { .. }) && ask.request.override_freeze.is_some()
+    let occurrence = &ask.request.occurrence;
+    let asked = matches!(occurrence, Occurrence::Person { .. } | Occurrence::After { .. });
+    asked && ask.request.override_freeze.is_some()
 }
 
 fn excepts(freeze: &Freeze, ask: &Ask<'_>) -> bool {

@@ -33,7 +33,9 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
             why,
             until: Some(over),
         },
-        Occurrence::Tick { .. } | Occurrence::Person { .. } => Answer::Refuse { gate: NAME, why },
+        Occurrence::Tick { .. } | Occurrence::Person { .. } | Occurrence::After { .. } => {
+            Answer::Refuse { gate: NAME, why }
+        }
     }
 }
 

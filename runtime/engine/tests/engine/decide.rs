@@ -16,6 +16,7 @@ fn a_run_that_was_never_requested_has_nothing_to_do() {
         runbook: Arc::new(book.clone()),
         home: Arc::new(home(vec![book])),
         target: None,
+        customer: None,
     };
     assert!(decide(&Run::default(), Ok(&subject), noon()).is_empty());
     let commands = decide(&Run::default(), Err("it is gone"), noon());

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that can't go on may stop where it is")]
 
+mod after;
 mod alerts;
 mod approvals;
 mod attempts;

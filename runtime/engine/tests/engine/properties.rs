@@ -57,6 +57,7 @@ impl Simulation {
         request.mode = mode;
         let mut simulation = Self {
             subject: Subject {
+                customer: None,
                 target: home.assets.get(&"local".into()).cloned(),
                 home,
                 runbook: Arc::new(book),

@@ -11,7 +11,7 @@ use crate::home::Home;
 use crate::name::{AssetId, RunbookName, StepId};
 use crate::plugin::{Kind, Manifest};
 use crate::role::{Database, Place, Processes, Profile, Resource, Secret, SecretFrom, Source};
-use crate::runbook::{Runbook, Step};
+use crate::runbook::{Runbook, Selector, Step};
 
 /// One step of one runbook.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -77,19 +77,31 @@ pub fn is_refused(steps: &[Explained]) -> bool {
 pub fn explain(home: &Home, only: Option<&str>) -> Vec<Explained> {
     let runbooks = home.runbooks.values();
     let wanted = runbooks.filter(|runbook| only.is_none_or(|only| runbook.name.as_str() == only));
-    wanted
-        .flat_map(|runbook| runbook.steps.iter().map(|step| explained(runbook, step, home)))
-        .collect()
+    wanted.flat_map(|runbook| steps(runbook, home)).collect()
 }
 
-fn explained(runbook: &Runbook, step: &Step, home: &Home) -> Explained {
+fn steps(runbook: &Runbook, home: &Home) -> Vec<Explained> {
+    let targets: Vec<&Asset> = targets_of(runbook.targets.select.as_ref(), home).collect();
+    let local: Vec<&Asset> = targets_of(None, home).collect();
+    let steps = runbook
+        .steps
+        .iter()
+        .map(|step| explained(runbook, step, &targets, home));
+    let after = runbook
+        .after
+        .iter()
+        .map(|(_, step)| explained(runbook, step, &local, home));
+    steps.chain(after).collect()
+}
+
+fn explained(runbook: &Runbook, step: &Step, on_these: &[&Asset], home: &Home) -> Explained {
     let installed = home
         .plugins
         .iter()
         .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest);
     let manifest = installed.map(|installed| &installed.manifest);
     let mut targets = Vec::<Group>::new();
-    for target in targets_of(runbook, home) {
+    for target in on_these {
         let group = match manifest {
             Some(manifest) => on(step, manifest, target, home),
             None => refused(target, format!("`{}` is not installed any more", step.plugin)),
@@ -110,12 +122,11 @@ fn explained(runbook: &Runbook, step: &Step, home: &Home) -> Explained {
     }
 }
 
-fn targets_of<'h>(runbook: &Runbook, home: &'h Home) -> impl Iterator<Item = &'h Asset> {
-    let select = runbook.targets.select.clone();
+fn targets_of<'h>(select: Option<&Selector>, home: &'h Home) -> impl Iterator<Item = &'h Asset> {
     home.assets
         .values()
         .map(AsRef::as_ref)
-        .filter(move |asset| match &select {
+        .filter(move |asset| match select {
             Some(select) => select.matches(&asset.selectable()),
             None => asset.id.as_str() == "local",
         })

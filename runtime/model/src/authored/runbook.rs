@@ -12,6 +12,7 @@ use super::step::{self, Step};
 use super::trigger::{self, selector};
 use super::value::{self, Count, Fault, Span};
 use super::{At, Reader, Table};
+use crate::run::Over;
 use crate::runbook::{Batch, InputKind, Limits, On, Otherwise, Selector};
 
 const WITHIN: Duration = Duration::from_secs(60);
@@ -27,6 +28,7 @@ const OTHERWISE: &[(&str, Otherwise)] = &[
     ("undo", Otherwise::Undo),
     ("ignore", Otherwise::Ignore),
 ];
+const PER: &[(&str, Over)] = &[("round", Over::Round), ("customer", Over::Customer)];
 
 pub(crate) struct AuthoredRunbook {
     pub name: Option<At<String>>,
@@ -38,6 +40,7 @@ pub(crate) struct AuthoredRunbook {
     pub inputs: Vec<Input>,
     pub steps: Vec<Step>,
     pub healed: Option<Healed>,
+    pub after: Vec<(Over, Step)>,
 }
 
 pub(crate) struct Targets {
@@ -63,6 +66,14 @@ pub(crate) struct Healed {
     pub otherwise: Otherwise,
 }
 
+impl AuthoredRunbook {
+    /// Those of `[[after]]` too.
+    pub fn into_steps(self) -> Vec<Step> {
+        let after = self.after.into_iter().map(|(_, step)| step);
+        self.steps.into_iter().chain(after).collect()
+    }
+}
+
 /// None: the file is no TOML.
 pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredRunbook> {
     let document = reader.document()?;
@@ -81,8 +92,8 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredRunbook> {
         inputs: root.tables("input").iter().filter_map(read_input).collect(),
         steps: read_steps(&root),
         healed: root.table("healed").and_then(|table| read_healed(&table)),
+        after: root.tables("after").iter().map(read_after).collect(),
     };
-    root.later("after");
     root.finish();
     Some(runbook)
 }
@@ -95,6 +106,11 @@ fn read_steps(root: &Table<'_, '_>) -> Vec<Step> {
         root.say(problem.help("a step has an `id`, and `uses` a plugin"));
     }
     steps
+}
+
+fn read_after(table: &Table<'_, '_>) -> (Over, Step) {
+    let over = table.choice("per", PER).map_or(Over::Round, At::into_inner);
+    (over, step::read(table))
 }
 
 fn read_targets(table: Option<&Table<'_, '_>>) -> Targets {

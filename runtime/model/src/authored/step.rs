@@ -57,6 +57,11 @@ impl Step {
         self.id.as_ref().map_or("?", |id| id.get_ref().as_str())
     }
 
+    /// Empty, if it has none.
+    pub fn written_id(&self) -> &str {
+        self.id.as_ref().map_or("", |id| id.get_ref().as_str())
+    }
+
     /// With what it is.
     pub fn title(&self) -> String {
         format!("{} `{}`", self.what, self.name())

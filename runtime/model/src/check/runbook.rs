@@ -15,6 +15,7 @@ use crate::authored::{At, Reader};
 use crate::name::AssetId;
 use crate::plugin::Kind;
 use crate::problem::{closest, quoted};
+use crate::run::Over;
 use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
 use crate::template;
 
@@ -26,19 +27,18 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
     check_names(reader, authored);
     refuse_same_triggers(reader, &authored.on);
     let mut used_inputs = BTreeSet::new();
-    let mut steps = Vec::new();
-    let mut kinds = Vec::new();
-    for (n, step) in authored.steps.iter().enumerate() {
-        check_templates(reader, authored, n, &mut used_inputs);
-        let found = scope.plugins.find(reader, step);
-        if let Some(found) = found {
-            check_parameters(reader, step, found, scope);
-        }
-        grants::check(reader, step, found, &targets, scope);
-        check_ask(reader, step, scope);
+    let series = Series {
+        steps: authored.steps.iter().collect(),
+        targets,
+        after: false,
+    };
+    let (mut steps, mut kinds) = (Vec::new(), Vec::new());
+    for at in 0..series.steps.len() {
+        let (found, checked) = series.check(reader, authored, at, &mut used_inputs, scope);
         kinds.push(found.map(|found| found.kind));
-        steps.extend(found.and_then(|found| checked_step(step, found)));
+        steps.extend(checked);
     }
+    let after = check_after(reader, authored, &mut used_inputs, scope);
     check_inputs(reader, authored, &used_inputs);
     let healed = authored.healed.as_ref();
     if let Some(healed) = healed {
@@ -66,7 +66,88 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
             within: healed.within,
             otherwise: healed.otherwise,
         }),
+        after,
     })
+}
+
+/// Steps that see each other's results.
+struct Series<'r, 's> {
+    steps: Vec<&'r AuthoredStep>,
+    targets: Vec<&'s Asset>,
+    /// They are of `[[after]]`.
+    after: bool,
+}
+
+impl<'r, 's> Series<'r, 's> {
+    /// The step at this place, if it is one.
+    fn check(
+        &self,
+        reader: &Reader<'_>,
+        authored: &AuthoredRunbook,
+        at: usize,
+        used_inputs: &mut BTreeSet<String>,
+        scope: &'s Scope<'_>,
+    ) -> (Option<Found<'s>>, Option<Step>) {
+        let step = self.steps[at];
+        used_inputs.extend(self.check_templates(reader, authored, at));
+        let found = scope.plugins.find(reader, step);
+        if let Some(found) = found {
+            check_parameters(reader, step, found, scope);
+        }
+        grants::check(reader, step, found, &self.targets, scope);
+        check_ask(reader, step, scope);
+        (found, found.and_then(|found| checked_step(step, found)))
+    }
+
+    /// The inputs that the step's templates name.
+    fn check_templates(&self, reader: &Reader<'_>, authored: &AuthoredRunbook, at: usize) -> BTreeSet<String> {
+        let step = self.steps[at];
+        let inputs = authored.inputs.iter().map(|input| input.name.get_ref().as_str());
+        let variables = Variables {
+            inputs: inputs.collect(),
+            steps: self.steps.iter().map(|step| step.written_id()).collect(),
+            at,
+            after: self.after,
+        };
+        let mut texts = step.with.as_ref().map(Json::strings).unwrap_or_default();
+        texts.retain(|text| template::is_template(text.get_ref()));
+        let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
+        let when = step.when.clone().map(|when| (when, template::Kind::Expression));
+        let mut used = BTreeSet::new();
+        for (text, kind) in texts.chain(when) {
+            let names = templates::check(reader, &text, kind, |path| variables.judge(path));
+            let inputs = names.into_iter().flatten().filter(|path| path.names[0] == "input");
+            // `input` as a whole may be any of them.
+            used.extend(inputs.filter_map(|mut path| {
+                path.names.truncate(2);
+                path.names.pop()
+            }));
+        }
+        used
+    }
+}
+
+/// Steps of `[[after]]` see those that are over the same, and act on `local`.
+fn check_after(
+    reader: &Reader<'_>,
+    authored: &AuthoredRunbook,
+    used_inputs: &mut BTreeSet<String>,
+    scope: &Scope<'_>,
+) -> Vec<(Over, Step)> {
+    let mut checked = Vec::new();
+    for over in [Over::Round, Over::Customer] {
+        let steps = authored.after.iter().filter(|(of, _)| *of == over);
+        let series = Series {
+            steps: steps.map(|(_, step)| step).collect(),
+            targets: local(scope),
+            after: true,
+        };
+        for at in 0..series.steps.len() {
+            let (_, step) = series.check(reader, authored, at, used_inputs, scope);
+            checked.extend(step.map(|step| (over, step)));
+        }
+    }
+    checked
 }
 
 fn checked_inputs(authored: &AuthoredRunbook) -> Vec<Input> {
@@ -96,11 +177,9 @@ fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
 }
 
 fn check_names(reader: &Reader<'_>, authored: &AuthoredRunbook) {
-    refuse_duplicates(
-        reader,
-        "steps",
-        authored.steps.iter().filter_map(|step| step.id.as_ref()),
-    );
+    let after = authored.after.iter().map(|(_, step)| step);
+    let steps = authored.steps.iter().chain(after);
+    refuse_duplicates(reader, "steps", steps.filter_map(|step| step.id.as_ref()));
     refuse_duplicates(reader, "inputs", authored.inputs.iter().map(|input| &input.name));
     if let Some(empty) = authored
         .summary
@@ -119,10 +198,7 @@ fn targets<'s>(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &'s Scope
         return Vec::new();
     }
     match &authored.targets.select {
-        None => {
-            let local = AssetId::from(LOCAL);
-            all.filter(|asset| asset.id == local).collect()
-        }
+        None => local(scope),
         Some(None) => Vec::new(),
         Some(Some(select)) => {
             let selected = all
@@ -135,6 +211,13 @@ fn targets<'s>(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &'s Scope
             selected
         }
     }
+}
+
+/// None, if that can't be known.
+fn local<'s>(scope: &'s Scope<'_>) -> Vec<&'s Asset> {
+    let is_known = scope.assets.are_known && scope.roles.are_known();
+    let local = scope.assets.assets.get(&AssetId::from(LOCAL)).filter(|_| is_known);
+    local.map(AsRef::as_ref).into_iter().collect()
 }
 
 pub(super) fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &[&Asset]) {
@@ -173,41 +256,6 @@ fn refuse_same_triggers(reader: &Reader<'_>, triggers: &[At<On>]) {
                 .problem("duplicate-trigger", on.span(), "two `[[on]]` are the same");
             reader.say(problem.label("one of them is enough"));
         }
-    }
-}
-
-fn check_templates<'r>(
-    reader: &Reader<'_>,
-    authored: &'r AuthoredRunbook,
-    at: usize,
-    used_inputs: &mut BTreeSet<String>,
-) {
-    let step = &authored.steps[at];
-    let names = authored
-        .steps
-        .iter()
-        .map(|step| step.id.as_ref().map_or("", |id| id.get_ref().as_str()));
-    let variables: Variables<'r> = Variables {
-        inputs: authored
-            .inputs
-            .iter()
-            .map(|input| input.name.get_ref().as_str())
-            .collect(),
-        steps: names.collect(),
-        at,
-    };
-    let mut texts = step.with.as_ref().map(Json::strings).unwrap_or_default();
-    texts.retain(|text| template::is_template(text.get_ref()));
-    let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
-    let when = step.when.clone().map(|when| (when, template::Kind::Expression));
-    for (text, kind) in texts.chain(when) {
-        let names = templates::check(reader, &text, kind, |path| variables.judge(path));
-        let inputs = names.into_iter().flatten().filter(|path| path.names[0] == "input");
-        // `input` as a whole may be any of them.
-        used_inputs.extend(inputs.filter_map(|mut path| {
-            path.names.truncate(2);
-            path.names.pop()
-        }));
     }
 }
 

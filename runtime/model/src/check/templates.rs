@@ -8,6 +8,8 @@ use crate::template::{Kind, Path, STEP_FIELDS, variables};
 
 /// What templates of a runbook see.
 const RUNBOOK: [&str; 5] = ["alert", "target", "customer", "input", "steps"];
+/// The same in `[[after]]`.
+const AFTER: [&str; 6] = ["alert", "target", "customer", "input", "steps", "runs"];
 /// What templates of a role see.
 const ROLE: [&str; 2] = ["asset", "customer"];
 
@@ -87,6 +89,8 @@ pub(crate) struct Variables<'r> {
     pub steps: Vec<&'r str>,
     /// The step's own place among them.
     pub at: usize,
+    /// They are those of `[[after]]`, and see `runs`.
+    pub after: bool,
 }
 
 impl Variables<'_> {
@@ -98,6 +102,13 @@ impl Variables<'_> {
             ["customer", field, ..] => unknown_field("customer", field, CUSTOMER),
             ["input", name, ..] => self.judge_input(name),
             ["steps", id, rest @ ..] => self.judge_step(id, rest),
+            ["runs", ..] if self.after => None,
+            ["runs", ..] => unknown_variable("runs", &RUNBOOK).map(|refusal| Refusal {
+                label: None,
+                help: Some("only `[[after]]` sees the runs of a round".to_owned()),
+                ..refusal
+            }),
+            [first, ..] if self.after => unknown_variable(first, &AFTER),
             [first, ..] => unknown_variable(first, &RUNBOOK),
             [] => None,
         }

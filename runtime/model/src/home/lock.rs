@@ -88,7 +88,9 @@ pub fn resolve(sources: &Sources, installed: &[Installed]) -> Result<Lock, Vec<P
         let reader = Reader::new(File { path, text });
         let steps = match at == 0 && sources.evenkeel.is_some() {
             true => authored::notify::steps(&reader),
-            false => authored::runbook::read(&reader).map_or_else(Vec::new, |runbook| runbook.steps),
+            false => {
+                authored::runbook::read(&reader).map_or_else(Vec::new, authored::runbook::AuthoredRunbook::into_steps)
+            }
         };
         for step in &steps {
             let Some(uses) = &step.uses else { continue };

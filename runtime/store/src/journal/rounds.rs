@@ -1,9 +1,9 @@
 //! One occurrence, one round.
 
 use chrono::{DateTime, Utc};
-use evenkeel_engine::port::{NewRound, NewRun, Opened};
+use evenkeel_engine::port::{After, NewRound, NewRun, Opened};
 use evenkeel_model::name::{RoundId, RunId};
-use evenkeel_model::run::{Body, Occurrence};
+use evenkeel_model::run::{Body, Occurrence, Over};
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
@@ -48,9 +48,14 @@ impl Prepared {
 
     /// None: the occurrence has had its round.
     fn insert_round(&self, connection: &Connection) -> rusqlite::Result<Option<RoundId>> {
-        let sql = "INSERT INTO rounds (occurrence, runbook, opened_at) VALUES (?1, ?2, ?3) \
+        let sql = "INSERT INTO rounds (occurrence, runbook, opened_at, to_conclude) VALUES (?1, ?2, ?3, ?4) \
                    ON CONFLICT (occurrence) DO NOTHING RETURNING id";
-        let arguments = params![self.occurrence, self.round.runbook.as_str(), self.at];
+        let arguments = params![
+            self.occurrence,
+            self.round.runbook.as_str(),
+            self.at,
+            self.round.has_after
+        ];
         let id = connection
             .prepare_cached(sql)?
             .query_row(arguments, |row| rows::number(row, 0))
@@ -96,4 +101,44 @@ impl Prepared {
             .execute(params![runbook.as_str(), schedule, micros(*at), rows::id(round.0)])
             .map(drop)
     }
+}
+
+/// Rounds that `[[after]]` is to look at, and all of whose runs have ended.
+pub fn to_conclude(connection: &Connection) -> rusqlite::Result<Vec<RoundId>> {
+    let sql = "SELECT id FROM rounds WHERE to_conclude = 1 AND NOT EXISTS \
+               (SELECT 1 FROM runs WHERE runs.round = rounds.id AND runs.state <> 'finished') ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let rounds = statement.query_map([], |row| Ok(RoundId(rows::number(row, 0)?)))?;
+    rounds.collect()
+}
+
+pub fn concluded(connection: &Connection, round: RoundId) -> rusqlite::Result<()> {
+    let sql = "UPDATE rounds SET to_conclude = 0 WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute([rows::id(round.0)]).map(drop)
+}
+
+/// What looks, or looked, at the runs of a round; none: there is no such round.
+pub fn after(connection: &Connection, round: RoundId) -> rusqlite::Result<Option<After>> {
+    let sql = "SELECT runbook, to_conclude FROM rounds WHERE id = ?1";
+    let found = connection
+        .prepare_cached(sql)?
+        .query_row([rows::id(round.0)], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+        .optional()?;
+    let Some((runbook, pending)) = found else {
+        return Ok(None);
+    };
+    let mut runs = Vec::new();
+    for over in [Over::Round, Over::Customer] {
+        let occurrence = Occurrence::After {
+            runbook: runbook.as_str().into(),
+            round,
+            over,
+        };
+        let sql =
+            "SELECT runs.id FROM runs JOIN rounds ON rounds.id = runs.round WHERE rounds.occurrence = ?1 ORDER BY 1";
+        let mut statement = connection.prepare_cached(sql)?;
+        let ids = statement.query_map([occurrence.key()], |row| Ok(RunId(rows::number(row, 0)?)))?;
+        runs.extend(ids.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(Some(After { pending, runs }))
 }

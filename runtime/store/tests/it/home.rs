@@ -47,6 +47,7 @@ pub fn round(request: &str) -> NewRound {
         input: Value::Null,
         targets: vec![target("a")],
         override_freeze: None,
+        has_after: false,
     }
 }
 
@@ -54,7 +55,7 @@ pub fn target(asset: &str) -> NewRun {
     NewRun {
         target: Some(asset.into()),
         customer: Some(CustomerId::from("steel")),
-        batch: 0,
+        ..NewRun::default()
     }
 }
 

@@ -17,9 +17,11 @@ use evenkeel_model::runbook::{
 };
 use serde_json::json;
 
-/// Plugins: the check `look`, the remedies `fix` and `more`, the monitor `meter`, the notifier `tell`.
-pub const PLUGINS: [(&str, Kind); 5] = [
+/// Plugins: the checks `look`, `report` and `letter`, the remedies `fix` and `more`, the monitor `meter`, the notifier `tell`.
+pub const PLUGINS: [(&str, Kind); 7] = [
     ("look", Kind::Check),
+    ("report", Kind::Check),
+    ("letter", Kind::Check),
     ("fix", Kind::Remedy),
     ("more", Kind::Remedy),
     ("meter", Kind::Monitor),
@@ -213,6 +215,7 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
         inputs: vec![],
         steps,
         healed: None,
+        after: vec![],
     }
 }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::gates::Unstarted;
 use evenkeel_engine::port::outbox::{NewNotice, Posted};
-use evenkeel_engine::port::{Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
+use evenkeel_engine::port::{After, Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::run::{GateState, Run};
 use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
@@ -21,6 +21,7 @@ pub struct Memory {
     pub(super) disk: Arc<Mutex<Disk>>,
     /// The process that held it is dead.
     severed: AtomicBool,
+    fails_conclusions: AtomicBool,
 }
 
 #[derive(Default)]
@@ -35,6 +36,8 @@ pub(super) struct Disk {
     pub(super) strikes: BTreeMap<(RunbookName, AssetId), [Option<DateTime<Utc>>; 2]>,
     pub(super) followed: BTreeSet<RunId>,
     pub(super) unstarted: Vec<Unstarted>,
+    /// Rounds that `[[after]]` is to look at.
+    to_conclude: BTreeSet<RoundId>,
     schedules: BTreeMap<(RunbookName, String), Scheduled>,
     /// Transactions over ticks.
     batches: usize,
@@ -53,8 +56,13 @@ impl Memory {
         self.severed.store(true, Ordering::SeqCst);
         Self {
             disk: self.disk.clone(),
-            severed: AtomicBool::new(false),
+            ..Self::default()
         }
+    }
+
+    /// This process opens nothing that comes after a round.
+    pub fn fail_conclusions(&self) {
+        self.fails_conclusions.store(true, Ordering::SeqCst);
     }
 
     pub fn fail_after(&self, appends: usize) {
@@ -147,6 +155,9 @@ impl Disk {
         }
         self.occurrences.insert(key, id);
         self.texts.insert(round.text_hash.clone(), round.text.clone());
+        if round.has_after {
+            self.to_conclude.insert(id);
+        }
         let mut runs = Vec::new();
         for target in &round.targets {
             let run = RunId(self.runs.len() as u64 + 1);
@@ -285,6 +296,36 @@ impl Journal for Memory {
             .into_iter()
             .filter(|run| run.verdict.is_none())
             .collect())
+    }
+
+    async fn to_conclude(&self) -> Result<Vec<RoundId>, JournalError> {
+        self.alive()?;
+        let open: Vec<_> = self.summaries();
+        let disk = self.disk.lock().unwrap();
+        let over = |round: &RoundId| open.iter().all(|run| run.round != *round || run.verdict.is_some());
+        Ok(disk.to_conclude.iter().copied().filter(over).collect())
+    }
+
+    async fn conclude(
+        &self,
+        round: RoundId,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        self.alive()?;
+        if self.fails_conclusions.load(Ordering::SeqCst) {
+            return Err(error("the disk is full"));
+        }
+        let mut disk = self.disk.lock().unwrap();
+        disk.to_conclude.remove(&round);
+        Ok(rounds.iter().map(|round| disk.open(round, now)).collect())
+    }
+
+    async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError> {
+        let pending = self.disk.lock().unwrap().to_conclude.contains(&round);
+        let of = |run: &Summary| matches!(run.occurrence, Occurrence::After { round: of, .. } if of == round);
+        let runs = self.summaries().into_iter().filter(of).map(|run| run.run).collect();
+        Ok(Some(After { pending, runs }))
     }
 
     async fn history(
