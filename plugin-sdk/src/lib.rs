@@ -81,7 +81,7 @@ pub use host::{Host, Level, exec, files, http, metrics, process, secrets, sql, s
 #[cfg(not(target_arch = "wasm32"))]
 pub use mock::MockHost;
 pub use notice::Notice;
-pub use params::{Absent, Compare, Duration, Glob, Levels};
+pub use params::{Absent, Compare, Duration, Glob, Levels, Scalars};
 pub use remedy::{Action, Applied, Effect, Remedy, Risk};
 pub use sample::{Metric, Sample};
 pub use {schemars, serde, serde_json};

@@ -2,7 +2,7 @@
 
 use super::{Calls, Host};
 pub use crate::bindings::base::evenkeel::cap::sql::{Rows, SqlError, Value};
-use crate::{CallError, Cause, Class, Effect, subject};
+use crate::{CallError, Cause, Class, Effect, Scalars, subject};
 
 /// Rows asked for unless the author says otherwise.
 const ROWS: u32 = 1_000;
@@ -54,6 +54,12 @@ impl Statement<'_> {
     /// Gives the next placeholder its value.
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.params.push(value.into());
+        self
+    }
+
+    /// The same for several, in order.
+    pub fn bind_all(mut self, values: &Scalars) -> Self {
+        self.params.extend(values.0.iter().cloned());
         self
     }
 

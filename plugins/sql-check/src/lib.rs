@@ -15,12 +15,7 @@ const ROWS: u32 = 1_000;
 #[evenkeel_sdk::check]
 fn sql_check(params: SqlCheck, host: &Host) -> Result<Vec<Finding>> {
     let levels = Levels::new(params.compare, params.warn, params.critical)?;
-    let bound = params
-        .params
-        .iter()
-        .fold(host.sql(&params.database).query(&params.query), |query, value| {
-            query.bind(value.clone())
-        });
+    let bound = host.sql(&params.database).query(&params.query).bind_all(&params.params);
     let rows = bound.limit(ROWS).rows()?;
     if rows.rows.is_empty() {
         return Ok(vec![params.without_rows()?]);

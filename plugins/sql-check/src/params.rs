@@ -1,7 +1,4 @@
-use evenkeel_sdk::serde::{Deserialize, Deserializer, de};
-use evenkeel_sdk::serde_json;
-use evenkeel_sdk::sql::Value;
-use evenkeel_sdk::{Absent, Compare, Params};
+use evenkeel_sdk::{Absent, Compare, Params, Scalars};
 
 /// What to ask, and which values are well.
 #[derive(Params)]
@@ -12,9 +9,8 @@ pub struct SqlCheck {
     #[schemars(length(min = 1))]
     pub query: String,
     /// Values of the placeholders, in order: texts, numbers, booleans.
-    #[serde(default, deserialize_with = "values", skip_serializing)]
-    #[schemars(schema_with = "scalars")]
-    pub params: Vec<Value>,
+    #[serde(default, skip_serializing)]
+    pub params: Scalars,
     /// The column that is compared; it may be left out if there is only one.
     pub column: Option<String>,
     /// On which side of a level a value is bad.
@@ -48,31 +44,4 @@ fn code() -> String {
 
 fn twenty() -> usize {
     20
-}
-
-fn scalars(_: &mut evenkeel_sdk::schemars::SchemaGenerator) -> evenkeel_sdk::schemars::Schema {
-    evenkeel_sdk::schemars::json_schema!({
-        "type": "array",
-        "items": { "type": ["string", "number", "boolean"] },
-    })
-}
-
-fn values<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Value>, D::Error> {
-    Vec::<serde_json::Value>::deserialize(deserializer)?
-        .into_iter()
-        .map(|value| scalar(&value).ok_or_else(|| de::Error::custom(format!("`{value}` can't be a parameter"))))
-        .collect()
-}
-
-/// Nothing for a list, a table, or a number that is too large.
-fn scalar(value: &serde_json::Value) -> Option<Value> {
-    match value {
-        serde_json::Value::Bool(value) => Some(Value::Boolean(*value)),
-        serde_json::Value::String(text) => Some(Value::Text(text.clone())),
-        serde_json::Value::Number(number) => match number.as_i64() {
-            Some(whole) => Some(Value::Integer(whole)),
-            None => number.as_f64().filter(|_| number.is_f64()).map(Value::Real),
-        },
-        _ => None,
-    }
 }

@@ -134,7 +134,7 @@ fn wrong_parameters_are_refused_in_words() -> Result<()> {
     assert!(params(json!({ "sql": "select 1" })).is_err());
     let given = params(json!({ "params": ["a", 1, 0.5, true] }))?;
     let expected = [Value::from("a"), 1_i64.into(), 0.5.into(), true.into()];
-    assert_eq!(format!("{:?}", given.params), format!("{expected:?}"));
+    assert_eq!(format!("{:?}", given.params.0), format!("{expected:?}"));
     let denied = sql_check(params(json!({}))?, &MockHost::new()).expect_err("not granted");
     assert_eq!(denied.class(), Class::Denied);
     Ok(())
