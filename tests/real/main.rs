@@ -9,4 +9,5 @@ mod databases;
 mod metrics;
 mod processes;
 mod repair;
+mod routine;
 mod secrets;

@@ -21,15 +21,20 @@ use nix::{
 };
 
 /// The task board as a daemon of nobody's: started by a script that leaves it running and writes down its pid.
-struct Service {
+pub struct Service {
     directory: PathBuf,
     name: &'static str,
-    address: String,
+    pub address: String,
 }
 
 impl Service {
     /// Writes its start script into the directory and runs it.
-    fn start(directory: &Path, name: &'static str) -> anyhow::Result<Self> {
+    pub fn start(directory: &Path, name: &'static str) -> anyhow::Result<Self> {
+        Self::start_as(&programs::program("demo")?, directory, name)
+    }
+
+    /// The same under another name of the program, which is also the process's.
+    pub fn start_as(program: &Path, directory: &Path, name: &'static str) -> anyhow::Result<Self> {
         let service = Self {
             directory: directory.to_owned(),
             name,
@@ -37,7 +42,7 @@ impl Service {
         };
         let script = format!(
             "setsid '{}' board --listen {} --data {name} </dev/null >>{name}.log 2>&1 &\necho $! >{name}.pid\n",
-            programs::program("demo")?.display(),
+            program.display(),
             service.address,
         );
         fs::create_dir(directory.join(name))?;
@@ -51,7 +56,7 @@ impl Service {
         Ok(service)
     }
 
-    fn answers(&self) -> anyhow::Result<()> {
+    pub fn answers(&self) -> anyhow::Result<()> {
         let client = reqwest::blocking::Client::builder()
             .timeout(Duration::from_secs(5))
             .build()?;
@@ -60,7 +65,7 @@ impl Service {
         Ok(())
     }
 
-    fn pid(&self) -> anyhow::Result<i32> {
+    pub fn pid(&self) -> anyhow::Result<i32> {
         let file = self.directory.join(format!("{}.pid", self.name));
         fs::read_to_string(file)?.trim().parse().context("no pid")
     }
@@ -72,7 +77,7 @@ impl Service {
     }
 
     /// It takes connections, answers none, and doesn't hear a TERM: as when it hangs in the kernel.
-    fn hang(&self) -> anyhow::Result<()> {
+    pub fn hang(&self) -> anyhow::Result<()> {
         kill(Pid::from_raw(self.pid()?), Signal::SIGSTOP)?;
         wait_until(BOUND, "it has stopped", || {
             ensure!(self.state() == Some('T'), "it is {:?}", self.state());

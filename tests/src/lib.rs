@@ -21,6 +21,7 @@ pub mod process;
 pub mod programs;
 pub mod receiver;
 pub mod servers;
+pub mod shipped;
 pub mod stable;
 pub mod tree;
 pub mod wait;

@@ -29,7 +29,10 @@ fn inspection() -> Runbook {
 
 fn three(book: Runbook) -> evenkeel_model::home::Home {
     let assets = [("a", "steel"), ("b", "paper"), ("c", "steel"), ("local", "local")];
-    with_assets(vec![book], assets.map(|(id, customer)| asset(id, customer, None)).into())
+    with_assets(
+        vec![book],
+        assets.map(|(id, customer)| asset(id, customer, None)).into(),
+    )
 }
 
 fn script() -> Script {
@@ -55,7 +58,10 @@ fn told(world: &World, plugin: &str) -> Vec<(String, Vec<String>)> {
 }
 
 fn expect(customer: &str, targets: &[&str]) -> (String, Vec<String>) {
-    (customer.to_owned(), targets.iter().map(|&target| target.to_owned()).collect())
+    (
+        customer.to_owned(),
+        targets.iter().map(|&target| target.to_owned()).collect(),
+    )
 }
 
 async fn after(world: &World, round: u64) -> Vec<RunId> {
@@ -165,9 +171,15 @@ async fn what_comes_after_neither_counts_for_the_targets_nor_is_in_their_way() {
     let world = World::new(home(vec![on_local]), slow);
     assert_eq!(world.run("repair").await[0].verdict, Some(Verdict::Changed));
     world
-        .until("it looks", || world.script.called().contains(&"report/check".into()).then_some(()))
+        .until("it looks", || {
+            world.script.called().contains(&"report/check".into()).then_some(())
+        })
         .await;
     world.ask(person("repair")).await.unwrap();
     let second = world.until_finished(3).await;
-    assert_ne!(world.refusal(3).map(|(gate, _)| gate).as_deref(), Some("overlap"), "{second:?}");
+    assert_ne!(
+        world.refusal(3).map(|(gate, _)| gate).as_deref(),
+        Some("overlap"),
+        "{second:?}"
+    );
 }

@@ -74,7 +74,7 @@ fn a_newer_schema_is_refused_in_words() {
     drop(database);
     let said = refused(&home).to_string();
     assert!(
-        said.contains("newer evenkeel (schema 99; this one knows up to 8)"),
+        said.contains("newer evenkeel (schema 99; this one knows up to "),
         "{said}"
     );
 }
