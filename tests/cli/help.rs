@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 41] = [
+const COMMANDS: [&[&str]; 42] = [
     &[],
     &["init"],
     &["check"],
@@ -19,6 +19,7 @@ const COMMANDS: [&[&str]; 41] = [
     &["runs", "cancel"],
     &["runs", "kill"],
     &["runs", "resolve"],
+    &["runs", "undo"],
     &["approvals"],
     &["approve"],
     &["decline"],

@@ -23,5 +23,6 @@ mod schedules;
 mod services;
 mod shipped;
 mod storm;
+mod undo;
 mod verdicts;
 mod workshop;

@@ -38,7 +38,7 @@ fn looking() -> anyhow::Result<Home> {
 }
 
 /// Writes the plugin's component with this text, which is of the same length, in place of that.
-fn patched(component: &Path, text: &str, by: &str, to: &Path) -> anyhow::Result<()> {
+pub fn patched(component: &Path, text: &str, by: &str, to: &Path) -> anyhow::Result<()> {
     let mut bytes = fs::read(component)?;
     let mut found = 0;
     for at in 0..bytes.len() - text.len() {

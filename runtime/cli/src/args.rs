@@ -189,6 +189,8 @@ pub enum Runs {
     },
     /// Goes on with a run that ended as `unknown`, once you have looked at what it may have done.
     Resolve(RunsResolve),
+    /// Rolls back what a finished run applied, the last first, by the very plugins that applied it.
+    Undo(RunsUndo),
 }
 
 #[derive(Args)]
@@ -263,6 +265,26 @@ pub struct RunsResolve {
     /// What you saw; it is kept with the run.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub why: String,
+}
+
+#[derive(Args)]
+pub struct RunsUndo {
+    /// Its number.
+    pub run: RunId,
+    /// Why; it is kept with the run.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub why: String,
+    /// Shows what would be rolled back, and does nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+    /// In spite of a change freeze, and why; it is kept with the run.
+    #[arg(long, value_name = "WHY")]
+    pub override_freeze: Option<String>,
+    /// Also if a later run of the same runbook changed the same target.
+    #[arg(long)]
+    pub despite_later: bool,
+    #[command(flatten)]
+    pub listing: Listing,
 }
 
 #[derive(Args)]

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use evenkeel_console::port::Circuit;
+use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter, Posted, Tried};
 use evenkeel_engine::port::{After, Journal as _, RunFilter};
 use evenkeel_engine::run::Run;
-use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution};
+use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution, UndoRequest};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
@@ -19,6 +20,11 @@ use crate::args::Whose;
 use crate::client::Client;
 use crate::wire::{self, House};
 use crate::{exit, home, render, signals, user};
+
+mod url;
+
+pub use self::url::encode;
+use self::url::query;
 
 /// Events that are read at once.
 const PAGE: usize = 1_000;
@@ -46,6 +52,11 @@ pub struct Story {
 #[derive(Deserialize)]
 struct Started {
     runs: Vec<RunId>,
+}
+
+#[derive(Deserialize)]
+struct Undoing {
+    actions: Vec<ToUndo>,
 }
 
 #[derive(Deserialize)]
@@ -268,6 +279,30 @@ impl Desk {
         }
     }
 
+    /// Has a run rolled back; answers what that is about. `dry`: it is only answered.
+    pub async fn undo(&mut self, run: RunId, asked: UndoRequest, dry: bool) -> Result<Vec<ToUndo>> {
+        match self {
+            Self::Daemon(client) => {
+                let body = json!({
+                    "why": asked.why,
+                    "override_freeze": asked.override_freeze,
+                    "despite_later": asked.despite_later,
+                    "dry_run": dry,
+                });
+                let path = format!("/api/v1/runs/{run}/undo");
+                Ok(client.post::<Undoing>(&path, &body).await?.actions)
+            }
+            Self::House(house) => {
+                let actions = house.engine.undoable(run, &asked).await?;
+                if !dry {
+                    house.engine.undo(run, asked).await?;
+                }
+                Ok(actions)
+            }
+            Self::Files(_) => unreachable!("a desk to read undoes nothing"),
+        }
+    }
+
     /// What people were told, and are to be told.
     pub async fn notices(&mut self, filter: OutboxFilter) -> Result<Vec<Posted>> {
         match self {
@@ -344,35 +379,4 @@ async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
             }
         }
     }
-}
-
-fn query(filter: &RunFilter) -> String {
-    let text = |value: &dyn std::fmt::Display| encode(&value.to_string());
-    let pairs = [
-        ("runbook", filter.runbook.as_ref().map(|name| text(name))),
-        ("target", filter.target.as_ref().map(|name| text(name))),
-        ("customer", filter.customer.as_ref().map(|name| text(name))),
-        ("verdict", filter.verdict.map(|verdict| text(&verdict))),
-        ("round", filter.round.map(|round| text(&round))),
-        ("before", filter.before.map(|run| text(&run))),
-        ("limit", Some(text(&filter.limit))),
-    ];
-    let pairs = pairs
-        .into_iter()
-        .filter_map(|(name, value)| Some(format!("{name}={}", value?)));
-    pairs.collect::<Vec<_>>().join("&")
-}
-
-/// Percent-encodes all but letters, digits, `-`, `.`, `_` and `~` (RFC 3986, section 2.3).
-pub fn encode(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes()
-        .map(|byte| {
-            if plain(byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect()
 }

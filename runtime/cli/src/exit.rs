@@ -11,7 +11,7 @@ pub const WAITING: u8 = 16;
 /// The codes that `--help` lists. They never change.
 pub fn code(verdict: Verdict) -> u8 {
     match verdict {
-        Verdict::Healthy | Verdict::Changed | Verdict::Repaired | Verdict::Planned => 0,
+        Verdict::Healthy | Verdict::Changed | Verdict::Repaired | Verdict::Planned | Verdict::Undone => 0,
         Verdict::Unhealthy => 10,
         Verdict::NotRepaired => 11,
         Verdict::Failed => 12,

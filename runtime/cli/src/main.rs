@@ -1,5 +1,6 @@
 //! The command line and the daemon: the only place that wires the rooms and prints.
 
+mod archive;
 mod args;
 mod client;
 mod clock;

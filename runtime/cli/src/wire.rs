@@ -14,6 +14,7 @@ use evenkeel_store::{Options, Store};
 use tokio::sync::Semaphore;
 use tracing::warn;
 
+use crate::archive;
 use crate::clock::SystemClock;
 use crate::home::{self, Files};
 use crate::key;
@@ -37,7 +38,8 @@ impl House {
         let data = home::data(dir);
         let lock = HomeLock::take(&data)?;
         let stamp = home::stamp(dir)?;
-        let home = Files::read(dir)?.check()?.home;
+        let mut home = Files::read(dir)?.check()?.home;
+        home.archived = archive::keep(dir, &home);
         let seal = key::seal(&data)?;
         let store = Arc::new(open_sealed(dir, seal.clone())?);
         let sandbox = Arc::new(Sandbox::new(
@@ -75,7 +77,8 @@ impl House {
 
     /// The home as it is on disk now, if it checks clean, with its plugins loaded.
     pub async fn next(&self) -> Result<Home> {
-        let home = Files::read(&self.dir)?.check()?.home;
+        let mut home = Files::read(&self.dir)?.check()?.home;
+        home.archived = archive::keep(&self.dir, &home);
         let failed = install(&self.sandbox, &home).await;
         ensure!(failed.is_empty(), failed.join("\n"));
         Ok(home)
@@ -133,7 +136,8 @@ fn sandbox_ports(dir: &Path, seal: Seal, store: &Arc<Store>) -> evenkeel_sandbox
 /// each as a sentence.
 async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     sandbox.bound_compiling(&home.settings.sandbox);
-    sandbox.install(&home.plugins);
+    let installed: Vec<_> = home.plugins.iter().chain(&home.archived).cloned().collect();
+    sandbox.install(&installed);
     let steps = home.runbooks.values().flat_map(|runbook| runbook.all_steps());
     let steps = steps.map(|step| &step.plugin);
     let notifiers = home.routing.notifiers.values().map(|notifier| &notifier.plugin);

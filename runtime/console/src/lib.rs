@@ -49,6 +49,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/runs/{run}/cancel", post(runs::cancel))
         .route("/api/v1/runs/{run}/kill", post(runs::kill))
         .route("/api/v1/runs/{run}/resolve", post(runs::resolve))
+        .route("/api/v1/runs/{run}/undo", post(runs::undo))
         .route("/api/v1/runs/{run}/approval", post(approvals::of_run))
         .route("/api/v1/rounds/{round}/after", get(runs::after))
         .route("/api/v1/rounds/{round}/approval", post(approvals::of_round))

@@ -8,7 +8,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
 use evenkeel_engine::port::{After, RunFilter};
-use evenkeel_engine::{CancelError, PersonRequest, RequestError, Resolution, ResolveError};
+use evenkeel_engine::{CancelError, PersonRequest, RequestError, Resolution, ResolveError, UndoError, UndoRequest};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Event, Mode, Summary, Verdict};
@@ -233,6 +233,53 @@ pub async fn resolve(
     };
     console.engine.resolve(run, resolution).await?;
     Ok(Json(json!({ "resolved": run })))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Undo {
+    #[serde(default)]
+    why: String,
+    override_freeze: Option<String>,
+    #[serde(default)]
+    despite_later: bool,
+    /// Answers what it would roll back, and does nothing.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+/// `POST /api/v1/runs/{run}/undo`.
+pub async fn undo(
+    State(console): State<Arc<Console>>,
+    Extension(peer): Extension<Peer>,
+    run: Result<Path<RunId>, PathRejection>,
+    body: Result<Json<Undo>, JsonRejection>,
+) -> Result<Json<Value>, Error> {
+    let Path(run) = run.map_err(|_| Error::bad_request("a run is named by its number"))?;
+    let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
+    let asked = UndoRequest {
+        who: peer.user,
+        why: said.why,
+        override_freeze: said.override_freeze,
+        despite_later: said.despite_later,
+    };
+    let actions = console.engine.undoable(run, &asked).await?;
+    if !said.dry_run {
+        console.engine.undo(run, asked).await?;
+    }
+    Ok(Json(json!({ "run": run, "actions": actions })))
+}
+
+impl From<UndoError> for Error {
+    fn from(error: UndoError) -> Self {
+        let status = match error {
+            UndoError::Journal(error) => return error.into(),
+            UndoError::Unknown(_) => StatusCode::NOT_FOUND,
+            UndoError::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(status, error.to_string())
+    }
 }
 
 impl From<RequestError> for Error {

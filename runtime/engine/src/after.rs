@@ -51,7 +51,7 @@ impl Engine {
         let Some((request, ended)) = self.results(&runs).await? else {
             return Ok(());
         };
-        let runbook = match self.text_of(&home, &request).await? {
+        let runbook = match self.text_of(&home, &request, &[]).await? {
             Ok(runbook) => runbook,
             Err(why) => {
                 warn!(round = round.0, why, "nothing comes after the round");

@@ -30,6 +30,7 @@ pub mod run;
 pub mod schedule;
 mod serve;
 pub mod trigger;
+mod undo;
 pub mod why;
 mod words;
 
@@ -39,3 +40,4 @@ pub use crate::holds::HoldError;
 pub use crate::live::Holder;
 pub use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
 pub use crate::resolve::{Resolution, ResolveError};
+pub use crate::undo::{UndoError, UndoRequest};

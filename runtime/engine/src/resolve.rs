@@ -53,6 +53,24 @@ impl Engine {
         let events = events.ok_or(ResolveError::Unknown(run))?;
         let mut fold = Run::fold(&events);
         let body = resolved(run, &fold, said)?;
+        self.append_to(run, &mut fold, body).await?;
+        Ok(self.go_on(run, fold).await?)
+    }
+
+    /// As a round of its own: it had begun, and no other run of its round has a say in that.
+    pub(crate) async fn go_on(self: &Arc<Self>, run: RunId, fold: Run) -> Result<(), JournalError> {
+        let Some(request) = fold.request.clone() else {
+            return Ok(());
+        };
+        let home = self.home();
+        let runbook = self.text_of(&home, &request, &fold.pins()).await?;
+        let crew = self.crew(run, request.round, fold);
+        self.begin(Round::fresh(request.round, runbook, home, vec![crew]));
+        Ok(())
+    }
+
+    /// Appends to a run that nobody drives, and folds it.
+    pub(crate) async fn append_to(&self, run: RunId, fold: &mut Run, body: Body) -> Result<(), JournalError> {
         let now = self.ports.clock.now();
         let durable = Durability::Disk;
         self.ports.journal.append(run, now, vec![body.clone()], durable).await?;
@@ -64,16 +82,6 @@ impl Engine {
         fold.apply(&event);
         // Nobody may follow.
         let _ = self.feed.send((run, event));
-        self.go_on(run, fold).await
-    }
-
-    /// As a round of its own: it had begun, and no other run of its round has a say in that.
-    async fn go_on(self: &Arc<Self>, run: RunId, fold: Run) -> Result<(), ResolveError> {
-        let request = fold.request.clone().ok_or(ResolveError::Unknown(run))?;
-        let home = self.home();
-        let runbook = self.text_of(&home, &request).await?;
-        let crew = self.crew(run, request.round, fold);
-        self.begin(Round::fresh(request.round, runbook, home, vec![crew]));
         Ok(())
     }
 }

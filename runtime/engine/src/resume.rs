@@ -6,6 +6,7 @@ use std::sync::Arc;
 use evenkeel_model::check;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
+use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Mode, Request, Summary, Verdict};
 use evenkeel_model::runbook::Runbook;
 use tracing::{error, info, warn};
@@ -85,7 +86,11 @@ impl Engine {
         let request = crew
             .first()
             .and_then(|crew| crew.live.recorder.read(|run| run.request.clone()))?;
-        let runbook = match self.text_of(home, &request).await {
+        let pins: Vec<Pinned> = crew
+            .iter()
+            .flat_map(|crew| crew.live.recorder.read(Run::pins))
+            .collect();
+        let runbook = match self.text_of(home, &request, &pins).await {
             Ok(runbook) => runbook,
             Err(cause) => {
                 error!(round = id.0, %cause, "a round's text can't be read; its runs are left as they are for now");
@@ -142,20 +147,25 @@ impl Engine {
         }
     }
 
-    /// The text that a run started with. The inner error is for the run: it can't go on with it.
+    /// The text that a run started with, its steps being those of `pins` where these say so. The
+    /// inner error is for the run: it can't go on with it.
     pub(crate) async fn text_of(
         &self,
         home: &Home,
         request: &Request,
+        pins: &[Pinned],
     ) -> Result<Result<Arc<Runbook>, String>, JournalError> {
         if let Some(runbook) = home.runbooks.get(&request.runbook)
             && runbook.hash == request.text
+            && pins
+                .iter()
+                .all(|pin| runbook.all_steps().any(|step| step.plugin == *pin))
         {
             return Ok(Ok(runbook.part(&request.occurrence)));
         }
         let text = self.ports.journal.text(&request.text).await?;
         Ok(match text {
-            Some(text) => checked_again(home, request, &text).map(|runbook| runbook.part(&request.occurrence)),
+            Some(text) => checked_again(home, request, &text, pins).map(|runbook| runbook.part(&request.occurrence)),
             None => Err(format!("the text of the runbook `{}` is lost", request.runbook)),
         })
     }
@@ -184,12 +194,12 @@ fn ended(summary: &Summary) -> Option<Verdict> {
 }
 
 /// The text of then, checked against the home of now.
-fn checked_again(home: &Home, request: &Request, text: &str) -> Result<Arc<Runbook>, String> {
+fn checked_again(home: &Home, request: &Request, text: &str, pins: &[Pinned]) -> Result<Arc<Runbook>, String> {
     let file = match home.runbooks.get(&request.runbook) {
         Some(runbook) => runbook.file.clone(),
         None => format!("runbooks/{}.toml", request.runbook),
     };
-    check::again(home, &file, text).map(Arc::new).map_err(|problem| {
+    check::again(home, &file, text, pins).map(Arc::new).map_err(|problem| {
         format!(
             "the runbook `{}` is another one by now, and the text that the run started with fits no more: {}",
             request.runbook, problem.message

@@ -5,6 +5,7 @@
 
 mod approval;
 mod attempt;
+mod reopened;
 
 use std::collections::BTreeMap;
 
@@ -13,6 +14,7 @@ use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
 use evenkeel_model::name::StepId;
+use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
@@ -44,6 +46,8 @@ pub struct Run {
     pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
+    /// Who wants what it changed rolled back, and why.
+    pub undo: Option<(String, String)>,
     pub finished: Option<Finished>,
 }
 
@@ -138,7 +142,9 @@ impl Run {
             Body::Waiting { .. } | Body::Refused { .. } => self.gate = GateState::of(&event.body),
             Body::Started => self.started_at = Some(event.at),
             Body::Turn => self.turn_at = Some(event.at),
-            Body::Invoked { key, params, .. } => self.begin(key, params, event.at),
+            Body::Invoked {
+                key, plugin, params, ..
+            } => self.begin(key, plugin, params, event.at),
             Body::Resumed { key } => {
                 if let Some(attempt) = self.under_way(key) {
                     attempt.resumed = attempt.resumed.saturating_add(1);
@@ -162,6 +168,7 @@ impl Run {
                 self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
                 self.cancel.get_or_insert_with(|| format!("killed by {who}"));
             }
+            Body::UndoRequested { who, why } => self.take_back(who, why),
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished {
                     at: event.at,
@@ -213,9 +220,10 @@ impl Run {
         }
     }
 
-    fn begin(&mut self, key: &Key, params: &Value, at: DateTime<Utc>) {
+    fn begin(&mut self, key: &Key, plugin: &Pinned, params: &Value, at: DateTime<Utc>) {
         let attempt = Attempt {
             key: key.clone(),
+            plugin: plugin.clone(),
             params: params.clone(),
             begun_at: at,
             ended: None,
@@ -274,28 +282,6 @@ impl Run {
         }
     }
 
-    /// A person has looked: the run goes on from there.
-    fn resolve(&mut self, key: &Key, n: u32, done: bool, who: &str, at: DateTime<Utc>) {
-        let Some(attempt) = self.under_way(key) else { return };
-        let interrupted = attempt.ended.as_ref().is_none_or(Ended::is_interruption);
-        if done {
-            attempt.ended = Some(Ended {
-                at,
-                outcome: Outcome::Done(attempt.as_done(who)),
-            });
-        } else if interrupted {
-            attempt.intents.remove(&n);
-            (attempt.ended, attempt.resumed) = (None, 0);
-        } else if let Some(intent) = attempt.intents.get_mut(&n) {
-            intent.reply = Reply::Clear;
-        }
-        if done || interrupted {
-            // What the step came to is not what it comes to now.
-            self.steps.entry(key.step.clone()).or_default().result = None;
-        }
-        (self.finished, self.escalated) = (None, None);
-    }
-
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
         let looks = self.looks.last.iter_mut();
         let steps = self.steps.values_mut();
@@ -341,6 +327,17 @@ impl Run {
     /// did not come to its end. Such a run counts for the cool-down.
     pub fn changed(&self) -> bool {
         self.effecting().any(Attempt::changed)
+    }
+
+    /// The plugins that it changed something with: who rolls that back has to be the same.
+    pub fn pins(&self) -> Vec<Pinned> {
+        let mut pins: Vec<Pinned> = Vec::new();
+        for attempt in self.effecting() {
+            if !pins.contains(&attempt.plugin) {
+                pins.push(attempt.plugin.clone());
+            }
+        }
+        pins
     }
 
     /// An action of it was begun.

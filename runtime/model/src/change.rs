@@ -177,12 +177,28 @@ fn told(run: RunId, at: DateTime<Utc>, before: &[Event], key: &Key, outcome: Opt
         summary: short(summary),
         plugin: called(before, key),
         plan,
-        cause: request.occurrence.clone(),
+        cause: cause(before, request),
         approved_by: approvers(before, key),
         outcome,
         more_effects: all.len().saturating_sub(EFFECTS),
         effects: all.into_iter().take(EFFECTS).collect(),
     })
+}
+
+/// Who wanted it undone after the run's end, or what started the round.
+fn cause(events: &[Event], request: &Request) -> Occurrence {
+    let asked = events.iter().rev().find_map(|event| match &event.body {
+        Body::UndoRequested { who, .. } => Some(who.clone()),
+        _ => None,
+    });
+    match asked {
+        Some(who) => Occurrence::Person {
+            runbook: request.runbook.clone(),
+            request: "undo".to_owned(),
+            who,
+        },
+        None => request.occurrence.clone(),
+    }
 }
 
 fn requested(events: &[Event]) -> Option<&Request> {

@@ -17,11 +17,11 @@ use std::sync::Arc;
 use crate::authored::notify::AuthoredRouting;
 use crate::authored::runbook::AuthoredRunbook;
 use crate::authored::{self, At, Reader};
-use crate::home::lock::{self, Lock};
+use crate::home::lock::{self, Lock, Locked};
 use crate::home::{Approvers, Home, Settings};
 use crate::name::RunbookName;
 use crate::notify::Routing;
-use crate::plugin::Installed;
+use crate::plugin::{Installed, Pinned};
 use crate::problem::{File, Level, Problem};
 use crate::runbook::Runbook;
 
@@ -89,15 +89,23 @@ pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<
     })
 }
 
-/// A runbook that may not be the home's any more, against the rest of the home. The error is the
-/// first that is wrong.
-pub fn again(home: &Home, file: &str, text: &str) -> Result<Runbook, Box<Problem>> {
+/// A runbook that may not be the home's any more, against the rest of the home. The plugins of
+/// `pins` are meant, and not those that are locked by now. The error is the first that is wrong.
+pub fn again(home: &Home, file: &str, text: &str, pins: &[Pinned]) -> Result<Runbook, Box<Problem>> {
     let sources = Sources {
         runbooks: vec![(file.to_owned(), text.to_owned())],
+        lock: lock_with(home, pins),
         ..Sources::clone(&home.sources)
     };
+    let pinned = home.archived.iter().filter(|plugin| is_pinned(plugin, pins));
+    let others = home.plugins.iter().filter(|plugin| {
+        let replaced = |pin: &Pinned| pin.version == plugin.manifest.version && pin.digest != plugin.digest;
+        let mut pins = pins.iter().filter(|pin| pin.name == plugin.manifest.name);
+        !pins.any(replaced)
+    });
+    let installed: Vec<Installed> = pinned.chain(others).cloned().collect();
     let none = || Box::new(File { path: file, text }.problem_as_a_whole("no-runbook", "it is no runbook"));
-    match check(&sources, &home.plugins) {
+    match check(&sources, &installed) {
         Ok(checked) => {
             let mut runbooks = checked.home.runbooks.into_values();
             runbooks.next().map(Arc::unwrap_or_clone).ok_or_else(none)
@@ -107,6 +115,31 @@ pub fn again(home: &Home, file: &str, text: &str) -> Result<Runbook, Box<Problem
             Err(errors.next().map_or_else(none, Box::new))
         }
     }
+}
+
+fn is_pinned(plugin: &Installed, pins: &[Pinned]) -> bool {
+    let mut pins = pins.iter().filter(|pin| pin.name == plugin.manifest.name);
+    pins.any(|pin| pin.digest == plugin.digest)
+}
+
+/// The home's lock, in which what is pinned takes the place of other versions that may mean the same.
+fn lock_with(home: &Home, pins: &[Pinned]) -> Option<String> {
+    let text = home.sources.lock.as_deref();
+    if pins.is_empty() {
+        return text.map(str::to_owned);
+    }
+    let locked = text.and_then(|text| Lock::parse(text).ok()).unwrap_or_default();
+    let others = locked.plugins.into_iter();
+    let others = others.filter(|locked| {
+        let same = |pin: &Pinned| pin.name == locked.name && pin.version.major == locked.version.major;
+        !pins.iter().any(same)
+    });
+    let pinned = pins.iter().map(|pin| Locked {
+        name: pin.name.clone(),
+        version: pin.version.clone(),
+        digest: pin.digest.clone(),
+    });
+    Some(Lock::of(others.chain(pinned)).render())
 }
 
 fn place(problem: &Problem) -> usize {
@@ -210,6 +243,7 @@ impl<'s> Scope<'s> {
                 .map(|runbook| (runbook.name.clone(), Arc::new(runbook)))
                 .collect(),
             plugins: installed.to_vec(),
+            archived: Vec::new(),
             routing,
             schemas: self.plugins.schemas,
         };

@@ -13,7 +13,7 @@ use crate::check::Sources;
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
 use crate::notify::Routing;
 use crate::params::Schemas;
-use crate::plugin::Installed;
+use crate::plugin::{Installed, Pinned};
 use crate::role::Role;
 use crate::runbook::Runbook;
 use crate::window::Windows;
@@ -31,11 +31,21 @@ pub struct Home {
     pub assets: BTreeMap<AssetId, Arc<Asset>>,
     pub runbooks: BTreeMap<RunbookName, Arc<Runbook>>,
     pub plugins: Vec<Installed>,
+    /// Components that are installed no more, and that runs of before may still need.
+    pub archived: Vec<Installed>,
     pub routing: Routing,
     /// What those take as parameters.
     pub schemas: Schemas,
     /// Its texts but for the runbooks, so that one can be checked again.
     pub sources: Arc<Sources>,
+}
+
+impl Home {
+    /// The very component that a step or an invocation is pinned to.
+    pub fn component(&self, pinned: &Pinned) -> Option<&Installed> {
+        let mut all = self.plugins.iter().chain(&self.archived);
+        all.find(|plugin| plugin.manifest.name == pinned.name && plugin.digest == pinned.digest)
+    }
 }
 
 /// `evenkeel.toml` but for the roles.

@@ -29,10 +29,11 @@ pub enum Verdict {
     Rejected,
     Cancelled,
     Unknown,
+    Undone,
 }
 
 impl Verdict {
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Healthy,
         Self::Unhealthy,
         Self::Planned,
@@ -43,6 +44,7 @@ impl Verdict {
         Self::Rejected,
         Self::Cancelled,
         Self::Unknown,
+        Self::Undone,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Verdict {
             Self::Rejected => "rejected",
             Self::Cancelled => "cancelled",
             Self::Unknown => "unknown",
+            Self::Undone => "undone",
         }
     }
 }
@@ -324,6 +327,11 @@ pub enum Body {
         n: u32,
         /// The action is done, by whomever. Otherwise that effect was not made.
         done: bool,
+        who: String,
+        why: String,
+    },
+    /// A person wants what it changed rolled back, after its end.
+    UndoRequested {
         who: String,
         why: String,
     },

@@ -7,7 +7,8 @@ use anyhow::{Context as _, Result, bail};
 use chrono::{DateTime, Utc};
 use evenkeel_alerting::intake::{Batch, Context};
 use evenkeel_alerting::{v2, webhook};
-use evenkeel_engine::PersonRequest;
+use evenkeel_engine::decide::ToUndo;
+use evenkeel_engine::{PersonRequest, UndoRequest};
 use evenkeel_model::alert::{Alert, Labels};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Mode, State, Summary};
@@ -15,7 +16,7 @@ use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::args::{Run, RunsResolve};
+use crate::args::{Run, RunsResolve, RunsUndo};
 use crate::desk::{Desk, Story as Recorded};
 use crate::home::{self, Files};
 use crate::render::{self, story::Story};
@@ -62,6 +63,47 @@ pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
     let told = [follow(&mut desk, args.run, after, false).await?];
     desk.leave().await;
     Ok(code(&told))
+}
+
+/// `evenkeel runs undo`: shows what it would roll back, or does it and follows the run to its end.
+pub async fn undo(dir: &Path, args: &RunsUndo) -> Result<ExitCode> {
+    let mut desk = Desk::to_run(dir).await?;
+    let asked = UndoRequest {
+        who: user::name(),
+        why: match (&args.override_freeze, args.why.as_str()) {
+            (Some(why), "") => why.clone(),
+            (_, why) => why.to_owned(),
+        },
+        override_freeze: args.override_freeze.clone(),
+        despite_later: args.despite_later,
+    };
+    let known = desk.whole_story(args.run).await?.1;
+    let actions = desk.undo(args.run, asked, args.dry_run).await?;
+    if args.dry_run {
+        desk.leave().await;
+        return tell_undo(args, &actions).map(|()| ExitCode::SUCCESS);
+    }
+    desk.cancel_when_interrupted(&[args.run])?;
+    let after = known.last().map_or(0, |event| event.seq);
+    let told = [follow(&mut desk, args.run, after, args.listing.json).await?];
+    desk.leave().await;
+    if args.listing.json {
+        render::json(&told)?;
+    }
+    Ok(code(&told))
+}
+
+fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
+    if args.listing.json {
+        return Ok(render::json(&actions)?);
+    }
+    render::line(&format!("run {}: it would roll back, in this order:", args.run))?;
+    for ToUndo { step, action, plugin } in actions {
+        let words = action.undo.as_deref().unwrap_or_default();
+        let line = format!("  {step} `{}`: {words}, by {plugin}", action.id);
+        render::line(&render::safe::text(&line))?;
+    }
+    Ok(())
 }
 
 /// Tells runs of this process from their beginning to their end.

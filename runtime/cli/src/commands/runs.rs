@@ -18,6 +18,9 @@ pub async fn runs(dir: &Path, command: &Runs) -> Result<ExitCode> {
     if let Runs::Resolve(args) = command {
         return run::resolve(dir, args).await;
     }
+    if let Runs::Undo(args) = command {
+        return run::undo(dir, args).await;
+    }
     let mut desk = Desk::to_read(dir).await?;
     match command {
         Runs::Replay(args) => return replay::replay(dir, &mut desk, args).await,
@@ -25,7 +28,7 @@ pub async fn runs(dir: &Path, command: &Runs) -> Result<ExitCode> {
         Runs::Show(args) => show(&mut desk, args).await?,
         Runs::Cancel { run } => cancel(&mut desk, *run).await?,
         Runs::Kill { run, why } => kill(&mut desk, *run, why).await?,
-        Runs::Resolve(_) => unreachable!("it is no reading"),
+        Runs::Resolve(_) | Runs::Undo(_) => unreachable!("it is no reading"),
     }
     Ok(ExitCode::SUCCESS)
 }

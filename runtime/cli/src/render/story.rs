@@ -98,6 +98,7 @@ impl Story {
             Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
             Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
             Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
+            Body::UndoRequested { who, why } => vec![said(who, "wants it undone", why)],
             Body::Killed { who, why } => vec![said(who, "killed it", why)],
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
         }

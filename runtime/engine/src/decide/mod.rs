@@ -40,6 +40,7 @@ use evenkeel_model::runbook::{OnFailure, Runbook};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
+pub use self::undo::{ToUndo, left, undoes_anything};
 use crate::port::Work;
 use crate::run::{GateState, Run};
 
@@ -141,6 +142,9 @@ fn refused(run: &Run) -> Option<String> {
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
     if let Some((who, why)) = &run.killed {
         return conclude::killed(run, who, why);
+    }
+    if let Some((who, why)) = &run.undo {
+        return undo::at_the_word_of(run, subject, who, why, now);
     }
     for step in &subject.runbook.steps {
         match run.result(&step.id).map(|result| result.status) {

@@ -101,10 +101,8 @@ fn manifest<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Manifest, Strin
 }
 
 fn installed<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Installed, String> {
-    let mut plugins = subject.home.plugins.iter();
-    plugins
-        .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest)
-        .ok_or_else(|| format!("`{}` is not installed any more", step.plugin))
+    let found = subject.home.component(&step.plugin);
+    found.ok_or_else(|| format!("`{}` is not installed any more", step.plugin))
 }
 
 fn check_params(subject: &Subject, step: &Step, values: &Value) -> Result<(), String> {

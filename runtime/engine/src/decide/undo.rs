@@ -3,13 +3,17 @@
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::{Action, Applied};
 use evenkeel_model::invocation::{Output, Phase};
+use evenkeel_model::name::StepId;
+use evenkeel_model::plugin::Pinned;
+use evenkeel_model::run::Verdict;
 use evenkeel_model::runbook::Step;
+use serde::{Deserialize, Serialize};
 
 use super::stage::{self, Stage};
 use super::step::when_due;
-use super::{Command, Subject, prepare};
+use super::{Command, Subject, conclude, escalate, finish, prepare};
 use crate::port::Work;
-use crate::run::Run;
+use crate::run::{Attempt, Run};
 use crate::words;
 
 /// The next rollback; none: all that can be undone has been, or has been tried. A rollback that
@@ -28,6 +32,52 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
             Stage::Done(_) | Stage::Over(_) | Stage::Cancelled => None,
         }
     })
+}
+
+/// After the end of a run a person wants it taken back.
+pub(super) fn at_the_word_of(run: &Run, subject: &Subject, who: &str, why: &str, now: DateTime<Utc>) -> Command {
+    let next = || advance(run, subject, now);
+    if let Some(next) = run.cancel.is_none().then(next).flatten() {
+        return next;
+    }
+    let told = match why {
+        "" => format!("{who} had it undone: {}", told(run, subject)),
+        why => format!("{who} had it undone ({why}): {}", told(run, subject)),
+    };
+    match run.doubt_left() {
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", conclude::in_doubt(doubt)), run),
+        None if left(run, subject).is_empty() => finish(Verdict::Undone, told, run),
+        None => escalate(Verdict::Failed, told, run),
+    }
+}
+
+/// An action that a rollback is to be made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToUndo {
+    pub step: StepId,
+    pub action: Action,
+    /// The one that made it.
+    pub plugin: Pinned,
+}
+
+/// What can be undone of a run, and has not been, in the order in which that is done.
+pub fn left(run: &Run, subject: &Subject) -> Vec<ToUndo> {
+    let left = to_undo(run, subject).filter_map(|(step, action, _)| {
+        let rolled_back = run.attempt(&step.id, Phase::Rollback, Some(&action.id));
+        let undone = rolled_back.and_then(Attempt::output) == Some(&Output::RolledBack);
+        let applied = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
+        (!undone).then(|| ToUndo {
+            step: step.id.clone(),
+            action: action.clone(),
+            plugin: applied.plugin.clone(),
+        })
+    });
+    left.collect()
+}
+
+/// Whether anything of it can be undone, or could be before it was.
+pub fn undoes_anything(run: &Run, subject: &Subject) -> bool {
+    to_undo(run, subject).next().is_some()
 }
 
 /// How it went, in words.

@@ -8,6 +8,7 @@ use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::StepId;
+use evenkeel_model::plugin::Pinned;
 use serde_json::Value;
 
 /// One export of one step; of one action, in `apply` and `rollback`.
@@ -47,6 +48,7 @@ fn order(phase: Phase) -> u8 {
 #[derive(Clone, Debug)]
 pub struct Attempt {
     pub key: Key,
+    pub plugin: Pinned,
     pub params: Value,
     pub begun_at: DateTime<Utc>,
     /// None, where something is decided: it was interrupted, for `decide` isn't asked while an
@@ -81,6 +83,11 @@ pub struct Intent {
 }
 
 impl Ended {
+    /// It failed, or was stopped.
+    pub fn is_failure(&self) -> bool {
+        !matches!(self.outcome, Outcome::Done(_))
+    }
+
     /// The plugin did not come to its end, and could not be gone on with.
     pub fn is_interruption(&self) -> bool {
         matches!(

@@ -22,6 +22,7 @@ mod resume;
 mod rounds;
 mod schedules;
 mod storms;
+mod undo;
 mod verdicts;
 mod why;
 mod world;

@@ -102,6 +102,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             .map(|book| (book.name.clone(), Arc::new(book)))
             .collect(),
         routing: Default::default(),
+        archived: vec![],
         plugins: PLUGINS.iter().map(|(name, kind)| installed(name, *kind)).collect(),
         schemas: Default::default(),
         sources: Default::default(),

@@ -243,7 +243,7 @@ impl Journal for Memory {
         let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
         for body in bodies {
             let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
-            let goes_on = matches!(body, Body::Resolved { .. });
+            let goes_on = matches!(body, Body::Resolved { .. } | Body::UndoRequested { .. });
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
