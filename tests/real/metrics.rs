@@ -174,3 +174,82 @@ fn a_prometheus_that_is_gone_is_a_failure_and_no_health() -> anyhow::Result<()> 
     assert_eq!(home.verdicts()?, ["failed"], "{said:#?}");
     Ok(())
 }
+
+const CLEAR: &str = r#"
+name = "NAME"
+summary = "Clears the sessions, and asks a Prometheus whether that has helped"
+
+[[input]]
+name = "job"
+default = "taskboard"
+
+[limits]
+cooldown = "0s"
+
+[[step]]
+id = "clear"
+uses = "cache-clean@1"
+with = { root = "sessions", older_than = "0s" }
+grant = { files = ["read sessions", "remove sessions"] }
+ask_from = "never"
+
+[healed]
+query = 'taskboard_cache_files{job="{{ input.job }}"} <= MOST'
+source = "prometheus"
+within = "WITHIN"
+"#;
+
+#[test]
+fn a_real_prometheus_says_whether_a_repair_has_helped() -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let Scene {
+        home,
+        board,
+        prometheus,
+        nobody,
+    } = Scene::set(directory.path())?;
+    let role = std::fs::read_to_string(home.path().join("evenkeel.toml"))?;
+    let root = format!(
+        "\n[role.host.roots.sessions]\npath = \"{}\"\nallow = [\"read\", \"remove\"]\n",
+        board.cache.display()
+    );
+    home.write("evenkeel.toml", &(role + &root))?;
+    // Few sessions can be cleared away; fewer than none can't.
+    for (name, most, within) in [("clear", "20", "1m"), ("in-vain", "-1", "3s")] {
+        let text = CLEAR
+            .replace("NAME", name)
+            .replace("MOST", most)
+            .replace("WITHIN", within);
+        home.write(&format!("runbooks/{name}.toml"), &text)?;
+    }
+    home.done(&["lock"])?;
+    home.done(&["check"])?;
+    let scene = Scene {
+        home,
+        board,
+        prometheus,
+        nobody,
+    };
+    scene.board.visit(60)?;
+    scene.wait_for_series("taskboard_cache_files > 50", 1);
+
+    let (said, verdict) = scene.run("clear")?;
+    assert_eq!(verdict, "repaired", "{said:#?}");
+    let query = "query        taskboard_cache_files{job=\"taskboard\"} <= 20";
+    assert!(said.stdout.contains(query), "{}", said.stdout);
+    assert!(said.stdout.contains("1 of 1 value hold: {"), "{}", said.stdout);
+
+    scene.board.visit(3)?;
+    let (said, verdict) = scene.run("in-vain")?;
+    assert_eq!(verdict, "not-repaired", "{said:#?}");
+    assert!(said.stdout.contains("no series answers it"), "{}", said.stdout);
+
+    // A text that would make anything true, if it could become a part of the expression.
+    scene.board.visit(3)?;
+    let attack = "job=x\"} or vector(1) or taskboard_cache_files{job=\"y";
+    let said = scene.home.run(&["run", "in-vain", "--set", attack])?;
+    assert!(said.stdout.contains("verdict      not-repaired"), "{said:#?}");
+    let asked = r#"{job="x\x22} or vector(1) or "#;
+    assert!(said.stdout.contains(asked), "{}", said.stdout);
+    Ok(())
+}

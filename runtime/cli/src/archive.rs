@@ -24,11 +24,11 @@ const STAMPED: Duration = Duration::from_secs(86_400);
 
 /// Keeps what the home's runbooks are pinned to, drops what was not pinned for long, and answers
 /// what else is there. What can't be kept is said and no reason not to serve the home.
-pub fn keep(dir: &Path, home: &Home) -> Vec<Installed> {
+pub fn keep(dir: &Path, home: &Home, now: SystemTime) -> Vec<Installed> {
     let steps = home.runbooks.values().flat_map(|runbook| runbook.all_steps());
     let pinned: BTreeSet<&Digest> = steps.map(|step| &step.plugin.digest).collect();
     for plugin in home.plugins.iter().filter(|plugin| pinned.contains(&plugin.digest)) {
-        if let Err(why) = keep_one(dir, plugin) {
+        if let Err(why) = keep_one(dir, plugin, now) {
             let name = &plugin.manifest.name;
             warn!("plugin `{name}` can't be kept for the time after its upgrade: {why:#}");
         }
@@ -40,7 +40,7 @@ pub fn keep(dir: &Path, home: &Home) -> Vec<Installed> {
         let Some(digest) = name.strip_suffix(".wasm").map(|digest| Digest(digest.to_owned())) else {
             continue;
         };
-        let is_old = entry.metadata().is_ok_and(|meta| age(&meta) > KEPT);
+        let is_old = entry.metadata().is_ok_and(|meta| age(&meta, now) > KEPT);
         if is_old && !pinned.contains(&digest) {
             // It is found again the next time.
             let _ = fs::remove_file(entry.path());
@@ -52,14 +52,11 @@ pub fn keep(dir: &Path, home: &Home) -> Vec<Installed> {
     found
 }
 
-fn keep_one(dir: &Path, plugin: &Installed) -> Result<()> {
+fn keep_one(dir: &Path, plugin: &Installed, now: SystemTime) -> Result<()> {
     let kept = dir.join(DIRECTORY).join(format!("{}.wasm", plugin.digest));
     if let Ok(meta) = fs::metadata(&kept) {
-        if age(&meta) > STAMPED {
-            File::options()
-                .write(true)
-                .open(&kept)?
-                .set_modified(SystemTime::now())?;
+        if age(&meta, now) > STAMPED {
+            File::options().write(true).open(&kept)?.set_modified(now)?;
         }
         return Ok(());
     }
@@ -87,7 +84,7 @@ fn keep_one(dir: &Path, plugin: &Installed) -> Result<()> {
     Ok(())
 }
 
-fn age(meta: &fs::Metadata) -> Duration {
+fn age(meta: &fs::Metadata, now: SystemTime) -> Duration {
     let modified = meta.modified().ok();
-    modified.and_then(|at| at.elapsed().ok()).unwrap_or_default()
+    modified.and_then(|at| now.duration_since(at).ok()).unwrap_or_default()
 }

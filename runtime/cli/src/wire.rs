@@ -7,6 +7,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
+use evenkeel_engine::port::Clock as _;
 use evenkeel_model::home::Home;
 use evenkeel_model::seal::Seal;
 use evenkeel_sandbox::{Attendant, Compiler, HomeVault, Sandbox};
@@ -39,7 +40,7 @@ impl House {
         let lock = HomeLock::take(&data)?;
         let stamp = home::stamp(dir)?;
         let mut home = Files::read(dir)?.check()?.home;
-        home.archived = archive::keep(dir, &home);
+        home.archived = archive::keep(dir, &home, SystemClock.now().into());
         let seal = key::seal(&data)?;
         let store = Arc::new(open_sealed(dir, seal.clone())?);
         let sandbox = Arc::new(Sandbox::new(
@@ -78,7 +79,7 @@ impl House {
     /// The home as it is on disk now, if it checks clean, with its plugins loaded.
     pub async fn next(&self) -> Result<Home> {
         let mut home = Files::read(&self.dir)?.check()?.home;
-        home.archived = archive::keep(&self.dir, &home);
+        home.archived = archive::keep(&self.dir, &home, self.clock.now().into());
         let failed = install(&self.sandbox, &home).await;
         ensure!(failed.is_empty(), failed.join("\n"));
         Ok(home)

@@ -22,12 +22,14 @@ use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Key, Notice, Outcome};
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName};
 use evenkeel_model::plugin::Pinned;
+use evenkeel_model::role::Source;
 use evenkeel_model::run::{Body, Ended, Event, Mode, Occurrence, Request, Summary, Verdict};
 use evenkeel_model::tape::{Seed, Tape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::watch;
 
+use self::metrics::{MetricsError, Question, Series};
 use self::outbox::NewNotice;
 use crate::recording::Recording;
 use crate::schedule::Passed;
@@ -44,6 +46,9 @@ pub trait Clock: Send + Sync {
 pub trait Plugins: Send + Sync {
     /// Runs one export in a fresh instance. Never fails otherwise than by its outcome.
     async fn invoke(&self, invocation: Invocation, calls: Arc<dyn Calls>) -> Outcome;
+
+    /// Asks a source of metrics on behalf of a run, with its token and within its bounds.
+    async fn ask(&self, asset: &AssetId, source: &Source, question: Question) -> Result<Vec<Series>, MetricsError>;
 }
 
 /// One call of one export.

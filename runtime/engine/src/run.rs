@@ -19,7 +19,7 @@ use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Ve
 use serde_json::Value;
 
 pub use self::approval::{Approval, Said};
-pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Reply};
+pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
 
 #[derive(Clone, Debug, Default)]
 pub struct Run {
@@ -36,6 +36,8 @@ pub struct Run {
     pub attempts: BTreeMap<Place, Attempt>,
     /// What `[healed]` asked.
     pub looks: Looks,
+    /// What a source answered when `[healed]` asked it.
+    pub queries: Queries,
     /// The highest number of an invocation of each check.
     checks: BTreeMap<StepId, u32>,
     pub verified: Option<Verified>,
@@ -154,6 +156,7 @@ impl Run {
             Body::Intended { key, n, call } => self.intend(key, *n, call),
             Body::Called { key, n, answer, .. } => self.answer(key, *n, answer),
             Body::Ended { key, outcome } => self.end(key, outcome, event.at),
+            Body::Queried { healed, told, .. } => self.queries.take(*healed, told, event.at),
             Body::Verified { healed, why } => {
                 self.verified = Some(Verified {
                     healed: *healed,

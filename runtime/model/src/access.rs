@@ -8,7 +8,7 @@ use crate::grant::{Access, Capability, Entry, Grant};
 use crate::home::Home;
 use crate::name::{AssetId, CustomerId, RoleName};
 use crate::plugin::Manifest;
-use crate::role::{Resource, Role};
+use crate::role::{Resource, Role, Source};
 use crate::runbook::Step;
 use crate::template;
 
@@ -66,6 +66,18 @@ pub fn access(step: &Step, manifest: &Manifest, target: &Asset, home: &Home) -> 
         }
     }
     Ok(access)
+}
+
+/// The source that `[healed]` asks, rendered for the target's asset that it is on.
+///
+/// # Errors
+/// The role of the asset has no such source, or doesn't allow it.
+pub fn source(grant: &Grant, target: &Asset, home: &Home) -> Result<(AssetId, Source), AccessError> {
+    let owner = owner(grant, target, home)?;
+    match resource(grant, owner, home)? {
+        Resource::Source(source) => Ok((owner.id.clone(), source)),
+        _ => unreachable!("`metrics` has nothing but sources"),
+    }
 }
 
 /// The asset that a grant is about, as long as it is the same customer's.

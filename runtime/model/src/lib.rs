@@ -22,6 +22,7 @@ mod pattern;
 pub mod plugin;
 pub mod problem;
 pub mod quantity;
+pub mod query;
 pub mod role;
 pub mod run;
 pub mod runbook;

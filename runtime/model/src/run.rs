@@ -310,6 +310,14 @@ pub enum Body {
         step: StepId,
         result: StepResult,
     },
+    /// A source was asked whether it is healed.
+    Queried {
+        expr: String,
+        healed: bool,
+        /// What it answered, in short, or why it did not.
+        told: String,
+        took_ms: u64,
+    },
     /// The answer of `[healed]`.
     Verified {
         healed: bool,

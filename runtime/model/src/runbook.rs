@@ -277,11 +277,30 @@ pub enum OnFailure {
 
 #[derive(Clone, Debug)]
 pub struct Healed {
-    /// A check step of this runbook; every finding must be below `warning`.
-    pub rerun: StepId,
+    pub proof: Proof,
     /// How long to keep looking before it is not healed.
     pub within: Duration,
     pub otherwise: Otherwise,
+}
+
+/// What says that it is healed.
+#[derive(Clone, Debug)]
+pub enum Proof {
+    /// A check step of this runbook; every finding must be below `warning`.
+    Rerun(StepId),
+    /// PromQL, with templates in its strings (see [`crate::query`]). With the source, as `query NAME`
+    /// of `metrics`.
+    Query { expr: String, source: Grant },
+}
+
+impl Healed {
+    /// The step that is run again.
+    pub fn rerun(&self) -> Option<&StepId> {
+        match &self.proof {
+            Proof::Rerun(step) => Some(step),
+            Proof::Query { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,11 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use evenkeel_engine::port::metrics::{MetricsError, Question, Series};
 use evenkeel_engine::port::{Calls, Invocation, Plugins};
 use evenkeel_engine::recording::{Recording, Replayed};
 use evenkeel_model::home::SandboxLimits;
 use evenkeel_model::invocation::{Outcome, Stop};
+use evenkeel_model::name::AssetId;
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
+use evenkeel_model::role::Source;
 use semver::Version;
 use serde_json::Value;
 use tokio::sync::Semaphore;
@@ -165,6 +168,32 @@ impl Plugins for Sandbox {
         let outcome = self.call(invocation, calls).await;
         pass.leave(&outcome, Instant::now());
         outcome
+    }
+
+    async fn ask(&self, asset: &AssetId, source: &Source, question: Question) -> Result<Vec<Series>, MetricsError> {
+        let timeout = question.timeout;
+        let asked = async {
+            let token = match &source.token {
+                Some(secret) => match self.ports.vault.value(secret).await {
+                    Ok(Some(token)) => Some(token),
+                    Ok(None) => return Err(MetricsError::Unavailable("the source's token is not there".into())),
+                    Err(why) => return Err(MetricsError::Unavailable(why)),
+                },
+                None => None,
+            };
+            let answered = self.ports.metrics.query(asset, source, token.as_ref(), question).await;
+            // What a server says of a request may repeat it.
+            answered.map_err(|error| match (error, &token) {
+                (MetricsError::Unavailable(why), Some(token)) => {
+                    MetricsError::Unavailable(why.replace(token.expose(), "***"))
+                }
+                (MetricsError::Invalid(why), Some(token)) => MetricsError::Invalid(why.replace(token.expose(), "***")),
+                (error, _) => error,
+            })
+        };
+        let late = || MetricsError::Unavailable("it did not answer in time".into());
+        let answered = tokio::time::timeout(timeout, asked).await;
+        answered.unwrap_or_else(|_| Err(late()))
     }
 }
 

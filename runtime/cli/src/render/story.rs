@@ -10,6 +10,8 @@ use serde_json::Value;
 
 use super::{plan, safe};
 
+mod people;
+
 /// Characters of a text within a line.
 pub(super) const WIDTH: usize = 100;
 /// Fields of answers that hold bytes.
@@ -63,7 +65,7 @@ impl Story {
                 key, done, who, why, ..
             } => {
                 self.intended.retain(|(of, ..)| of != key);
-                vec![resolved(key, *done, who, why)]
+                vec![people::resolved(key, *done, who, why)]
             }
             // For a replay; nobody reads it.
             Body::Sensed { .. } => Vec::new(),
@@ -90,16 +92,17 @@ impl Story {
                 hash, risk, actions, ..
             } => plan::planned(hash.as_str(), &risk.to_string(), actions),
             Body::Asked { action, risk, who, .. } => vec![asked(action, &risk.to_string(), who.as_deref())],
-            Body::ApprovalAsked { ask, need, until, .. } => vec![approval_asked(ask.as_deref(), *need, *until)],
-            Body::Approved { who, why, .. } => vec![said(who, "approved it", why)],
-            Body::Declined { who, why, .. } => vec![said(who, "declined it", why)],
-            Body::PlanVoid { why, .. } => vec![row("void", &format!("the plan: {}", safe::text(why)))],
             Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
-            Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
-            Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
-            Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
-            Body::UndoRequested { who, why } => vec![said(who, "wants it undone", why)],
-            Body::Killed { who, why } => vec![said(who, "killed it", why)],
+            Body::ApprovalAsked { .. }
+            | Body::Approved { .. }
+            | Body::Declined { .. }
+            | Body::UndoRequested { .. }
+            | Body::Killed { .. } => people::lines(&event.body),
+            Body::PlanVoid { .. }
+            | Body::Queried { .. }
+            | Body::Verified { .. }
+            | Body::Escalated { .. }
+            | Body::CancelRequested { .. } => judged(&event.body),
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
         }
     }
@@ -317,43 +320,6 @@ fn finding(finding: &Finding) -> String {
     ))
 }
 
-fn approval_asked(ask: Option<&str>, need: u32, until: DateTime<Utc>) -> String {
-    let who = ask.map_or(String::new(), |ask| format!(" of `{}`", safe::text(ask)));
-    let people = if need == 1 {
-        "a person".into()
-    } else {
-        format!("{need} people")
-    };
-    row(
-        "asks",
-        &format!(
-            "{people}{who} to approve it until {}; `evenkeel approvals` shows it",
-            clock(until)
-        ),
-    )
-}
-
-fn said(who: &str, what: &str, why: &str) -> String {
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", safe::text(why))
-    };
-    row("approval", &format!("{} {what}{why}", safe::text(who)))
-}
-
-fn resolved(key: &Key, done: bool, who: &str, why: &str) -> String {
-    let action = key.action.as_deref().unwrap_or_default();
-    let said = if done { "is done" } else { "was not done" };
-    let why = if why.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", safe::text(why))
-    };
-    let what = format!("{} says that `{}` {said}{why}", safe::text(who), safe::text(action));
-    row("resolved", &what)
-}
-
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {
     let who = who.map_or(String::new(), |who| format!(" ({})", safe::text(who)));
     inner(&format!(
@@ -383,6 +349,23 @@ pub(super) fn inner(text: &str) -> String {
 
 fn brief(value: &Value) -> String {
     safe::short(&value.to_string(), WIDTH)
+}
+
+/// What is thought of it.
+fn judged(body: &Body) -> Vec<String> {
+    match body {
+        Body::PlanVoid { why, .. } => vec![row("void", &format!("the plan: {}", safe::text(why)))],
+        Body::Queried {
+            expr, told, took_ms, ..
+        } => vec![
+            row("query", &safe::short(expr, WIDTH)),
+            inner(&format!("{} ({took_ms} ms)", safe::text(told))),
+        ],
+        Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
+        Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
+        Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
+        _ => Vec::new(),
+    }
 }
 
 fn yes(healed: bool) -> &'static str {

@@ -187,7 +187,7 @@ fn found(run: &Run, subject: &Subject) -> (Severity, String) {
         .runbook
         .healed
         .as_ref()
-        .and_then(|healed| severity(&healed.rerun));
+        .and_then(|healed| severity(healed.rerun()?));
     let worst = || {
         subject
             .runbook

@@ -33,8 +33,9 @@ use evenkeel_model::call::Call;
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::{Home, SandboxLimits};
 use evenkeel_model::invocation::Key;
-use evenkeel_model::name::RunbookName;
+use evenkeel_model::name::{AssetId, RunbookName};
 use evenkeel_model::plugin::Pinned;
+use evenkeel_model::role::Source;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
 use evenkeel_model::runbook::{OnFailure, Runbook};
 use serde_json::Value;
@@ -42,6 +43,7 @@ use serde_json::Value;
 pub use self::stage::ATTEMPTS;
 pub use self::undo::{ToUndo, left, undoes_anything};
 use crate::port::Work;
+use crate::port::metrics::Question;
 use crate::run::{GateState, Run};
 
 /// What a run is about: the text that it started with, and the home that it acts in.
@@ -88,6 +90,16 @@ pub enum Command {
     /// Of people, who may say yes or no until then. Meanwhile the run holds nothing.
     AwaitDecision(DateTime<Utc>),
     Invoke(Box<Invoke>),
+    /// A source is asked whether it is healed.
+    Query(Box<Query>),
+}
+
+/// One question to a source, rendered.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub asset: AssetId,
+    pub source: Source,
+    pub question: Question,
 }
 
 /// One call of one export, but for what only the driver knows.

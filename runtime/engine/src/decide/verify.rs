@@ -1,14 +1,18 @@
 //! `[healed]`: looks again until it is well, or the time is up.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel_model::grant::Grant;
 use evenkeel_model::invocation::{Finding, Outcome, Output, Severity};
 use evenkeel_model::run::Body;
-use evenkeel_model::runbook::{Healed, Step};
+use evenkeel_model::runbook::{Healed, Proof, Step};
+use evenkeel_model::{access, query};
 
 use super::stage::{ATTEMPTS, Turn};
 use super::step::{told, when_due, worst};
-use super::{Command, Subject, prepare};
+use super::{Command, Query, Subject, prepare};
+use crate::context;
 use crate::port::Work;
+use crate::port::metrics::{At, Question};
 use crate::run::Run;
 use crate::words;
 
@@ -21,9 +25,63 @@ const SHARE: i32 = 20;
 /// that a slow recovery has all the time it was given; after a restart there is at least one,
 /// however long the daemon was away.
 pub(super) fn advance(run: &Run, subject: &Subject, healed: &Healed, now: DateTime<Utc>) -> Command {
-    let Some(step) = subject.runbook.steps.iter().find(|step| step.id == healed.rerun) else {
-        return answer(false, format!("there is no step `{}` to run again", healed.rerun));
+    match &healed.proof {
+        Proof::Rerun(rerun) => match subject.runbook.steps.iter().find(|step| step.id == *rerun) {
+            Some(step) => look_again(run, subject, healed, step, now),
+            None => answer(false, format!("there is no step `{rerun}` to run again")),
+        },
+        Proof::Query { expr, source } => ask(run, subject, healed, (expr, source), now),
+    }
+}
+
+/// A source that doesn't answer has not said that it is healed, and is asked again.
+fn ask(run: &Run, subject: &Subject, healed: &Healed, asked: (&str, &Grant), now: DateTime<Utc>) -> Command {
+    let Some(last) = &run.queries.last else {
+        return query(run, subject, asked);
     };
+    if last.healed {
+        return answer(true, format!("the query: {}", last.told));
+    }
+    let within = TimeDelta::from_std(healed.within).unwrap_or(TimeDelta::MAX / 4);
+    let deadline = began(run).unwrap_or(last.at) + within;
+    if last.at >= deadline {
+        let within = words::duration(healed.within);
+        return answer(false, format!("the query after {within}: {}", last.told));
+    }
+    let at = (last.at + pause(run.queries.count, within)).min(deadline);
+    match at > now {
+        true => Command::SleepUntil(at),
+        false => query(run, subject, asked),
+    }
+}
+
+fn query(run: &Run, subject: &Subject, (expr, source): (&str, &Grant)) -> Command {
+    let asked = || {
+        let expr = query::render(expr, &context::of(run, subject)).map_err(|error| format!("`query`: {error}"))?;
+        let target = subject.target.as_deref().ok_or("the run has no target")?;
+        let (asset, source) = access::source(source, target, &subject.home).map_err(|error| error.to_string())?;
+        let limits = &subject.home.settings.sandbox;
+        let question = Question {
+            expr,
+            at: At::Now,
+            timeout: source.timeout,
+            series: limits.series,
+            points: limits.points,
+            bytes: limits.answer_bytes,
+        };
+        Ok::<_, String>(Query {
+            asset,
+            source,
+            question,
+        })
+    };
+    match asked() {
+        Ok(query) => Command::Query(Box::new(query)),
+        Err(why) => answer(false, format!("it can't be asked: {why}")),
+    }
+}
+
+fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: DateTime<Utc>) -> Command {
     let Some(last) = &run.looks.last else {
         return look(run, subject, step, run.last_check(&step.id) + 1, now, now);
     };

@@ -2,6 +2,7 @@
 
 pub(crate) mod facts;
 mod gates;
+mod query;
 pub(crate) mod round;
 mod run;
 

@@ -149,6 +149,7 @@ impl Course {
                 Ok(Performed::Again)
             }
             Command::Invoke(invoke) => self.invoke(*invoke, seq).await,
+            Command::Query(query) => self.ask_source(*query).await,
         }
     }
 

@@ -149,6 +149,28 @@ impl Looks {
     }
 }
 
+/// What `[healed]` heard of a source. There may be many answers: only the last is kept.
+#[derive(Clone, Debug, Default)]
+pub struct Queries {
+    pub count: u32,
+    pub last: Option<Heard>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Heard {
+    pub at: DateTime<Utc>,
+    pub healed: bool,
+    pub told: String,
+}
+
+impl Queries {
+    pub(super) fn take(&mut self, healed: bool, told: &str, at: DateTime<Utc>) {
+        self.count = self.count.saturating_add(1);
+        let told = told.to_owned();
+        self.last = Some(Heard { at, healed, told });
+    }
+}
+
 impl Attempt {
     /// Effects that it and those before it were about to make, whatever came of them.
     pub fn spent(&self) -> Vec<Call> {

@@ -11,6 +11,7 @@ mod clocks;
 mod decide;
 mod failures;
 mod gates;
+mod healed;
 mod holding;
 mod jitter;
 mod limits;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_engine::decide::{Command, Invoke, Subject, decide, refusal};
+use evenkeel_engine::decide::{Command, Invoke, Subject, decide, left, refusal};
 use evenkeel_engine::port::Work;
 use evenkeel_engine::run::{Reply, Run};
 use evenkeel_engine::trigger;
@@ -16,7 +16,7 @@ use evenkeel_model::run::{Body, Event, Mode, Verdict};
 use evenkeel_model::runbook::{Otherwise, Runbook};
 use proptest::prelude::*;
 
-use crate::world::home::{healed, home, only_when, runbook, step, step_as};
+use crate::world::home::{asking, healed, home, only_when, runbook, step, step_as};
 use crate::world::script::{action, applied, call, failed, found, gave_up, plan, stopped};
 use crate::world::{noon, person};
 
@@ -34,6 +34,7 @@ fn books() -> Vec<Runbook> {
         healed(runbook("repair", all()), Otherwise::Escalate),
         healed(runbook("repair", all()), Otherwise::Undo),
         healed(runbook("repair", vec![step("fix"), step("look")]), Otherwise::Ignore),
+        asking(healed(runbook("repair", all()), Otherwise::Undo)),
     ]
 }
 
@@ -47,6 +48,7 @@ struct Simulation {
     /// What is approved, by the hashes of plans.
     approved: BTreeSet<String>,
     voided: u32,
+    taken_back: u32,
 }
 
 impl Simulation {
@@ -58,7 +60,7 @@ impl Simulation {
         let mut simulation = Self {
             subject: Subject {
                 customer: None,
-                target: home.assets.get(&"local".into()).cloned(),
+                target: home.assets.get(&"steel-1".into()).cloned(),
                 home,
                 runbook: Arc::new(book),
             },
@@ -68,6 +70,7 @@ impl Simulation {
             now: noon(),
             approved: BTreeSet::new(),
             voided: 0,
+            taken_back: 0,
         };
         simulation.append(Body::Requested(Box::new(request)));
         simulation
@@ -78,7 +81,7 @@ impl Simulation {
     }
 
     fn append(&mut self, body: Body) {
-        let resolved = matches!(body, Body::Resolved { .. });
+        let resolved = matches!(body, Body::Resolved { .. } | Body::UndoRequested { .. });
         assert!(self.run.finished.is_none() || resolved, "{body:?} after the end");
         self.voided += u32::from(matches!(body, Body::PlanVoid { .. }));
         let event = Event {
@@ -96,7 +99,7 @@ impl Simulation {
                 self.append(Body::CancelRequested { why: "enough".into() });
             }
             let commands = decide(&self.run, Ok(&self.subject), self.now);
-            if commands.is_empty() && !self.resolve() {
+            if commands.is_empty() && !self.resolve() && !self.take_back() {
                 return;
             }
             for command in commands {
@@ -126,7 +129,35 @@ impl Simulation {
             },
             Command::AwaitDecision(until) => self.decide(until),
             Command::Invoke(invoke) => self.invoke(*invoke),
+            Command::Query(query) => {
+                assert_eq!(query.question.expr, "up{job=\"steel-1\"} == bool 1");
+                self.now += TimeDelta::seconds(1);
+                let healed = self.choose(3) == 0;
+                self.append(Body::Queried {
+                    expr: query.question.expr,
+                    healed,
+                    told: "so it says".into(),
+                    took_ms: 1,
+                });
+            }
         }
+    }
+
+    /// A person wants undone what was done, twice at most.
+    fn take_back(&mut self) -> bool {
+        let wanted = self.choose(3) == 1 && self.taken_back < 2;
+        let known = self
+            .run
+            .finished
+            .as_ref()
+            .is_some_and(|end| end.verdict != Verdict::Unknown);
+        if !wanted || !known || self.run.dry() || left(&self.run, &self.subject).is_empty() {
+            return false;
+        }
+        self.taken_back += 1;
+        let (who, why) = ("ben".to_owned(), String::new());
+        self.append(Body::UndoRequested { who, why });
+        true
     }
 
     /// A person says yes or no, or nobody says anything.
@@ -271,7 +302,9 @@ impl Simulation {
             self.run.doubt().is_none(),
             "something is called although a person has to look"
         );
-        assert!(invoke.key.attempt <= 3 + self.voided || self.run.result(&invoke.key.step).is_some());
+        assert!(
+            invoke.key.attempt <= 3 + self.voided + 3 * self.taken_back || self.run.result(&invoke.key.step).is_some()
+        );
         match &invoke.work {
             Work::Check | Work::Plan => {}
             Work::Collect | Work::Send(_) => unreachable!("a step runs a check or a remedy"),
@@ -291,6 +324,9 @@ impl Simulation {
                 assert!(action.undo.is_some());
                 let applied = self.run.applied(&invoke.key.step, &action.id);
                 assert_eq!(applied, done.as_ref());
+                let before = self.run.attempt(&invoke.key.step, Phase::Rollback, Some(&action.id));
+                let undone = before.and_then(|attempt| attempt.output());
+                assert_ne!(undone, Some(&Output::RolledBack), "rolled back twice");
             }
         }
     }
@@ -300,6 +336,10 @@ impl Simulation {
         let doubt = self.run.doubt_left().is_some();
         assert_eq!(finished.verdict == Verdict::Unknown, doubt);
         assert_eq!(finished.changed, self.run.changed());
+        if finished.verdict == Verdict::Undone {
+            assert!(left(&self.run, &self.subject).is_empty(), "something of it is left");
+            assert!(self.run.undo.is_some(), "nobody wanted that");
+        }
         if self.run.dry() {
             assert!(!finished.changed);
             assert!(self.run.escalated.is_none());

@@ -215,15 +215,6 @@ impl<'r, 't> Table<'r, 't> {
         self.entry(key).map(|(_, value)| value)
     }
 
-    /// A key that a later version brings.
-    pub fn later(&self, key: &'static str) {
-        if let Some(span) = self.key_span(key) {
-            self.know(key);
-            let problem = self.problem("not-yet", span, format!("`{key}` arrives with a later version"));
-            self.say(problem.label("not in this version").help("leave it out"));
-        }
-    }
-
     pub fn wrong_type(&self, key: &str, value: &At<DeValue<'_>>, expected: &str) {
         let problem = self.problem("wrong-type", value.span(), format!("`{key}` must be {expected}"));
         self.say(problem.label(format!("this is {}", kind_of(value.get_ref()))));

@@ -12,6 +12,7 @@ use super::step::{self, Step};
 use super::trigger::{self, selector};
 use super::value::{self, Count, Fault, Span};
 use super::{At, Reader, Table};
+use crate::grant::{Capability, Grant};
 use crate::run::Over;
 use crate::runbook::{Batch, InputKind, Limits, On, Otherwise, Selector};
 
@@ -61,7 +62,7 @@ pub(crate) struct Input {
 }
 
 pub(crate) struct Healed {
-    pub rerun: At<String>,
+    pub proof: Proof,
     pub within: Duration,
     pub otherwise: Otherwise,
 }
@@ -72,6 +73,11 @@ impl AuthoredRunbook {
         let after = self.after.into_iter().map(|(_, step)| step);
         self.steps.into_iter().chain(after).collect()
     }
+}
+
+pub(crate) enum Proof {
+    Rerun(At<String>),
+    Query { expr: At<String>, source: At<Grant> },
 }
 
 /// None: the file is no TOML.
@@ -184,10 +190,9 @@ fn read_default(table: &Table<'_, '_>, value: &At<DeValue<'_>>, kind: InputKind)
 }
 
 fn read_healed(table: &Table<'_, '_>) -> Option<Healed> {
-    table.later("query");
-    let rerun = match table.has("query") {
-        true => table.optional::<String>("rerun"),
-        false => table.required::<String>("rerun"),
+    let proof = match table.has("query") {
+        true => read_query(table),
+        false => table.required::<String>("rerun").map(Proof::Rerun),
     };
     let within = table
         .optional::<Span>("within")
@@ -198,9 +203,38 @@ fn read_healed(table: &Table<'_, '_>) -> Option<Healed> {
         .unwrap_or_default();
     table.finish();
     Some(Healed {
-        rerun: rerun?,
+        proof: proof?,
         within,
         otherwise,
+    })
+}
+
+/// A metrics source that a role gives this name is asked if none is named.
+const DEFAULT_SOURCE: &str = "default";
+
+fn read_query(table: &Table<'_, '_>) -> Option<Proof> {
+    let expr = table.optional::<String>("query");
+    if let Some(rerun) = table.optional::<String>("rerun") {
+        let problem = table.problem("one-of", rerun.span(), "`rerun` and `query` stand side by side");
+        table.say(problem.label("one of them decides; leave the other out"));
+    }
+    let named = table.optional::<String>("source");
+    if table.has("source") && named.is_none() {
+        return None;
+    }
+    let expr = expr?;
+    let (name, span) = match &named {
+        Some(named) => (named.get_ref().as_str(), named.span()),
+        None => (DEFAULT_SOURCE, expr.span()),
+    };
+    let Ok(source) = Grant::parse(Capability::Metrics, &format!("query {name}")) else {
+        let problem = table.problem("bad-value", span, format!("`{name}` names no source"));
+        table.say(problem.label("write it as `NAME`, or `ASSET/NAME`"));
+        return None;
+    };
+    Some(Proof::Query {
+        expr,
+        source: At::new(span, source),
     })
 }
 

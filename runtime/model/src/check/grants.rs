@@ -32,17 +32,22 @@ pub(crate) fn check(reader: &Reader<'_>, step: &Step, found: Option<Found<'_>>, 
         if let Some(found) = found {
             refuse_unasked(reader, grant, found);
         }
-        let mut said = BTreeSet::new();
-        for target in targets {
-            let fault = against_ceiling(reader, grant, target, scope);
-            if let Some(problem) = fault.filter(|problem| said.insert(problem.message.clone())) {
-                reader.say(problem);
-            }
-        }
+        check_ceilings(reader, grant, targets, scope);
     }
     if let Some(found) = found.filter(|_| step.grants_are_sound) {
         for capability in Capability::ALL {
             refuse_missing(reader, step, found, capability);
+        }
+    }
+}
+
+/// Each fault once, however many targets have it.
+pub(super) fn check_ceilings(reader: &Reader<'_>, grant: &At<Grant>, targets: &[&Asset], scope: &Scope<'_>) {
+    let mut said = BTreeSet::new();
+    for target in targets {
+        let fault = against_ceiling(reader, grant, target, scope);
+        if let Some(problem) = fault.filter(|problem| said.insert(problem.message.clone())) {
+            reader.say(problem);
         }
     }
 }

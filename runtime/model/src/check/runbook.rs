@@ -9,15 +9,15 @@ use super::{Scope, grants, parameters, refuse_duplicates};
 use crate::action::hex;
 use crate::asset::Asset;
 use crate::authored::json::Json;
-use crate::authored::runbook::{AuthoredRunbook, Healed};
+use crate::authored::runbook::{AuthoredRunbook, Proof};
 use crate::authored::step::Step as AuthoredStep;
-use crate::authored::{At, Reader};
+use crate::authored::{At, Reader, inside};
 use crate::name::AssetId;
 use crate::plugin::Kind;
 use crate::problem::{closest, quoted};
 use crate::run::Over;
 use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
-use crate::template;
+use crate::{query, template};
 
 use sha2::{Digest as _, Sha256};
 
@@ -42,7 +42,13 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
     check_inputs(reader, authored, &used_inputs);
     let healed = authored.healed.as_ref();
     if let Some(healed) = healed {
-        check_healed(reader, healed, &authored.steps, &kinds);
+        match &healed.proof {
+            Proof::Rerun(rerun) => check_rerun(reader, rerun, &authored.steps, &kinds),
+            Proof::Query { expr, source } => {
+                used_inputs.extend(series.check_query(reader, authored, expr));
+                grants::check_ceilings(reader, source, &series.targets, scope);
+            }
+        }
     }
     Some(Runbook {
         name: authored.name.as_ref()?.get_ref().as_str().into(),
@@ -62,7 +68,13 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
         inputs: checked_inputs(authored),
         steps,
         healed: healed.map(|healed| runbook::Healed {
-            rerun: healed.rerun.get_ref().as_str().into(),
+            proof: match &healed.proof {
+                Proof::Rerun(rerun) => runbook::Proof::Rerun(rerun.get_ref().as_str().into()),
+                Proof::Query { expr, source } => runbook::Proof::Query {
+                    expr: expr.get_ref().clone(),
+                    source: source.get_ref().clone(),
+                },
+            },
             within: healed.within,
             otherwise: healed.otherwise,
         }),
@@ -102,29 +114,63 @@ impl<'r, 's> Series<'r, 's> {
     /// The inputs that the step's templates name.
     fn check_templates(&self, reader: &Reader<'_>, authored: &AuthoredRunbook, at: usize) -> BTreeSet<String> {
         let step = self.steps[at];
-        let inputs = authored.inputs.iter().map(|input| input.name.get_ref().as_str());
-        let variables = Variables {
-            inputs: inputs.collect(),
-            steps: self.steps.iter().map(|step| step.written_id()).collect(),
-            at,
-            after: self.after,
-        };
+        let variables = self.variables(authored, at);
         let mut texts = step.with.as_ref().map(Json::strings).unwrap_or_default();
         texts.retain(|text| template::is_template(text.get_ref()));
         let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
         let when = step.when.clone().map(|when| (when, template::Kind::Expression));
-        let mut used = BTreeSet::new();
-        for (text, kind) in texts.chain(when) {
-            let names = templates::check(reader, &text, kind, |path| variables.judge(path));
-            let inputs = names.into_iter().flatten().filter(|path| path.names[0] == "input");
-            // `input` as a whole may be any of them.
-            used.extend(inputs.filter_map(|mut path| {
-                path.names.truncate(2);
-                path.names.pop()
-            }));
-        }
-        used
+        texts
+            .chain(when)
+            .flat_map(|(text, kind)| used_inputs(reader, &text, kind, &variables))
+            .collect()
     }
+
+    /// The same of a query, which sees the results of all steps.
+    fn check_query(&self, reader: &Reader<'_>, authored: &AuthoredRunbook, expr: &At<String>) -> BTreeSet<String> {
+        if let Err(misplaced) = query::check(expr.get_ref()) {
+            let span = inside(reader.file, expr, misplaced.span());
+            let problem = reader.file.problem("bad-query", span, "this template can't be filled");
+            reader.say(
+                problem
+                    .label(misplaced.to_string())
+                    .help("what it stands for may be an alert's text, and must not become a part of the expression"),
+            );
+            return BTreeSet::new();
+        }
+        match template::is_template(expr.get_ref()) {
+            true => {
+                let variables = self.variables(authored, self.steps.len());
+                used_inputs(reader, expr, template::Kind::Template, &variables)
+            }
+            false => BTreeSet::new(),
+        }
+    }
+
+    fn variables<'v>(&'v self, authored: &'v AuthoredRunbook, at: usize) -> Variables<'v> {
+        let inputs = authored.inputs.iter().map(|input| input.name.get_ref().as_str());
+        Variables {
+            inputs: inputs.collect(),
+            steps: self.steps.iter().map(|step| step.written_id()).collect(),
+            at,
+            after: self.after,
+        }
+    }
+}
+
+fn used_inputs(
+    reader: &Reader<'_>,
+    text: &At<String>,
+    kind: template::Kind,
+    variables: &Variables<'_>,
+) -> BTreeSet<String> {
+    let names = templates::check(reader, text, kind, |path| variables.judge(path));
+    let inputs = names.into_iter().flatten().filter(|path| path.names[0] == "input");
+    // `input` as a whole may be any of them.
+    let names = inputs.filter_map(|mut path| {
+        path.names.truncate(2);
+        path.names.pop()
+    });
+    names.collect()
 }
 
 /// Steps of `[[after]]` see those that are over the same, and act on `local`.
@@ -299,8 +345,8 @@ fn check_ask(reader: &Reader<'_>, step: &AuthoredStep, scope: &Scope<'_>) {
     );
 }
 
-fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], kinds: &[Option<Kind>]) {
-    let wanted = healed.rerun.get_ref();
+fn check_rerun(reader: &Reader<'_>, rerun: &At<String>, steps: &[AuthoredStep], kinds: &[Option<Kind>]) {
+    let wanted = rerun.get_ref();
     let found = steps.iter().zip(kinds).find(|(step, _)| step.name() == wanted);
     let checks = || {
         steps
@@ -315,15 +361,13 @@ fn check_healed(reader: &Reader<'_>, healed: &Healed, steps: &[AuthoredStep], ki
             let message = format!("`rerun` names a {kind}, which would change something");
             reader
                 .file
-                .problem("not-a-check", healed.rerun.span(), message)
+                .problem("not-a-check", rerun.span(), message)
                 .label("it takes a check")
         }
         None => {
-            let problem = reader.file.problem(
-                "unknown-step",
-                healed.rerun.span(),
-                format!("there is no step `{wanted}`"),
-            );
+            let problem = reader
+                .file
+                .problem("unknown-step", rerun.span(), format!("there is no step `{wanted}`"));
             problem.suggest(wanted, checks())
         }
     };

@@ -11,9 +11,9 @@ use evenkeel_model::cron::Schedule;
 use evenkeel_model::grant::{Capability, Grant};
 use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
-use evenkeel_model::role::{Profile, Role};
+use evenkeel_model::role::{Profile, Role, Source};
 use evenkeel_model::runbook::{
-    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Runbook, Selector, Step, Targets,
+    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Proof, Runbook, Selector, Step, Targets,
 };
 use serde_json::json;
 
@@ -141,9 +141,18 @@ fn role() -> Role {
         cwd: None,
         timeout: Duration::from_secs(10),
     };
+    let prometheus = Source {
+        url: "http://prometheus.example".into(),
+        allow: vec!["query".into()],
+        private: false,
+        ca: None,
+        token: None,
+        timeout: Duration::from_secs(10),
+    };
     Role {
         name: Some("app".into()),
         exec: BTreeMap::from([("restart".into(), restart)]),
+        sources: BTreeMap::from([("prometheus".into(), prometheus)]),
         ..Role::default()
     }
 }
@@ -223,12 +232,28 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
 pub fn healed(runbook: Runbook, otherwise: Otherwise) -> Runbook {
     Runbook {
         healed: Some(Healed {
-            rerun: "look".into(),
+            proof: Proof::Rerun("look".into()),
             within: Duration::from_secs(60),
             otherwise,
         }),
         ..runbook
     }
+}
+
+/// `[healed]` by a query instead.
+pub fn asking(book: Runbook) -> Runbook {
+    let mut book = book;
+    let healed = book.healed.as_mut().unwrap();
+    healed.proof = Proof::Query {
+        expr: "up{job=\"{{ target.id }}\"} == bool 1".into(),
+        source: Grant {
+            capability: Capability::Metrics,
+            verb: "query".into(),
+            asset: None,
+            name: "prometheus".into(),
+        },
+    };
+    book
 }
 
 pub fn cooling(runbook: Runbook, minutes: u64) -> Runbook {

@@ -1,16 +1,19 @@
 //! Plugins that do as they are told, and remember what they were told.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use evenkeel_engine::port::metrics::{MetricsError, Point, Question, Series};
 use evenkeel_engine::port::{Calls, Invocation, JournalError, Plugins, Work};
 use evenkeel_engine::recording::Recording;
 use evenkeel_model::action::{Action, Applied, Effect, Risk};
 use evenkeel_model::call::{Answer, Call, Level};
 use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Class, Failure, Finding, Key, Outcome, Output, Phase, Severity, Stop};
+use evenkeel_model::name::AssetId;
+use evenkeel_model::role::Source;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::{Value, json};
@@ -21,6 +24,7 @@ type Act = Arc<dyn Fn(Invocation, Arc<dyn Calls>) -> BoxFuture<'static, Outcome>
 pub struct Script {
     acts: BTreeMap<(String, String), Act>,
     log: Arc<Mutex<Vec<Invocation>>>,
+    answers: Arc<Mutex<Answers>>,
 }
 
 impl Script {
@@ -53,6 +57,26 @@ impl Script {
             *n += 1;
             async { outcome }
         })
+    }
+
+    /// What a source answers, in turn; none: it is not there.
+    pub fn answers(self, values: &[Option<f64>]) -> Self {
+        let answer = |value: &Option<f64>| match value {
+            Some(value) => Ok(vec![Series {
+                labels: vec![],
+                points: vec![Point {
+                    at_ms: 0,
+                    value: *value,
+                }],
+            }]),
+            None => Err(MetricsError::Unavailable("the connection failed".into())),
+        };
+        self.answers.lock().unwrap().next = values.iter().map(answer).collect();
+        self
+    }
+
+    pub fn asked(&self) -> Vec<String> {
+        self.answers.lock().unwrap().asked.clone()
     }
 
     /// What was called, as `look/check`, `fix/apply a`.
@@ -95,6 +119,20 @@ impl Plugins for Script {
         };
         act(invocation, calls).await
     }
+
+    async fn ask(&self, _: &AssetId, source: &Source, question: Question) -> Result<Vec<Series>, MetricsError> {
+        let mut answers = self.answers.lock().unwrap();
+        answers.asked.push(format!("{}: {}", source.url, question.expr));
+        let answer = answers.next.pop_front();
+        answer.unwrap_or_else(|| Err(MetricsError::Unavailable("nobody told it what to answer".into())))
+    }
+}
+
+/// What a source is asked, and answers in turn.
+#[derive(Default)]
+struct Answers {
+    asked: Vec<String>,
+    next: VecDeque<Result<Vec<Series>, MetricsError>>,
 }
 
 /// As the sandbox goes on with an invocation: what was recorded is not made again.
