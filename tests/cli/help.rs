@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 42] = [
+const COMMANDS: [&[&str]; 44] = [
     &[],
     &["init"],
     &["check"],
@@ -47,6 +47,8 @@ const COMMANDS: [&[&str]; 42] = [
     &["plugin", "list"],
     &["plugin", "inspect"],
     &["plugin", "close"],
+    &["backup"],
+    &["restore"],
     &["completions"],
 ];
 

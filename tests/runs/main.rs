@@ -8,6 +8,7 @@
 
 mod alerts;
 mod approvals;
+mod backups;
 mod cache;
 mod circuits;
 mod commands;

@@ -72,6 +72,8 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
         Command::Changes(args) => commands::changes::list(&cli.home, args).await,
         Command::Audit(command) => commands::changes::audit(&cli.home, command),
+        Command::Backup(args) => commands::backup::backup(&cli.home, args, now),
+        Command::Restore(args) => commands::backup::restore(&cli.home, args, now).await,
         Command::Outbox(args) => commands::outbox::outbox(&cli.home, args).await,
         Command::Notify(command) => commands::outbox::notify(&cli.home, command).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,

@@ -48,6 +48,8 @@ pub struct Run {
     pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
+    /// Nobody knows what it did since then.
+    pub restored: Option<DateTime<Utc>>,
     /// Who wants what it changed rolled back, and why.
     pub undo: Option<(String, String)>,
     pub finished: Option<Finished>,
@@ -171,6 +173,7 @@ impl Run {
                 self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
                 self.cancel.get_or_insert_with(|| format!("killed by {who}"));
             }
+            Body::Restored { taken_at } => self.restored = Some(*taken_at),
             Body::UndoRequested { who, why } => self.take_back(who, why),
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished {

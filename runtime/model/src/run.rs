@@ -338,6 +338,10 @@ pub enum Body {
         who: String,
         why: String,
     },
+    /// The journal was restored from a backup that was taken then: what it did since is not known.
+    Restored {
+        taken_at: DateTime<Utc>,
+    },
     /// A person wants what it changed rolled back, after its end.
     UndoRequested {
         who: String,

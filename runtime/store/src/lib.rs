@@ -9,6 +9,7 @@
 
 mod alerts;
 pub mod audit;
+pub mod backup;
 mod changes;
 mod checkpoint;
 mod journal;

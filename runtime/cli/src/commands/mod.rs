@@ -1,6 +1,7 @@
 //! A file a command.
 
 pub mod approvals;
+pub mod backup;
 mod cargo;
 pub mod changes;
 pub mod check;

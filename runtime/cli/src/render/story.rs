@@ -101,6 +101,7 @@ impl Story {
             Body::PlanVoid { .. }
             | Body::Queried { .. }
             | Body::Verified { .. }
+            | Body::Restored { .. }
             | Body::Escalated { .. }
             | Body::CancelRequested { .. } => judged(&event.body),
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
@@ -362,6 +363,13 @@ fn judged(body: &Body) -> Vec<String> {
             inner(&format!("{} ({took_ms} ms)", safe::text(told))),
         ],
         Body::Verified { healed, why } => vec![row("healed?", &format!("{}: {}", yes(*healed), safe::text(why)))],
+        Body::Restored { taken_at } => vec![row(
+            "restored",
+            &format!(
+                "from a backup of {}: what it did after that is not known",
+                clock(*taken_at)
+            ),
+        )],
         Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
         Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
         _ => Vec::new(),

@@ -32,6 +32,7 @@ use evenkeel_model::runbook::{OnFailure, Otherwise, Step};
 
 use super::{Command, Subject, escalate, finish, undo, verify};
 use crate::run::{Attempt, Intent, Reply, Run};
+use crate::words;
 
 /// All steps have their results.
 pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
@@ -101,6 +102,18 @@ pub(super) fn killed(run: &Run, who: &str, why: &str) -> Command {
         Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", in_doubt(doubt)), run),
         None if run.changed() => escalate(Verdict::Failed, told, run),
         None => finish(Verdict::Cancelled, told, run),
+    }
+}
+
+/// It is known only as it was when a backup was taken. Whether it did more is for a person to look
+/// at; nothing of it is done (again).
+pub(super) fn restored(run: &Run, taken_at: DateTime<Utc>) -> Command {
+    let taken_at = words::time(taken_at);
+    let told = format!("the journal was restored from a backup of {taken_at}: what it did after that is not known");
+    match run.doubt_left() {
+        _ if run.dry() => finish(Verdict::Cancelled, told, run),
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", in_doubt(doubt)), run),
+        None => escalate(Verdict::Failed, told, run),
     }
 }
 

@@ -133,6 +133,9 @@ pub fn decide(run: &Run, subject: Result<&Subject, &str>, now: DateTime<Utc>) ->
     let (Some(_), None) = (&run.request, &run.finished) else {
         return Vec::new();
     };
+    if let Some(taken_at) = run.restored {
+        return vec![conclude::restored(run, taken_at)];
+    }
     let next = match (run.started_at, subject) {
         (None, _) if run.cancel.is_some() => Command::Append(cancelled(run.cancel.clone().unwrap_or_default())),
         (None, _) if refused(run).is_some() => finish(Verdict::Rejected, refused(run).unwrap_or_default(), run),
