@@ -56,10 +56,7 @@ impl Story {
             } => vec![invoked(key, &plugin.to_string(), params)],
             Body::Resumed { key } => {
                 self.intended.retain(|(of, ..)| of != key);
-                vec![inner(&format!(
-                    "… the {} was interrupted, and goes on from here",
-                    key.phase
-                ))]
+                vec![resumed(key)]
             }
             Body::Resolved {
                 key, done, who, why, ..
@@ -350,6 +347,10 @@ pub(super) fn inner(text: &str) -> String {
 
 fn brief(value: &Value) -> String {
     safe::short(&value.to_string(), WIDTH)
+}
+
+fn resumed(key: &Key) -> String {
+    inner(&format!("… the {} was interrupted, and goes on from here", key.phase))
 }
 
 /// What is thought of it.
