@@ -6,10 +6,12 @@
 mod approval;
 mod attempt;
 mod reopened;
+mod waited;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
@@ -17,6 +19,8 @@ use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
+
+use self::waited::Waited;
 
 pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
@@ -48,6 +52,10 @@ pub struct Run {
     pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
     pub cut_short: bool,
+    /// Its deadline is over.
+    pub overdue: bool,
+    /// What its deadline doesn't count.
+    waited: Waited,
     /// Nobody knows what it did since then.
     pub restored: Option<DateTime<Utc>>,
     /// Who wants what it changed rolled back, and why.
@@ -107,6 +115,17 @@ pub struct Finished {
     pub changed: bool,
 }
 
+impl Finished {
+    fn new(at: DateTime<Utc>, verdict: Verdict, why: &str, changed: bool) -> Self {
+        Self {
+            at,
+            verdict,
+            why: why.to_owned(),
+            changed,
+        }
+    }
+}
+
 impl GateState {
     fn of(body: &Body) -> Self {
         match body {
@@ -138,6 +157,7 @@ impl Run {
     /// stands changes nothing but the number.
     pub fn apply(&mut self, event: &Event) {
         self.seq = event.seq;
+        self.waited.take(event);
         match &event.body {
             Body::Requested(request) => {
                 self.request = Some((**request).clone());
@@ -173,15 +193,14 @@ impl Run {
                 self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
                 self.cancel.get_or_insert_with(|| format!("killed by {who}"));
             }
+            Body::Overdue { why } => {
+                self.overdue = true;
+                self.cancel.get_or_insert_with(|| why.clone());
+            }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
             Body::UndoRequested { who, why } => self.take_back(who, why),
             Body::Finished { verdict, why, changed } => {
-                self.finished = Some(Finished {
-                    at: event.at,
-                    verdict: *verdict,
-                    why: why.clone(),
-                    changed: *changed,
-                })
+                self.finished = Some(Finished::new(event.at, *verdict, why, *changed));
             }
             Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
             Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::PlanVoid { .. } => {
@@ -333,6 +352,18 @@ impl Run {
     /// did not come to its end. Such a run counts for the cool-down.
     pub fn changed(&self) -> bool {
         self.effecting().any(Attempt::changed)
+    }
+
+    /// An invocation was interrupted, and is going to be gone on with.
+    pub fn goes_on(&self) -> bool {
+        let looks = self.looks.last.iter();
+        looks.chain(self.attempts.values()).any(Attempt::goes_on)
+    }
+
+    /// When its deadline is over; none: it has not started.
+    pub fn due(&self, deadline: Duration) -> Option<DateTime<Utc>> {
+        let deadline = TimeDelta::from_std(deadline).unwrap_or(TimeDelta::MAX / 4);
+        Some(self.started_at? + deadline + self.waited.so_far())
     }
 
     /// The plugins that it changed something with: who rolls that back has to be the same.

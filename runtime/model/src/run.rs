@@ -338,6 +338,10 @@ pub enum Body {
         who: String,
         why: String,
     },
+    /// Its deadline is over: nothing further begins.
+    Overdue {
+        why: String,
+    },
     /// The journal was restored from a backup that was taken then: what it did since is not known.
     Restored {
         taken_at: DateTime<Utc>,

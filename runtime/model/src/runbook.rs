@@ -136,6 +136,8 @@ pub struct Limits {
     /// Targets of the runbook that are worked on at once, over all of its rounds: a share is
     /// rounded down, and is at least one.
     pub fleet: Batch,
+    /// Of a run, from its start; waiting for people and for its turn doesn't count. None: no end.
+    pub deadline: Option<Duration>,
 }
 
 /// `5 in 1h`.
@@ -195,6 +197,7 @@ impl Runbook {
                 strikes: NonZeroU32::MAX,
                 overlap: Overlap::Queue,
                 fleet: Batch::All,
+                deadline: self.limits.deadline,
             },
             steps: steps.map(|(_, step)| step.clone()).collect(),
             healed: None,

@@ -99,6 +99,7 @@ impl Story {
             | Body::Queried { .. }
             | Body::Verified { .. }
             | Body::Restored { .. }
+            | Body::Overdue { .. }
             | Body::Escalated { .. }
             | Body::CancelRequested { .. } => judged(&event.body),
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
@@ -372,6 +373,7 @@ fn judged(body: &Body) -> Vec<String> {
             ),
         )],
         Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
+        Body::Overdue { why } => vec![row("deadline", &safe::text(why))],
         Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
         _ => Vec::new(),
     }

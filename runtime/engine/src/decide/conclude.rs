@@ -7,7 +7,7 @@
 //! | `cancelled` | it was cancelled before it started, or killed before it had changed anything |
 //! | `rejected` | a gate refused it; or a person would have to approve a plan. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
 //! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or the host gave up on it after it was sent or started and its action failed, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
-//! | `failed` | a step failed. Later steps don't run, unless it says `on_failure = "continue"` (then `[healed]` may still say that it is well); with `on_failure` or `otherwise` = `"undo"` what was applied is rolled back, the last first. Or it was killed after it had changed something, or the home has not what the run needs any more |
+//! | `failed` | a step failed. Later steps don't run, unless it says `on_failure = "continue"` (then `[healed]` may still say that it is well); with `on_failure` or `otherwise` = `"undo"` what was applied is rolled back, the last first. Or its deadline kept a step from running, it was killed after it had changed something, or the home has not what the run needs any more |
 //! | `planned` | a dry run that planned at least one action |
 //! | `repaired` | something changed, and `[healed]` says that it is well |
 //! | `not-repaired` | something changed, and `[healed]` says that it is not; with `otherwise = "undo"` it is rolled back |
@@ -38,6 +38,13 @@ use crate::words;
 pub(super) fn conclude(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
     if let Some(step) = gone_on_without(run, subject) {
         return despite(run, subject, step, now);
+    }
+    if run.overdue && run.cut_short {
+        let why = run.cancel.clone().unwrap_or_default();
+        return match run.dry() {
+            true => finish(Verdict::Failed, why, run),
+            false => after_undo(run, subject, Verdict::Failed, why, now),
+        };
     }
     if run.dry() {
         return match planned(run) {

@@ -45,6 +45,7 @@ pub use self::undo::{ToUndo, left, undoes_anything};
 use crate::port::Work;
 use crate::port::metrics::Question;
 use crate::run::{GateState, Run};
+use crate::words;
 
 /// What a run is about: the text that it started with, and the home that it acts in.
 #[derive(Clone, Debug)]
@@ -143,7 +144,16 @@ pub fn decide(run: &Run, subject: Result<&Subject, &str>, now: DateTime<Utc>) ->
         (None, Ok(_)) => Command::AskGates,
         (Some(_), Ok(subject)) => started(run, subject, now),
     };
-    vec![next]
+    vec![in_time(next, run, subject)]
+}
+
+/// No sleep goes on beyond the deadline.
+fn in_time(next: Command, run: &Run, subject: Result<&Subject, &str>) -> Command {
+    let due = || run.due(subject.ok()?.runbook.limits.deadline?);
+    match (next, due().filter(|_| run.cancel.is_none())) {
+        (Command::SleepUntil(at), Some(due)) => Command::SleepUntil(at.min(due)),
+        (next, _) => next,
+    }
 }
 
 fn refused(run: &Run) -> Option<String> {
@@ -161,6 +171,9 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
     if let Some((who, why)) = &run.undo {
         return undo::at_the_word_of(run, subject, who, why, now);
     }
+    if let Some(overdue) = overdue(run, subject, now) {
+        return overdue;
+    }
     for step in &subject.runbook.steps {
         match run.result(&step.id).map(|result| result.status) {
             None => return step::advance(run, subject, step, now),
@@ -171,6 +184,26 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
         }
     }
     conclude::conclude(run, subject, now)
+}
+
+/// Its deadline is over, and that is not said yet. What waits for people is waited for, and what was
+/// interrupted is taken up first: only then is it known how long nobody was there.
+fn overdue(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Option<Command> {
+    let deadline = subject.runbook.limits.deadline?;
+    let due = run.due(deadline).filter(|due| *due <= now)?;
+    let said = run.overdue || run.cancel.is_some();
+    let later = run.waits_for_approval().is_some() || run.goes_on();
+    let why = || late(deadline, due);
+    (!said && !later).then(|| Command::Append(vec![Body::Overdue { why: why() }]))
+}
+
+/// In words.
+pub fn late(deadline: Duration, due: DateTime<Utc>) -> String {
+    format!(
+        "its deadline of {} was over at {}",
+        words::duration(deadline),
+        words::time(due)
+    )
 }
 
 /// A gate said no. The refusal of what an alert of high grade started escalates: somebody

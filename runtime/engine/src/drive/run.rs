@@ -14,7 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::sleep_until;
 use crate::berths::Queued;
 use crate::capacity::Place;
-use crate::decide::{Command, Invoke, Subject, decide};
+use crate::decide::{self, Command, Invoke, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
@@ -206,20 +206,48 @@ impl Course {
             .ports
             .plugins
             .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
-        let mut killed = self.live.killed.subscribe();
-        let outcome = tokio::select! {
-            done = tokio::time::timeout(bound, called) => done.unwrap_or_else(|_| Outcome::Stopped {
-                stop: Stop::Deadline,
-                message: "the sandbox did not come back from it".into(),
-            }),
-            _ = killed.wait_for(|killed| *killed) => Outcome::Stopped {
-                stop: Stop::Cancelled,
-                message: "the run was killed".into(),
-            },
+        let called = tokio::time::timeout(bound, called);
+        tokio::pin!(called);
+        let mut told = false;
+        let outcome = loop {
+            tokio::select! {
+                done = &mut called => break done.unwrap_or_else(|_| Outcome::Stopped {
+                    stop: Stop::Deadline,
+                    message: "the sandbox did not come back from it".into(),
+                }),
+                () = self.killed() => break Outcome::Stopped {
+                    stop: Stop::Cancelled,
+                    message: "the run was killed".into(),
+                },
+                why = self.overdue(), if !told => {
+                    told = true;
+                    self.live.recorder.append(vec![Body::Overdue { why }]).await?;
+                    self.live.cancelled.send_replace(true);
+                }
+            }
         };
         calls.close();
         self.live.recorder.append(vec![Body::Ended { key, outcome }]).await?;
         Ok(Performed::Next)
+    }
+
+    async fn killed(&self) {
+        // The sender lives as long as `live`.
+        let _ = self.live.killed.subscribe().wait_for(|killed| *killed).await;
+    }
+
+    /// Ends when the run's deadline is over, and says so.
+    async fn overdue(&self) -> String {
+        let deadline = self.runbook.as_ref().and_then(|runbook| runbook.limits.deadline);
+        let due = deadline.and_then(|deadline| self.live.recorder.read(|run| run.due(deadline)));
+        let stops = self.live.recorder.read(|run| run.cancel.is_some());
+        match (deadline, due) {
+            (Some(deadline), Some(due)) if !stops => {
+                sleep_until(&*self.engine.ports.clock, due).await;
+                decide::late(deadline, due)
+            }
+            _ => std::future::pending().await,
+        }
     }
 
     /// The event that an invocation begins with, or goes on with; without a start it can't be gone

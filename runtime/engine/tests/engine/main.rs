@@ -8,6 +8,7 @@ mod alerts;
 mod approvals;
 mod attempts;
 mod clocks;
+mod deadlines;
 mod decide;
 mod failures;
 mod gates;

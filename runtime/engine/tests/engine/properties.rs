@@ -35,7 +35,15 @@ fn books() -> Vec<Runbook> {
         healed(runbook("repair", all()), Otherwise::Undo),
         healed(runbook("repair", vec![step("fix"), step("look")]), Otherwise::Ignore),
         asking(healed(runbook("repair", all()), Otherwise::Undo)),
+        in_time(healed(runbook("repair", all()), Otherwise::Undo)),
     ]
+}
+
+/// With less time than most runs of it would take.
+fn in_time(book: Runbook) -> Runbook {
+    let mut book = book;
+    book.limits.deadline = Some(std::time::Duration::from_secs(4));
+    book
 }
 
 /// One run, whose world does what a list of numbers says; when the list is at its end, all is well.
@@ -336,6 +344,13 @@ impl Simulation {
         let doubt = self.run.doubt_left().is_some();
         assert_eq!(finished.verdict == Verdict::Unknown, doubt);
         assert_eq!(finished.changed, self.run.changed());
+        let overdue = self.run.overdue && self.run.cut_short && self.run.undo.is_none();
+        if overdue && self.run.doubt_left().is_none() {
+            assert!(
+                matches!(finished.verdict, Verdict::Failed | Verdict::Rejected),
+                "{finished:?}"
+            );
+        }
         if finished.verdict == Verdict::Undone {
             assert!(left(&self.run, &self.subject).is_empty(), "something of it is left");
             assert!(self.run.undo.is_some(), "nobody wanted that");

@@ -29,6 +29,7 @@ pub(crate) fn defaults() -> Limits {
         strikes: count(3),
         overlap: Overlap::Skip,
         fleet: Batch::Percent(20),
+        deadline: None,
     }
 }
 
@@ -58,8 +59,28 @@ pub(crate) fn read(table: Option<&Table<'_, '_>>) -> Limits {
     if let Some(fleet) = table.optional::<Batch>("fleet") {
         limits.fleet = fleet.into_inner();
     }
+    if let Some(deadline) = table.optional::<Deadline>("deadline") {
+        limits.deadline = deadline.into_inner().0;
+    }
     table.finish();
     limits
+}
+
+/// `"2h"`, or `"none"`.
+struct Deadline(Option<Duration>);
+
+impl value::Value for Deadline {
+    const EXPECTED: &'static str = "a time";
+
+    fn read(value: &At<DeValue<'_>>) -> Result<Self, Fault> {
+        let text = value.get_ref().as_str().ok_or(Fault::Type)?;
+        let deadline = quantity::duration(text).filter(|deadline| !deadline.is_zero());
+        match (text, deadline) {
+            ("none", _) => Ok(Self(None)),
+            (_, Some(deadline)) => Ok(Self(Some(deadline))),
+            (_, None) => Err(Fault::Value("write it like `2h`, or `none`".to_owned())),
+        }
+    }
 }
 
 /// `"5 in 1h"`, or `"none"`.

@@ -221,6 +221,7 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
             strikes: NonZeroU32::new(100).unwrap(),
             overlap: Overlap::Queue,
             fleet: Batch::All,
+            deadline: None,
         },
         inputs: vec![],
         steps,
