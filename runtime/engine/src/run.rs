@@ -6,24 +6,26 @@
 mod approval;
 mod attempt;
 mod reopened;
+mod state;
 mod waited;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
+use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
-use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus, Verdict};
+use evenkeel_model::run::{Body, Event, Mode, Request, StepResult, StepStatus};
 use serde_json::Value;
 
 use self::waited::Waited;
 
 pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
+pub use self::state::{Finished, GateState, Plan, Step, Verified};
 
 #[derive(Clone, Debug, Default)]
 pub struct Run {
@@ -61,86 +63,6 @@ pub struct Run {
     /// Who wants what it changed rolled back, and why.
     pub undo: Option<(String, String)>,
     pub finished: Option<Finished>,
-}
-
-/// What the gates said last.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum GateState {
-    #[default]
-    NotAsked,
-    Waiting {
-        gate: String,
-        why: String,
-        until: Option<DateTime<Utc>>,
-    },
-    Refused {
-        gate: String,
-        why: String,
-    },
-}
-
-/// What has come of a step so far.
-#[derive(Clone, Debug, Default)]
-pub struct Step {
-    pub plan: Option<Plan>,
-    pub approval: Option<Approval>,
-    /// The checks before it, made again before its plan is applied.
-    pub rechecks: BTreeMap<StepId, Attempt>,
-    /// What was approved last, if that is void.
-    approved: Option<String>,
-    pub result: Option<StepResult>,
-    pub finished_at: Option<DateTime<Utc>>,
-}
-
-#[derive(Clone, Debug)]
-pub struct Plan {
-    pub at: DateTime<Utc>,
-    pub hash: PlanHash,
-    /// Of the riskiest action, the operator's risk taken into account.
-    pub risk: Risk,
-    pub actions: Vec<Action>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verified {
-    pub healed: bool,
-    pub why: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct Finished {
-    pub at: DateTime<Utc>,
-    pub verdict: Verdict,
-    pub why: String,
-    pub changed: bool,
-}
-
-impl Finished {
-    fn new(at: DateTime<Utc>, verdict: Verdict, why: &str, changed: bool) -> Self {
-        Self {
-            at,
-            verdict,
-            why: why.to_owned(),
-            changed,
-        }
-    }
-}
-
-impl GateState {
-    fn of(body: &Body) -> Self {
-        match body {
-            Body::Waiting { gate, why, until } => Self::Waiting {
-                gate: gate.clone(),
-                why: why.clone(),
-                until: *until,
-            },
-            Body::Refused { gate, why } => Self::Refused {
-                gate: gate.clone(),
-                why: why.clone(),
-            },
-            _ => Self::NotAsked,
-        }
-    }
 }
 
 impl Run {

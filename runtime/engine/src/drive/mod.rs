@@ -5,6 +5,7 @@ mod gates;
 mod query;
 pub(crate) mod round;
 mod run;
+mod start;
 
 use chrono::{DateTime, Utc};
 

@@ -12,6 +12,7 @@ use rand::Rng as _;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
+use super::start::Start;
 use crate::berths::Queued;
 use crate::capacity::Place;
 use crate::decide::{self, Command, Invoke, Subject, decide};
@@ -344,44 +345,6 @@ impl Course {
         }
         // The sender lives as long as `live`.
         let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
-    }
-}
-
-/// How an invocation starts.
-enum Start {
-    New(Seed),
-    Resumed(Arc<Recording>),
-}
-
-impl Start {
-    fn recording(&self) -> Option<Arc<Recording>> {
-        match self {
-            Self::New(_) => None,
-            Self::Resumed(recording) => Some(Arc::clone(recording)),
-        }
-    }
-
-    /// What it was given when it began.
-    fn given(&self) -> Option<&Given> {
-        match self {
-            Self::New(_) => None,
-            Self::Resumed(recording) => Some(&recording.given),
-        }
-    }
-
-    fn seed(&self) -> Seed {
-        match self {
-            Self::New(seed) => *seed,
-            Self::Resumed(recording) => recording.given.seed,
-        }
-    }
-
-    /// Lines of its log that are recorded.
-    fn logged(&self) -> u64 {
-        match self {
-            Self::New(_) => 0,
-            Self::Resumed(recording) => recording.logged,
-        }
     }
 }
 
