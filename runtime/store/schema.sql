@@ -20,7 +20,7 @@ CREATE TABLE runs (
     requested_at INTEGER NOT NULL,
     started_at INTEGER,
     finished_at INTEGER
-, followed INTEGER NOT NULL DEFAULT 0) STRICT;
+, followed INTEGER NOT NULL DEFAULT 0, compacted INTEGER NOT NULL DEFAULT 0) STRICT;
 
 CREATE INDEX runs_by_round ON runs (round);
 
@@ -214,3 +214,7 @@ CREATE TABLE tries (
 CREATE INDEX tries_by_time ON tries (notifier, at);
 
 CREATE INDEX rounds_to_conclude ON rounds (id) WHERE to_conclude = 1;
+
+CREATE INDEX notices_by_run ON notices (run);
+
+CREATE INDEX notices_settled ON notices (settled_at) WHERE settled_at IS NOT NULL;

@@ -60,6 +60,7 @@ pub struct Settings {
     pub sandbox: SandboxLimits,
     /// Runs at once.
     pub runs: usize,
+    pub journal: Keep,
     /// When runs wait, or nothing is changed.
     pub windows: Windows,
     /// Who may approve, by the names that steps ask for.
@@ -68,6 +69,25 @@ pub struct Settings {
     pub approve_own: bool,
     /// Users of this group may talk to the daemon over its socket, besides its own user.
     pub group: Option<String>,
+}
+
+/// How long the journal keeps what. None: for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Calls and log lines of a run, since its end.
+    pub calls: Option<std::time::Duration>,
+    /// The run itself, but for one that has records of changes: those are kept for ever.
+    pub runs: Option<std::time::Duration>,
+}
+
+impl Default for Keep {
+    fn default() -> Self {
+        let days = |days: u64| Some(std::time::Duration::from_secs(days * 86_400));
+        Self {
+            calls: days(90),
+            runs: days(730),
+        }
+    }
 }
 
 /// People who may approve, by the names of their users.

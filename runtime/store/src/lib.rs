@@ -12,6 +12,7 @@ pub mod audit;
 pub mod backup;
 mod changes;
 mod checkpoint;
+pub mod compact;
 mod journal;
 mod ledger;
 mod memory;

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 9] = [
     include_str!("migrations/0001_journal_and_alerts.sql"),
     include_str!("migrations/0002_memory_of_plugins.sql"),
     include_str!("migrations/0003_sealed_events.sql"),
@@ -11,6 +11,7 @@ const STEPS: [&str; 8] = [
     include_str!("migrations/0006_changes.sql"),
     include_str!("migrations/0007_outbox.sql"),
     include_str!("migrations/0008_after.sql"),
+    include_str!("migrations/0009_compaction.sql"),
 ];
 
 /// The schema that this version writes, as `PRAGMA user_version` has it.

@@ -70,7 +70,8 @@ pub const NOT_AFTER: &str = "rounds.occurrence NOT LIKE '{\"after\":%'";
 
 /// In the order that [`summary`] reads.
 pub const SUMMARY: &str = "runs.id, runs.round, runs.runbook, runs.target, runs.customer, runs.mode, rounds.occurrence, \
-     runs.state, runs.verdict, runs.changed, runs.why, runs.requested_at, runs.started_at, runs.finished_at";
+     runs.state, runs.verdict, runs.changed, runs.why, runs.requested_at, runs.started_at, runs.finished_at, \
+     runs.compacted";
 
 pub fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
     let verdict: Option<String> = row.get(8)?;
@@ -89,6 +90,7 @@ pub fn summary(row: &Row<'_>) -> rusqlite::Result<Summary> {
         requested_at: time(row, 11)?,
         started_at: time_if_any(row, 12)?,
         finished_at: time_if_any(row, 13)?,
+        compacted: row.get(14)?,
     })
 }
 

@@ -7,6 +7,8 @@ mod after;
 mod alerts;
 #[path = "it/changes.rs"]
 mod changes;
+#[path = "it/compact.rs"]
+mod compact;
 #[path = "it/crash.rs"]
 mod crash;
 #[path = "it/home.rs"]

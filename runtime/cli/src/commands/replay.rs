@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use evenkeel_engine::recording::{Ending, Recording, Replayed, Side, Unrecorded, recordings};
 use evenkeel_model::call::Call;
 use evenkeel_model::home::SandboxLimits;
@@ -45,7 +45,11 @@ pub async fn replay(dir: &Path, desk: &mut Desk, args: &RunsReplay) -> Result<Ex
     let sandbox = sandbox(&home, with.as_ref())?;
     let mut lines = Vec::new();
     for run in &args.runs {
-        let (_, events) = desk.whole_story(*run).await?;
+        let (summary, events) = desk.whole_story(*run).await?;
+        ensure!(
+            !summary.compacted,
+            "run {run} can't be replayed: its calls are not kept any more (`keep_calls`)"
+        );
         for (key, recording) in recordings(*run, &events) {
             if !concerns(with.as_ref(), &recording) {
                 continue;

@@ -89,6 +89,9 @@ async fn show(desk: &mut Desk, args: &RunsShow) -> Result<()> {
     for line in story::Story::tell(args.run, &events) {
         render::line(&line)?;
     }
+    if summary.compacted {
+        render::note("its calls and log lines are not kept any more (`keep_calls`)");
+    }
     Ok(())
 }
 

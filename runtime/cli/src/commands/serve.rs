@@ -10,6 +10,7 @@ use anyhow::{Context as _, Result, bail};
 use evenkeel_alerting::port::Memory as _;
 use evenkeel_console::{Console, private, public, serve_tcp, serve_unix};
 use evenkeel_engine::port::Clock as _;
+use evenkeel_store::compact::Progress;
 use tokio::net::{TcpListener, UnixListener};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -27,6 +28,12 @@ const EVERY: Duration = Duration::from_secs(1);
 
 /// Plugins that were not called for so long, and up to twice that, hold no memory for their code.
 const IDLE: Duration = Duration::from_secs(60);
+
+/// What the journal need not keep is removed once a while after the start, and then again and again, with
+/// a pause after every few runs.
+const COMPACT_FIRST: Duration = Duration::from_secs(30);
+const COMPACT_EVERY: Duration = Duration::from_secs(3_600);
+const COMPACT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves until SIGTERM or SIGINT.
 pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
@@ -109,6 +116,7 @@ async fn live(
     work.spawn(async move { engine.serve(at_work).await });
     work.spawn(listen_for_silence(house.clone(), stopping.clone()));
     work.spawn(release_idle(house.clone(), stopping.clone()));
+    work.spawn(keep_short(house.clone(), stopping.clone()));
     work.spawn(watch_home(daemon.clone(), stopping, hangup));
     tokio::select! {
         () = asked.wait() => {}
@@ -146,6 +154,32 @@ async fn listen_for_silence(house: Arc<House>, mut stopping: watch::Receiver<boo
 async fn release_idle(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
     while !pause(&mut stopping, IDLE).await {
         house.sandbox.release_idle();
+    }
+}
+
+/// Removes what the journal doesn't keep, a little at a time, so that nobody waits for it.
+async fn keep_short(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
+    let mut pauses = [COMPACT_FIRST].into_iter().chain(std::iter::repeat(COMPACT_EVERY));
+    while !pause(&mut stopping, pauses.next().unwrap_or(COMPACT_EVERY)).await {
+        let mut progress = Progress::default();
+        loop {
+            let keep = house.engine.home().settings.journal;
+            match house.store.compact(keep, &mut progress, house.clock.now()).await {
+                Ok(true) if !pause(&mut stopping, COMPACT_PAUSE).await => {}
+                Ok(_) => break,
+                Err(cause) => {
+                    warn!(cause, "what the journal need not keep can't be removed for the moment");
+                    break;
+                }
+            }
+        }
+        if progress.compacted + progress.removed > 0 {
+            let Progress { compacted, removed, .. } = progress;
+            info!(
+                compacted,
+                removed, "old runs were compacted, or removed from the journal"
+            );
+        }
     }
 }
 

@@ -66,6 +66,7 @@ fn past(home: &Home, changed: bool, minutes_ago: i64) -> Summary {
         requested_at: noon(),
         started_at: Some(noon()),
         finished_at: Some(noon() - TimeDelta::minutes(minutes_ago)),
+        compacted: false,
     }
 }
 

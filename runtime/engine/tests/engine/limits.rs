@@ -61,6 +61,7 @@ fn ended(run: u64, verdict: Verdict, minutes_ago: i64) -> Summary {
         requested_at: noon(),
         started_at: Some(noon()),
         finished_at: Some(noon() - TimeDelta::minutes(minutes_ago)),
+        compacted: false,
     }
 }
 

@@ -66,8 +66,8 @@ pub(crate) fn read(table: Option<&Table<'_, '_>>) -> Limits {
     limits
 }
 
-/// `"2h"`, or `"none"`.
-struct Deadline(Option<Duration>);
+/// `"2h"`, or `"none"`: an end, or none.
+pub(super) struct Deadline(pub Option<Duration>);
 
 impl value::Value for Deadline {
     const EXPECTED: &'static str = "a time";

@@ -5,18 +5,22 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::limits::Deadline;
 use super::notify::{self, AuthoredRouting};
 use super::role::{self, Form, Role};
 use super::value::{Count, Size, Span, Strings};
 use super::window::{self, Windows};
 use super::{At, Reader, Table};
-use crate::home::{Approvers, SandboxLimits, Settings, Source};
+use crate::home::{Approvers, Keep, SandboxLimits, Settings, Source};
 
 /// `listen` if nothing is said.
 const LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7654);
 /// Alertmanager's default.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(300);
 const RUNS: u32 = 16;
+
+/// What is kept for less is no record of anything.
+const LEAST_KEPT: Duration = Duration::from_secs(86_400);
 
 pub(crate) struct AuthoredSettings {
     pub settings: Settings,
@@ -44,6 +48,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         engine.finish();
         (runs, approve_own)
     });
+    let journal = root.table("journal").map(|journal| read_journal(&journal));
     let approvers = root.named("approvers").into_iter();
     let approvers = approvers
         .filter_map(|(name, table)| read_approvers(&name, &table))
@@ -75,6 +80,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             resolve_timeout: resolve_timeout.map_or(RESOLVE_TIMEOUT, |timeout| timeout.into_inner().0),
             sandbox,
             runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
+            journal: journal.unwrap_or_default(),
             windows: Default::default(),
             approvers,
             approve_own,
@@ -92,6 +98,25 @@ fn read_server(server: &Table<'_, '_>) -> (Option<At<SocketAddr>>, Option<String
     let group = server.optional::<String>("group").map(At::into_inner);
     server.finish();
     (listen.and_then(|listen| read_listen(server, &listen)), group)
+}
+
+fn read_journal(table: &Table<'_, '_>) -> Keep {
+    let mut keep = Keep::default();
+    let calls = table.optional::<Deadline>("keep_calls");
+    let runs = table.optional::<Deadline>("keep_runs");
+    for (key, kept) in [("keep_calls", &calls), ("keep_runs", &runs)] {
+        let short = kept
+            .as_ref()
+            .filter(|kept| kept.get_ref().0.is_some_and(|kept| kept < LEAST_KEPT));
+        if let Some(short) = short {
+            let problem = table.problem("bad-value", short.span(), format!("`{key}` is shorter than a day"));
+            table.say(problem.label("write `1d` or more, or `none` to keep it for ever"));
+        }
+    }
+    keep.calls = calls.map_or(keep.calls, |calls| calls.into_inner().0);
+    keep.runs = runs.map_or(keep.runs, |runs| runs.into_inner().0);
+    table.finish();
+    keep
 }
 
 fn read_approvers(name: &At<String>, table: &Table<'_, '_>) -> Option<(String, Approvers)> {

@@ -78,6 +78,7 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             resolve_timeout: Duration::from_secs(300),
             sandbox: SandboxLimits::default(),
             runs: 16,
+            journal: Default::default(),
             windows: Default::default(),
             approvers: BTreeMap::from([(
                 "duty".to_owned(),

@@ -203,6 +203,7 @@ fn summary(id: RunId, events: &[Event]) -> Summary {
         requested_at: run.requested_at.unwrap(),
         started_at: run.started_at,
         finished_at: run.finished.map(|finished| finished.at),
+        compacted: false,
     }
 }
 

@@ -1,0 +1,291 @@
+//! What is removed from the journal, and what is not.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel_engine::port::{Durability, Journal as _, NewRound, RunFilter};
+use evenkeel_model::action::{Applied, PlanHash, Risk};
+use evenkeel_model::call::{Answer, Call, Level};
+use evenkeel_model::grant::Capability;
+use evenkeel_model::home::Keep;
+use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
+use evenkeel_model::name::RunId;
+use evenkeel_model::plugin::{Digest, Kind, Pinned};
+use evenkeel_model::run::{Body, Event, Verdict};
+use evenkeel_store::compact::Progress;
+use evenkeel_store::{Store, audit};
+use proptest::prelude::*;
+
+use crate::home::{Home, at, finished, open_round, round};
+
+const DAY: u64 = 86_400;
+
+fn keep(calls: u64, runs: u64) -> Keep {
+    Keep {
+        calls: Some(Duration::from_secs(calls * DAY)),
+        runs: Some(Duration::from_secs(runs * DAY)),
+    }
+}
+
+fn days(days: i64) -> DateTime<Utc> {
+    at(0) + TimeDelta::days(days)
+}
+
+fn key() -> Key {
+    Key {
+        step: "fix".into(),
+        phase: Phase::Apply,
+        action: Some("a".into()),
+        attempt: 1,
+    }
+}
+
+/// All that a run with one action leaves; without a change record if `changed` is false.
+fn bodies(changed: bool) -> Vec<Body> {
+    let call = Call {
+        capability: Capability::Exec,
+        operation: "run".into(),
+        subject: "fix []".into(),
+        request: serde_json::Value::Null,
+        content: None,
+        effect: true,
+        repeatable: false,
+    };
+    let mut bodies = vec![
+        Body::Started,
+        Body::Planned {
+            step: "fix".into(),
+            hash: PlanHash::of(&[]),
+            risk: Risk::Low,
+            actions: vec![],
+        },
+        Body::Invoked {
+            key: key(),
+            plugin: Pinned {
+                name: "command".into(),
+                version: "1.0.0".parse().unwrap(),
+                digest: Digest("abc".into()),
+                kind: Kind::Remedy,
+            },
+            params: serde_json::Value::Null,
+            given: None,
+        },
+    ];
+    if changed {
+        bodies.push(Body::Intended { key: key(), n: 0, call });
+    }
+    bodies.extend([
+        Body::Called {
+            key: key(),
+            n: 0,
+            call: None,
+            answer: Answer::Ok(serde_json::Value::Null),
+            took_ms: 1,
+        },
+        Body::Logged {
+            key: key(),
+            level: Level::Info,
+            message: "done".into(),
+            fields: vec![],
+        },
+        Body::Ended {
+            key: key(),
+            outcome: Outcome::Done(Output::Applied(Applied {
+                changed,
+                summary: "fixed".into(),
+                output: None,
+                undo: None,
+            })),
+        },
+    ]);
+    bodies
+}
+
+async fn append(store: &Store, run: RunId, at: DateTime<Utc>, bodies: Vec<Body>) {
+    store.append(run, at, bodies, Durability::Disk).await.unwrap();
+}
+
+async fn open(store: &Store, request: &str, day: i64) -> RunId {
+    let opened = store.open(round(request), days(day)).await.unwrap();
+    let evenkeel_engine::port::Opened::New(_, runs) = opened else {
+        panic!("it is there already")
+    };
+    runs[0]
+}
+
+/// All of it, until nothing more is removed.
+async fn compact(store: &Store, keep: Keep, now: DateTime<Utc>) -> Progress {
+    let mut progress = Progress::default();
+    while store.compact(keep, &mut progress, now).await.unwrap() {}
+    progress
+}
+
+async fn events(store: &Store, run: RunId) -> Vec<Event> {
+    store.events(run).await.unwrap().unwrap_or_default()
+}
+
+fn calls(events: &[Event]) -> usize {
+    let call = |event: &&Event| {
+        matches!(
+            event.body,
+            Body::Called { .. } | Body::Intended { .. } | Body::Logged { .. }
+        )
+    };
+    events.iter().filter(call).count()
+}
+
+#[tokio::test]
+async fn calls_go_first_then_the_run_and_never_what_was_changed() {
+    let home = Home::new();
+    let store = home.open();
+    let changed = open(&store, "1", 0).await;
+    append(
+        &store,
+        changed,
+        days(0),
+        [bodies(true), vec![finished(Verdict::Changed)]].concat(),
+    )
+    .await;
+    let looked = open(&store, "2", 0).await;
+    append(
+        &store,
+        looked,
+        days(0),
+        [bodies(false), vec![finished(Verdict::Healthy)]].concat(),
+    )
+    .await;
+    let in_doubt = open(&store, "3", 0).await;
+    append(
+        &store,
+        in_doubt,
+        days(0),
+        [bodies(true), vec![finished(Verdict::Unknown)]].concat(),
+    )
+    .await;
+    let under_way = open(&store, "4", 0).await;
+    append(&store, under_way, days(0), bodies(true)).await;
+    let young = open(&store, "5", 95).await;
+    append(
+        &store,
+        young,
+        days(95),
+        [bodies(false), vec![finished(Verdict::Healthy)]].concat(),
+    )
+    .await;
+    let untouched = [
+        events(&store, in_doubt).await,
+        events(&store, under_way).await,
+        events(&store, young).await,
+    ];
+
+    let progress = compact(&store, keep(90, 730), days(100)).await;
+
+    assert_eq!((progress.compacted, progress.removed), (2, 0));
+    for run in [changed, looked] {
+        let left = events(&store, run).await;
+        assert_eq!(calls(&left), 0);
+        assert!(matches!(left[0].body, Body::Requested(_)));
+        assert!(left.iter().any(|event| matches!(event.body, Body::Ended { .. })));
+        assert!(matches!(left.last().unwrap().body, Body::Finished { .. }));
+        assert!(store.run(run).await.unwrap().unwrap().compacted);
+    }
+    let still = [
+        events(&store, in_doubt).await,
+        events(&store, under_way).await,
+        events(&store, young).await,
+    ];
+    assert_eq!(still, untouched);
+    assert!(!store.run(in_doubt).await.unwrap().unwrap().compacted);
+    // What is there may still be appended to.
+    append(&store, looked, days(100), vec![crate::home::line("seen")]).await;
+
+    let progress = compact(&store, keep(90, 365), days(400)).await;
+    assert_eq!(progress.removed, 1, "the others are young, under way, or have records");
+    assert!(store.run(looked).await.unwrap().is_none());
+    assert_eq!(events(&store, looked).await, []);
+    assert!(store.run(changed).await.unwrap().is_some());
+    let audit = audit::verify(&home.path(), None, None).unwrap();
+    assert_eq!((audit.records, audit.breaks.len()), (3, 0));
+    assert_eq!(
+        compact(&store, keep(90, 365), days(400)).await.removed,
+        0,
+        "nothing is left to do"
+    );
+}
+
+#[tokio::test]
+async fn for_ever_is_for_ever_and_a_round_to_conclude_is_kept() {
+    let home = Home::new();
+    let store = home.open();
+    let followed = NewRound {
+        has_after: true,
+        ..round("1")
+    };
+    let (round, runs) = open_round(&store, followed).await;
+    append(
+        &store,
+        runs[0],
+        days(0),
+        [bodies(false), vec![finished(Verdict::Healthy)]].concat(),
+    )
+    .await;
+    let before = events(&store, runs[0]).await;
+    let never = Keep {
+        calls: None,
+        runs: None,
+    };
+    compact(&store, never, days(10_000)).await;
+    compact(&store, keep(1, 1), days(10_000)).await;
+    assert_eq!(events(&store, runs[0]).await, before);
+    store.conclude(round, vec![], days(10_000)).await.unwrap();
+    compact(&store, keep(1, 1), days(20_000)).await;
+    assert!(store.run(runs[0]).await.unwrap().is_none());
+    assert!(store.after(round).await.unwrap().is_none(), "nor is its round");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Runs of any age and end: whatever is removed, the rules hold, and the chain is whole.
+    #[test]
+    fn the_rules_hold_whatever_is_removed(
+        runs in prop::collection::vec((0..60_i64, 0..60_i64, 0..5_usize, any::<bool>()), 1..40),
+        (kept_calls, kept_runs, now) in (1..40_u64, 1..80_u64, 20..120_i64),
+    ) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let home = Home::new();
+            let store = home.open();
+            let ends = [None, Some(Verdict::Healthy), Some(Verdict::Failed), Some(Verdict::Unknown), Some(Verdict::Changed)];
+            let mut all = Vec::new();
+            for (n, (asked, took, end, changed)) in runs.iter().enumerate() {
+                let run = open(&store, &n.to_string(), *asked).await;
+                append(&store, run, days(*asked), bodies(*changed)).await;
+                if let Some(verdict) = ends[*end] {
+                    append(&store, run, days(asked + took), vec![finished(verdict)]).await;
+                }
+                all.push((run, events(&store, run).await, ends[*end], *changed, asked + took));
+            }
+            let records = audit::verify(&home.path(), None, None).unwrap().records;
+            let now = days(now);
+            compact(&store, keep(kept_calls, kept_runs), now).await;
+            for (run, before, end, changed, ended) in all {
+                let old = |kept: u64| end.is_some() && days(ended) < now - TimeDelta::seconds((kept * DAY).cast_signed());
+                let left = events(&store, run).await;
+                let gone = store.run(run).await.unwrap().is_none();
+                assert_eq!(gone, old(kept_runs) && !changed, "{run}");
+                if gone {
+                    assert_eq!(left, []);
+                } else if old(kept_calls) && end != Some(Verdict::Unknown) {
+                    assert_eq!(calls(&left), 0);
+                } else {
+                    assert_eq!(left, before, "{run} is kept whole");
+                }
+            }
+            let audit = audit::verify(&home.path(), None, None).unwrap();
+            assert_eq!((audit.records, audit.breaks.len()), (records, 0));
+            let listed = store.runs(RunFilter::default()).await.unwrap();
+            assert!(listed.len() <= runs.len());
+        });
+    }
+}
