@@ -113,6 +113,16 @@ async fn open(store: &Store, request: &str, day: i64) -> RunId {
     runs[0]
 }
 
+/// A run of a day, and what became of it.
+async fn ran(store: &Store, request: &str, day: i64, changed: bool, end: Option<Verdict>) -> RunId {
+    let run = open(store, request, day).await;
+    append(store, run, days(day), bodies(changed)).await;
+    if let Some(verdict) = end {
+        append(store, run, days(day), vec![finished(verdict)]).await;
+    }
+    run
+}
+
 /// All of it, until nothing more is removed.
 async fn compact(store: &Store, keep: Keep, now: DateTime<Utc>) -> Progress {
     let mut progress = Progress::default();
@@ -138,45 +148,16 @@ fn calls(events: &[Event]) -> usize {
 async fn calls_go_first_then_the_run_and_never_what_was_changed() {
     let home = Home::new();
     let store = home.open();
-    let changed = open(&store, "1", 0).await;
-    append(
-        &store,
-        changed,
-        days(0),
-        [bodies(true), vec![finished(Verdict::Changed)]].concat(),
-    )
-    .await;
-    let looked = open(&store, "2", 0).await;
-    append(
-        &store,
-        looked,
-        days(0),
-        [bodies(false), vec![finished(Verdict::Healthy)]].concat(),
-    )
-    .await;
-    let in_doubt = open(&store, "3", 0).await;
-    append(
-        &store,
-        in_doubt,
-        days(0),
-        [bodies(true), vec![finished(Verdict::Unknown)]].concat(),
-    )
-    .await;
-    let under_way = open(&store, "4", 0).await;
-    append(&store, under_way, days(0), bodies(true)).await;
-    let young = open(&store, "5", 95).await;
-    append(
-        &store,
-        young,
-        days(95),
-        [bodies(false), vec![finished(Verdict::Healthy)]].concat(),
-    )
-    .await;
-    let untouched = [
-        events(&store, in_doubt).await,
-        events(&store, under_way).await,
-        events(&store, young).await,
-    ];
+    let changed = ran(&store, "1", 0, true, Some(Verdict::Changed)).await;
+    let looked = ran(&store, "2", 0, false, Some(Verdict::Healthy)).await;
+    let in_doubt = ran(&store, "3", 0, true, Some(Verdict::Unknown)).await;
+    let under_way = ran(&store, "4", 0, true, None).await;
+    let young = ran(&store, "5", 95, false, Some(Verdict::Healthy)).await;
+    let whole = [in_doubt, under_way, young];
+    let mut untouched = Vec::new();
+    for run in whole {
+        untouched.push(events(&store, run).await);
+    }
 
     let progress = compact(&store, keep(90, 730), days(100)).await;
 
@@ -189,12 +170,9 @@ async fn calls_go_first_then_the_run_and_never_what_was_changed() {
         assert!(matches!(left.last().unwrap().body, Body::Finished { .. }));
         assert!(store.run(run).await.unwrap().unwrap().compacted);
     }
-    let still = [
-        events(&store, in_doubt).await,
-        events(&store, under_way).await,
-        events(&store, young).await,
-    ];
-    assert_eq!(still, untouched);
+    for (run, before) in whole.into_iter().zip(untouched) {
+        assert_eq!(events(&store, run).await, before);
+    }
     assert!(!store.run(in_doubt).await.unwrap().unwrap().compacted);
     // What is there may still be appended to.
     append(&store, looked, days(100), vec![crate::home::line("seen")]).await;
