@@ -7,6 +7,8 @@ mod build;
 mod copies;
 mod extism;
 mod figures;
+mod intake;
+mod journal;
 mod live;
 mod load;
 mod ours;
@@ -52,7 +54,7 @@ struct Args {
 enum What {
     /// A no-op step, one with ten calls, and 64 at once.
     Step,
-    /// Whole runs of a no-op step, journaled, 64 at once.
+    /// Whole runs of a no-op step, journaled, one at a time, 16 and 64 at once.
     Runs,
     /// The memory of 1,000 live instances.
     Live,
@@ -64,6 +66,10 @@ enum What {
     Alert,
     /// 100,000 schedules: a tick's cost, their memory, and how late rounds are opened.
     Schedules,
+    /// Alerts accepted durably.
+    Intake,
+    /// A journal of ten million events: its size, and what it costs to start with it and to look into it.
+    Journal,
     #[command(hide = true)]
     LiveOf {
         who: String,
@@ -131,6 +137,8 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Serve) => &[serve::run],
         Some(What::Alert) => &[alert::run],
         Some(What::Schedules) => &[schedules::run],
+        Some(What::Intake) => &[intake::run],
+        Some(What::Journal) => &[journal::run],
         _ => &[
             step::run,
             runs::run,
@@ -139,6 +147,8 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
             serve::run,
             alert::run,
             schedules::run,
+            intake::run,
+            journal::run,
         ],
     };
     wanted.iter().try_for_each(|measure| measure(setting))

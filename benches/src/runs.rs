@@ -1,4 +1,4 @@
-//! Whole runs of one no-op step, 64 at once, each on a target of its own: requested, journaled in SQLite (sealed, as the
+//! Whole runs of one no-op step, one at a time, 16 and 64 at once, each on a target of its own: requested, journaled in SQLite (sealed, as the
 //! daemon does it), called, finished on disk. Beside it what the disk itself allows: appending to a file and syncing it.
 
 use std::fs::{self, File};
@@ -21,7 +21,7 @@ use tokio::runtime::Runtime;
 
 use crate::Setting;
 use crate::build::{self, command, done};
-use crate::race::{Contender, at_once, in_a_row, race};
+use crate::race::{self, Contender, in_a_row, race};
 use crate::recorded::store;
 
 pub const AT_ONCE: usize = 64;
@@ -43,10 +43,16 @@ pub fn run(setting: &Setting) -> Result<()> {
     let (floor, runtime) = (&floor, &runtime);
     let contenders = vec![
         Contender::new("evenkeel, 64 runs at once, no cool-down", move |runs| {
-            crowd(runtime, floor, FREE, runs)
+            crowd(runtime, floor, (FREE, AT_ONCE), runs)
         }),
         Contender::new("evenkeel, 64 at once, the default cool-down", move |runs| {
-            crowd(runtime, floor, COOLED, runs)
+            crowd(runtime, floor, (COOLED, AT_ONCE), runs)
+        }),
+        Contender::new("evenkeel, 16 at once, no cool-down", move |runs| {
+            crowd(runtime, floor, (FREE, 16), runs.div_ceil(4))
+        }),
+        Contender::new("evenkeel, one at a time, no cool-down", move |runs| {
+            crowd(runtime, floor, (FREE, 1), runs.div_ceil(CROWDED))
         }),
         Contender::new("append 4 KiB and fdatasync, one by one", move |times| {
             let times = times.div_ceil(CROWDED);
@@ -57,15 +63,17 @@ pub fn run(setting: &Setting) -> Result<()> {
     race("a no-op run, journaled", contenders, setting.scale.crowds, runs)
 }
 
-fn crowd(runtime: &Runtime, floor: &Arc<Floor>, runbook: &'static str, runs: usize) -> Result<crate::race::Turn> {
+type Crowd = (&'static str, usize);
+
+fn crowd(runtime: &Runtime, floor: &Arc<Floor>, (runbook, at_once): Crowd, runs: usize) -> Result<crate::race::Turn> {
     let floor = Arc::clone(floor);
-    at_once(runtime, AT_ONCE, runs, move || {
+    race::at_once(runtime, at_once, runs, move || {
         let floor = Arc::clone(&floor);
         async move { floor.run(runbook).await }
     })
 }
 
-fn append(file: &Mutex<File>) -> Result<()> {
+pub fn append(file: &Mutex<File>) -> Result<()> {
     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
     file.write_all(&[1; PAGE])?;
     Ok(file.sync_data()?)

@@ -26,6 +26,8 @@ pub struct Scale {
     pub kept: Duration,
     /// Schedules that are due at once.
     pub due_at_once: usize,
+    /// Events in the journal.
+    pub journaled: usize,
 }
 
 impl Scale {
@@ -43,6 +45,7 @@ impl Scale {
         schedules: 100_000,
         kept: Duration::from_secs(60),
         due_at_once: 100_000,
+        journaled: 10_000_000,
     };
 
     pub const SHORT: Self = Self {
@@ -52,6 +55,7 @@ impl Scale {
         alerts: 50,
         kept: Duration::from_secs(10),
         due_at_once: 10_000,
+        journaled: 1_000_000,
         ..Self::FULL
     };
 
@@ -69,5 +73,6 @@ impl Scale {
         schedules: 400,
         kept: Duration::from_secs(3),
         due_at_once: 50,
+        journaled: 2_000,
     };
 }

@@ -76,17 +76,17 @@ fn measure(setting: &Setting, evenkeel: &Path, home: &Path, runbooks: usize) -> 
     Ok(())
 }
 
-struct Daemon(Child);
+pub struct Daemon(Child);
 
 impl Daemon {
-    fn start(evenkeel: &Path, home: &Path) -> Result<Self> {
+    pub fn start(evenkeel: &Path, home: &Path) -> Result<Self> {
         let mut daemon = command(evenkeel);
         daemon.arg("--home").arg(home).arg("serve");
         daemon.env("EVENKEEL_LOG", "error").stderr(Stdio::null());
         Ok(Self(daemon.spawn().context("can't start it")?))
     }
 
-    fn wait_until_ready(&mut self, address: SocketAddr, start: Instant) -> Result<()> {
+    pub fn wait_until_ready(&mut self, address: SocketAddr, start: Instant) -> Result<()> {
         while request(address, "GET /healthz", "").is_err() {
             if let Some(ended) = self.0.try_wait()? {
                 anyhow::bail!("`evenkeel serve` ended instead of serving: {ended}");

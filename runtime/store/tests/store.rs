@@ -27,3 +27,5 @@ mod outbox;
 mod sealing;
 #[path = "it/trouble.rs"]
 mod trouble;
+#[path = "it/upgrade.rs"]
+mod upgrade;
