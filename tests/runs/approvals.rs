@@ -51,7 +51,11 @@ fn without_a_daemon_a_run_is_left_until_somebody_says_yes() -> anyhow::Result<()
         assert!(told.contains(part), "{part}: {told}");
     }
     let plan = pending(&home)?[0]["plan"].as_str().unwrap_or_default().to_owned();
-    let other = home.run(&["approve", "1", "--plan", "00"])?;
+    let short = home.run(&["approve", "1", "--plan", &plan[..7]])?;
+    assert_eq!((short.code, fixes(&home).len()), (1, 0), "{short:#?}");
+    assert!(short.stderr.contains("8 or more digits"), "{short:#?}");
+    let other = home.run(&["approve", "1", "--plan", "00000000"])?;
+    assert!(other.stderr.contains("with another plan"), "{other:#?}");
     assert_eq!((other.code, fixes(&home).len()), (1, 0), "{other:#?}");
     let said = home.run(&["approve", "1", "--plan", &plan[..12], "--why", "it is night"])?;
     assert_eq!(said.code, 0, "{said:#?}");

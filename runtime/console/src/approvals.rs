@@ -78,9 +78,11 @@ impl From<ApprovalError> for Error {
         let status = match error {
             ApprovalError::Journal(error) => return error.into(),
             ApprovalError::Unknown(_) => StatusCode::NOT_FOUND,
-            ApprovalError::NothingAsked(_) | ApprovalError::NothingAskedOf(_) | ApprovalError::Again { .. } => {
-                StatusCode::CONFLICT
-            }
+            ApprovalError::TooShort => StatusCode::UNPROCESSABLE_ENTITY,
+            ApprovalError::OtherPlan(_)
+            | ApprovalError::NothingAsked(_)
+            | ApprovalError::NothingAskedOf(_)
+            | ApprovalError::Again { .. } => StatusCode::CONFLICT,
             ApprovalError::Own { .. } | ApprovalError::NotAsked { .. } => StatusCode::FORBIDDEN,
         };
         Self::new(status, error.to_string())

@@ -17,6 +17,9 @@ use crate::port::JournalError;
 use crate::record::Append;
 use crate::run::{Approval, Run};
 
+/// Digits of a plan's hash that name it at least.
+const NAMED: usize = 8;
+
 /// What somebody says to a plan.
 #[derive(Clone, Debug)]
 pub struct Decision {
@@ -94,6 +97,10 @@ pub enum ApprovalError {
     Unknown(RunId),
     #[error("run {0} waits for nobody's approval")]
     NothingAsked(RunId),
+    #[error("run {0} waits with another plan than the one that was named; `evenkeel approvals` shows it")]
+    OtherPlan(RunId),
+    #[error("a plan is named by {NAMED} or more digits of its hash: less may be the beginning of any other, too")]
+    TooShort,
     #[error("round {0} has no run that waits for an approval")]
     NothingAskedOf(RoundId),
     #[error(
@@ -176,8 +183,11 @@ impl Engine {
 fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) -> Result<Body, ApprovalError> {
     let (step, approval) = run.waits_for_approval().ok_or(ApprovalError::NothingAsked(id))?;
     let hash = run.plan(step).map(|plan| plan.hash.as_str());
+    if plan.is_some_and(|plan| plan.len() < NAMED) {
+        return Err(ApprovalError::TooShort);
+    }
     if plan.is_some_and(|plan| hash.is_none_or(|hash| !hash.starts_with(plan))) {
-        return Err(ApprovalError::NothingAsked(id));
+        return Err(ApprovalError::OtherPlan(id));
     }
     may(id, run, approval, home, said)?;
     let (step, who, why) = (step.clone(), said.who.clone(), said.why.clone());

@@ -86,8 +86,10 @@ async fn it_waits_for_a_yes_and_applies_what_was_shown() {
         ["look/check", "fix/plan"],
         "not even the easy one is applied"
     );
-    let other = world.engine.decide(RunId(1), Some("0000"), &yes("ben")).await;
-    assert!(matches!(other, Err(ApprovalError::NothingAsked(_))), "of another plan");
+    let other = world.engine.decide(RunId(1), Some("00000000"), &yes("ben")).await;
+    assert!(matches!(other, Err(ApprovalError::OtherPlan(_))), "of another plan");
+    let short = world.engine.decide(RunId(1), Some(""), &yes("ben")).await;
+    assert!(matches!(short, Err(ApprovalError::TooShort)), "of any plan");
     world
         .engine
         .decide(RunId(1), Some(&pending.plan[..12]), &yes("ben"))
