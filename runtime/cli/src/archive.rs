@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
@@ -33,23 +33,35 @@ pub fn keep(dir: &Path, home: &Home, now: SystemTime) -> Vec<Installed> {
             warn!("plugin `{name}` can't be kept for the time after its upgrade: {why:#}");
         }
     }
-    let others = |digest: &Digest| home.plugins.iter().all(|plugin| plugin.digest != *digest);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(dir.join(DIRECTORY)).into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let Some(digest) = name.strip_suffix(".wasm").map(|digest| Digest(digest.to_owned())) else {
-            continue;
-        };
-        let is_old = entry.metadata().is_ok_and(|meta| age(&meta, now) > KEPT);
+    for (digest, path) in files(dir) {
+        let is_old = fs::metadata(&path).is_ok_and(|meta| age(&meta, now) > KEPT);
         if is_old && !pinned.contains(&digest) {
             // It is found again the next time.
-            let _ = fs::remove_file(entry.path());
-        } else if others(&digest) {
-            let read = evenkeel_sandbox::installed(dir, &format!("{DIRECTORY}/{name}"));
-            found.extend(read.ok().filter(|read| read.digest == digest));
+            let _ = fs::remove_file(path);
         }
     }
-    found
+    others(dir, &home.plugins)
+}
+
+/// What is kept and not among these.
+pub fn others(dir: &Path, plugins: &[Installed]) -> Vec<Installed> {
+    let known = |digest: &Digest| plugins.iter().any(|plugin| plugin.digest == *digest);
+    let others = files(dir).into_iter().filter(|(digest, _)| !known(digest));
+    let read = others.filter_map(|(digest, _)| {
+        let read = evenkeel_sandbox::installed(dir, &format!("{DIRECTORY}/{digest}.wasm")).ok()?;
+        (read.digest == digest).then_some(read)
+    });
+    read.collect()
+}
+
+/// By what they ought to hold.
+fn files(dir: &Path) -> Vec<(Digest, PathBuf)> {
+    let entries = fs::read_dir(dir.join(DIRECTORY)).into_iter().flatten().flatten();
+    let named = entries.filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some((Digest(name.strip_suffix(".wasm")?.to_owned()), entry.path()))
+    });
+    named.collect()
 }
 
 fn keep_one(dir: &Path, plugin: &Installed, now: SystemTime) -> Result<()> {

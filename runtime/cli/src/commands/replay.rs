@@ -16,7 +16,7 @@ use serde::Serialize;
 use crate::args::RunsReplay;
 use crate::desk::Desk;
 use crate::render::{self, safe, story};
-use crate::{exit, home, key, wire};
+use crate::{archive, exit, home, key, wire};
 
 /// What is shown of a request or a result.
 const WIDTH: usize = 400;
@@ -83,7 +83,7 @@ fn component(file: &Path) -> Result<Installed> {
     installed(&here, file).with_context(|| format!("`{file}` can't be replayed with"))
 }
 
-/// The plugins as they are installed. An invocation's own bounds are the recorded ones.
+/// The plugins as they are installed, and those that were. An invocation's own bounds are the recorded ones.
 fn sandbox(home: &Path, with: Option<&Installed>) -> Result<Sandbox> {
     let limits = SandboxLimits {
         concurrency: 1,
@@ -97,6 +97,7 @@ fn sandbox(home: &Path, with: Option<&Installed>) -> Result<Sandbox> {
     };
     let sandbox = Sandbox::new(home, Some(&data), &limits, wire::compiler(), ports)?;
     let mut plugins = scan(home).installed;
+    plugins.extend(archive::others(home, &plugins));
     plugins.extend(with.cloned());
     sandbox.install(&plugins);
     Ok(sandbox)
