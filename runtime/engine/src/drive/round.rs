@@ -101,7 +101,9 @@ impl Round {
             .members
             .iter()
             .all(|member| matches!(member.progress, Progress::Finished(_)));
-        if through && !*draining.borrow() {
+        // Without its text, only the journal knows whether anything comes after it.
+        let is_followed = self.runbook.as_ref().map_or(true, |runbook| !runbook.after.is_empty());
+        if is_followed && through && !*draining.borrow() {
             engine.conclude(self.id).await;
         }
         self.leave(engine);
