@@ -138,10 +138,11 @@ within = "1m"
 const PLENTY: &str = "100000";
 
 /// A home with the service in it, and another service of the same program which the profile doesn't select.
+/// They go before the home in which their pids are.
 struct Scene {
-    home: Home,
     service: Service,
     other: Service,
+    home: Home,
 }
 
 impl Scene {

@@ -46,33 +46,46 @@ fn of_round(home: &Home, round: u64) -> anyhow::Result<Vec<Value>> {
 
 // ---- a hung process -----------------------------------------------------------------------
 
+/// Two services under names of their own. They go before the home in which their pids are.
+struct Hung {
+    one: Service,
+    two: Service,
+    home: Home,
+}
+
+impl Hung {
+    fn set() -> anyhow::Result<Self> {
+        let home = Home::empty()?;
+        // At most 15 bytes, as the kernel has it, and not those of another test.
+        let prefix = format!("w{}", std::process::id());
+        let service = |name| {
+            let program = home.path().join(format!("{prefix}-{name}"));
+            std::os::unix::fs::symlink(programs::program("demo")?, &program)?;
+            Service::start_as(&program, home.path(), name)
+        };
+        let (one, two) = (service("one")?, service("two")?);
+        let role = format!(
+            "[role.app.process.worker]\nname = \"{prefix}-{{{{ asset.id }}}}\"\nallow = [\"see\", \"TERM\", \"KILL\"]\n\n\
+             [role.app.exec.start-worker]\ncommand = [\"sh\", \"start-{{{{ asset.id }}}}\"]\n"
+        );
+        home.write("evenkeel.toml", &role)?;
+        let asset = |service: &Service, id: &str| {
+            let address = &service.address;
+            format!("[[asset]]\nid = \"{id}\"\nrole = \"app\"\naddress = \"{address}\"\n")
+        };
+        home.write("assets.toml", &(asset(&one, "one") + &asset(&two, "two")))?;
+        let text = shipped::runbook("process/restart-stuck-process.toml")?;
+        // Only the alert, lest the schedule is faster.
+        let text = text.replace("[[on]]\ncron = \"*/5 * * * *\"\nmissed = \"none\"\n", "");
+        ensure!(!text.contains("cron"), "the runbook has another schedule");
+        let home = ready(home, "restart-stuck-process.toml", &text)?;
+        Ok(Self { one, two, home })
+    }
+}
+
 #[test]
 fn a_hung_process_is_restarted_on_the_asset_that_the_alert_names() -> anyhow::Result<()> {
-    let home = Home::empty()?;
-    let service = |name| {
-        let program = home.path().join(format!("worker-{name}"));
-        std::os::unix::fs::symlink(programs::program("demo")?, &program)?;
-        Service::start_as(&program, home.path(), name)
-    };
-    let (one, two) = (service("one")?, service("two")?);
-    home.write(
-        "evenkeel.toml",
-        "[role.app.process.worker]\nname = \"worker-{{ asset.id }}\"\n\
-         allow = [\"see\", \"TERM\", \"KILL\"]\n\n\
-         [role.app.exec.start-worker]\ncommand = [\"sh\", \"start-{{ asset.id }}\"]\n",
-    )?;
-    let asset = |service: &Service, id: &str| {
-        format!(
-            "[[asset]]\nid = \"{id}\"\nrole = \"app\"\naddress = \"{}\"\n",
-            service.address
-        )
-    };
-    home.write("assets.toml", &(asset(&one, "one") + &asset(&two, "two")))?;
-    let text = shipped::runbook("process/restart-stuck-process.toml")?;
-    // Only the alert, lest the schedule is faster.
-    let text = text.replace("[[on]]\ncron = \"*/5 * * * *\"\nmissed = \"none\"\n", "");
-    ensure!(!text.contains("cron"), "the runbook has another schedule");
-    let home = ready(home, "restart-stuck-process.toml", &text)?;
+    let Hung { one, two, home } = &Hung::set()?;
     let daemon = home.serve()?;
     let before = (one.pid()?, two.pid()?);
     one.hang()?;
@@ -81,9 +94,10 @@ fn a_hung_process_is_restarted_on_the_asset_that_the_alert_names() -> anyhow::Re
     daemon.push(&[Alert::new("WorkerStuck").label("instance", &two.address).firing()])?;
 
     let runs = home.finished(1);
-    assert_eq!(runs[0]["verdict"], "repaired", "{}", home.story(1)?);
+    let story = home.story(1)?;
+    assert_eq!(runs[0]["verdict"], "repaired", "{story}");
     assert_eq!(runs[0]["target"], "two");
-    assert_ne!(two.pid()?, before.1, "it is another process now");
+    assert_ne!(two.pid()?, before.1, "it is another process now: {story}");
     two.answers()?;
     assert_eq!(one.pid()?, before.0, "the other one hangs as well, and nobody named it");
     assert!(one.answers().is_err());

@@ -127,7 +127,8 @@ async fn follow_after(desk: &mut Desk, told: &[Told], silent: bool) -> Result<Ve
     }
     let mut after = desk.after(round).await?;
     for _ in 0..AFTER_LOOKS {
-        if !after.pending {
+        // Without the daemon nothing is opened; its next start does that.
+        if !after.pending || desk.only_reads() {
             break;
         }
         tokio::time::sleep(AFTER_PAUSE).await;
