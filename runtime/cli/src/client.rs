@@ -29,10 +29,24 @@ impl Client {
         let stream = tokio::net::UnixStream::from_std(stream)?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        Ok(Some(Self {
+        let mut client = Self {
             home: home.to_owned(),
             sender,
-        }))
+        };
+        // The socket of a daemon that was just killed may take a connection, and then resets it.
+        Ok(client.answers().await.then_some(client))
+    }
+
+    /// Whatever it says.
+    async fn answers(&mut self) -> bool {
+        let request = Request::get("/healthz").header("host", "evenkeel");
+        let Ok(request) = request.body(Full::new(Bytes::new())) else {
+            return false;
+        };
+        match self.sender.send_request(request).await {
+            Ok(answer) => answer.into_body().collect().await.is_ok(),
+            Err(_) => false,
+        }
     }
 
     pub fn home(&self) -> &Path {
