@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -48,6 +48,18 @@ pub fn unpacked_of(suite: Suite, package: &str, servers: &Path) -> anyhow::Resul
     let whole = servers.join(format!("{package}-{}", version.trim().replace(':', "%3a")));
     fs::rename(draft, &whole)?;
     Ok(whole)
+}
+
+/// A program of one tree in another as well. A link and no copy: a file that is being written can't be run, by this
+/// process or by one that it forks meanwhile, and another test may be running it already.
+///
+/// # Errors
+/// When it can't be linked.
+pub fn put_beside(program: &Path, there: &Path) -> io::Result<()> {
+    match fs::hard_link(program, there) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        linked => linked,
+    }
 }
 
 /// Sid's packages and all libraries that they want, in one tree `servers/NAME-VERSION`; the version is that of the first.

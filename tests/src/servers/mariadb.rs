@@ -13,7 +13,7 @@ use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
 use super::{
-    debian::{Suite, unpacked_of},
+    debian::{Suite, put_beside, unpacked_of},
     unprivileged::Account,
 };
 use crate::{
@@ -213,7 +213,7 @@ fn fetched() -> anyhow::Result<Parts> {
     let whole = roots[0].clone();
     let client = "usr/bin/mariadb";
     fs::create_dir_all(whole.join("usr/bin"))?;
-    fs::copy(roots[1].join(client), whole.join(client))?;
+    put_beside(&roots[1].join(client), &whole.join(client))?;
     let mut directories = Vec::new();
     for root in &roots {
         directories.extend(libraries(&root.join("usr/lib")));

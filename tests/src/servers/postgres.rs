@@ -11,7 +11,7 @@ use anyhow::Context;
 use tempfile::TempDir;
 
 use super::{
-    debian::{Suite, unpacked_of},
+    debian::{Suite, put_beside, unpacked_of},
     unprivileged::Account,
 };
 use crate::{
@@ -171,6 +171,6 @@ fn whole(version: u8, servers: &Path) -> anyhow::Result<PathBuf> {
     let server = unpacked_of(Suite::Own, &format!("postgresql-{version}"), servers)?;
     let client = unpacked_of(Suite::Own, &format!("postgresql-client-{version}"), servers)?;
     let bin = format!("usr/lib/postgresql/{version}/bin");
-    fs::copy(client.join(&bin).join("psql"), server.join(&bin).join("psql"))?;
+    put_beside(&client.join(&bin).join("psql"), &server.join(&bin).join("psql"))?;
     Ok(server.join(bin))
 }
