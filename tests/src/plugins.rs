@@ -101,7 +101,10 @@ fn remove_others(out: &Path, built: &[PathBuf]) -> anyhow::Result<()> {
 
 /// rust-toolchain.toml names the target, but a compiler that rustup doesn't look after, or a
 /// rustup that may install nothing by itself, can be without it.
-fn ensure_target() -> anyhow::Result<()> {
+///
+/// # Errors
+/// When it is not there and rustup can't add it: the sentence says what to install.
+pub fn ensure_target() -> anyhow::Result<()> {
     if has_target()? {
         return Ok(());
     }

@@ -30,6 +30,7 @@ pub fn guest() -> &'static [u8] {
     GUEST.get_or_init(|| {
         let target = Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("guests");
         let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guest/Cargo.toml");
+        evenkeel_tests::plugins::ensure_target().unwrap_or_else(|error| panic!("{error:#}"));
         #[expect(
             clippy::disallowed_methods,
             reason = "the guest is built for another target than the test"
