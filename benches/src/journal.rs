@@ -189,6 +189,7 @@ fn bodies(target: &str) -> Vec<Body> {
             },
             params: json!({ "root": "data", "warn": 80, "critical": 90 }),
             given: None,
+            before: None,
         },
     ];
     // With the request, these two and the end's two.

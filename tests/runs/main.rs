@@ -17,6 +17,7 @@ mod daemon;
 mod denials;
 mod gates;
 mod holding;
+mod needs;
 mod notices;
 mod reloads;
 mod replays;

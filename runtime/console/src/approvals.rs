@@ -80,6 +80,7 @@ impl From<ApprovalError> for Error {
             ApprovalError::Unknown(_) => StatusCode::NOT_FOUND,
             ApprovalError::TooShort => StatusCode::UNPROCESSABLE_ENTITY,
             ApprovalError::OtherPlan(_)
+            | ApprovalError::Several(_)
             | ApprovalError::NothingAsked(_)
             | ApprovalError::NothingAskedOf(_)
             | ApprovalError::Again { .. } => StatusCode::CONFLICT,

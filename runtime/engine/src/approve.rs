@@ -57,9 +57,15 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// None: it waits for nobody.
-    pub fn of(run: RunId, fold: &Run, home: &Home) -> Option<Self> {
-        let (step, approval) = fold.waits_for_approval()?;
+    /// Of all steps of a run that wait.
+    pub fn of(run: RunId, fold: &Run, home: &Home) -> Vec<Self> {
+        let waiting = fold.waiting_for_approval();
+        waiting
+            .filter_map(|(step, approval)| Self::of_step(run, fold, home, step, approval))
+            .collect()
+    }
+
+    fn of_step(run: RunId, fold: &Run, home: &Home, step: &StepId, approval: &Approval) -> Option<Self> {
         let request = fold.request.as_ref()?;
         let plan = fold.plan(step)?;
         let authored = home.runbooks.get(&request.runbook);
@@ -99,6 +105,8 @@ pub enum ApprovalError {
     NothingAsked(RunId),
     #[error("run {0} waits with another plan than the one that was named; `evenkeel approvals` shows it")]
     OtherPlan(RunId),
+    #[error("run {0} waits with several plans: name one by its hash, as `evenkeel approvals` shows it")]
+    Several(RunId),
     #[error("a plan is named by {NAMED} or more digits of its hash: less may be the beginning of any other, too")]
     TooShort,
     #[error("round {0} has no run that waits for an approval")]
@@ -123,7 +131,7 @@ impl Engine {
         let live = self.registry.all();
         let pending = live
             .iter()
-            .filter_map(|live| live.recorder.read(|fold| Pending::of(live.id, fold, &home)));
+            .flat_map(|live| live.recorder.read(|fold| Pending::of(live.id, fold, &home)));
         let mut pending: Vec<Pending> = pending.collect();
         pending.sort_by_key(|pending| (pending.asked_at, pending.run));
         pending
@@ -144,32 +152,30 @@ impl Engine {
     /// The same to all runs of a round that wait; answers which. With an error nothing was said
     /// to the runs after it.
     pub async fn decide_round(&self, round: RoundId, said: &Decision) -> Result<Vec<RunId>, ApprovalError> {
-        let all = self.registry.all().into_iter();
-        let waiting: Vec<Arc<Live>> = all
-            .filter(|live| live.round == round && live.recorder.read(|run| run.waits_for_approval().is_some()))
-            .collect();
+        let waiting = self.pending().into_iter().filter(|pending| pending.round == round);
+        let waiting: Vec<(RunId, String)> = waiting.map(|pending| (pending.run, pending.plan)).collect();
         if waiting.is_empty() {
             return Err(ApprovalError::NothingAskedOf(round));
         }
-        let mut runs = Vec::new();
-        for live in &waiting {
-            match self.say(live, None, said).await {
-                Ok(()) => runs.push(live.id),
+        let mut runs = BTreeSet::new();
+        for (run, plan) in waiting {
+            match self.decide(run, Some(&plan), said).await {
+                Ok(()) => drop(runs.insert(run)),
                 // What came of the ones before it has ended its wait.
-                Err(ApprovalError::NothingAsked(_)) => {}
+                Err(ApprovalError::NothingAsked(_) | ApprovalError::OtherPlan(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        Ok(runs)
+        Ok(runs.into_iter().collect())
     }
 
     async fn say(&self, live: &Arc<Live>, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {
         let home = self.home();
         loop {
-            let (seq, body) = live
+            let (mark, body) = live
                 .recorder
-                .read(|run| (run.seq, body(live.id, run, &home, plan, said)));
-            match live.recorder.append_after(seq, vec![body?]).await? {
+                .read(|run| (run.mark, body(live.id, run, &home, plan, said)));
+            match live.recorder.append_after(mark, vec![body?]).await? {
                 Append::Done => {
                     live.touched.notify_one();
                     return Ok(());
@@ -181,14 +187,7 @@ impl Engine {
 }
 
 fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) -> Result<Body, ApprovalError> {
-    let (step, approval) = run.waits_for_approval().ok_or(ApprovalError::NothingAsked(id))?;
-    let hash = run.plan(step).map(|plan| plan.hash.as_str());
-    if plan.is_some_and(|plan| plan.len() < NAMED) {
-        return Err(ApprovalError::TooShort);
-    }
-    if plan.is_some_and(|plan| hash.is_none_or(|hash| !hash.starts_with(plan))) {
-        return Err(ApprovalError::OtherPlan(id));
-    }
+    let (step, approval) = meant(id, run, plan)?;
     may(id, run, approval, home, said)?;
     let (step, who, why) = (step.clone(), said.who.clone(), said.why.clone());
     Ok(match said.approve {
@@ -201,6 +200,22 @@ fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) 
         },
         false => Body::Declined { step, who, why },
     })
+}
+
+/// What waits, and is named if anything is.
+fn meant<'r>(id: RunId, run: &'r Run, plan: Option<&str>) -> Result<(&'r StepId, &'r Approval), ApprovalError> {
+    if plan.is_some_and(|plan| plan.len() < NAMED) {
+        return Err(ApprovalError::TooShort);
+    }
+    let hash = |step| run.plan(step).map(|plan| plan.hash.as_str());
+    let is_meant = |step| plan.is_none_or(|plan| hash(step).is_some_and(|hash| hash.starts_with(plan)));
+    let mut meant = run.waiting_for_approval().filter(|(step, _)| is_meant(step));
+    match (meant.next(), meant.next()) {
+        (Some(_), Some(_)) if plan.is_none() => Err(ApprovalError::Several(id)),
+        (Some(meant), _) => Ok(meant),
+        (None, _) if run.waits_for_approval() => Err(ApprovalError::OtherPlan(id)),
+        (None, _) => Err(ApprovalError::NothingAsked(id)),
+    }
 }
 
 /// Whoever is asked may say no to their own, and only others yes.

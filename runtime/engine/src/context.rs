@@ -14,9 +14,9 @@ use crate::decide::Subject;
 use crate::run::Run;
 
 /// `alert`, `target`, `customer`, `input` and `steps`, as templates name them, and `runs` in
-/// `[[after]]`. Steps that have
-/// no result yet are not there.
-pub fn of(run: &Run, subject: &Subject) -> Value {
+/// `[[after]]`. Of the steps, it sees those before `step`, and all of them without one; those that
+/// have no result yet are not there.
+pub fn of(run: &Run, subject: &Subject, step: Option<&Step>) -> Value {
     let request = run.request.as_ref();
     let input = match request.map(|request| &request.input) {
         Some(input @ Value::Object(_)) => input.clone(),
@@ -27,7 +27,7 @@ pub fn of(run: &Run, subject: &Subject) -> Value {
         subject.target.as_deref(),
         subject.customer.as_deref(),
         &input,
-        &Value::Object(steps(run, subject)),
+        &Value::Object(steps(run, subject, step)),
     );
     if let Some(request) = request.filter(|request| request.occurrence.is_after()) {
         context["runs"] = json!(request.runs);
@@ -56,12 +56,12 @@ pub fn inputs(context: &Value) -> BTreeMap<String, Value> {
     inputs
 }
 
-fn steps(run: &Run, subject: &Subject) -> Map<String, Value> {
-    let results = subject
-        .runbook
-        .steps
-        .iter()
-        .filter_map(|step| Some((step, run.result(&step.id)?)));
+fn steps(run: &Run, subject: &Subject, step: Option<&Step>) -> Map<String, Value> {
+    let seen = match step {
+        Some(step) => subject.runbook.before(step),
+        None => subject.runbook.steps.iter().collect(),
+    };
+    let results = seen.into_iter().filter_map(|step| Some((step, run.result(&step.id)?)));
     results
         .map(|(step, result)| (step.id.to_string(), self::step(run, step, result)))
         .collect()

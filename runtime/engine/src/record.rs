@@ -55,7 +55,7 @@ type Noted = (Event, Vec<NewNotice>);
 #[derive(Debug)]
 pub(crate) enum Append {
     Done,
-    /// Another event came in since the state that this was decided from.
+    /// Another event came in since, and something else may be next.
     Stale,
 }
 
@@ -94,9 +94,9 @@ impl Recorder {
         self.spawn_write(bodies, None).await.map(|_| ())
     }
 
-    /// Appends what was decided from the state after event `seq`, if that is still the state.
-    pub(crate) async fn append_after(self: &Arc<Self>, seq: u64, bodies: Vec<Body>) -> Result<Append, JournalError> {
-        self.spawn_write(bodies, Some(seq)).await
+    /// Appends what was decided at this [`Run::mark`], if that is still the state.
+    pub(crate) async fn append_after(self: &Arc<Self>, mark: u64, bodies: Vec<Body>) -> Result<Append, JournalError> {
+        self.spawn_write(bodies, Some(mark)).await
     }
 
     async fn spawn_write(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
@@ -116,7 +116,7 @@ impl Recorder {
         let events = {
             let mut state = self.state();
             state.refusal()?;
-            if after.is_some_and(|seq| seq != state.run.seq) {
+            if after.is_some_and(|mark| mark != state.run.mark) {
                 return Ok(Append::Stale);
             }
             let now = self.clock.now();
@@ -196,6 +196,9 @@ impl Recorder {
         let seq = state.run.seq + 1;
         let event = Event { seq, at, body };
         state.run.apply(&event);
+        if let Body::Invoked { key, .. } | Body::Resumed { key } = &event.body {
+            state.run.at_work.push(key.clone());
+        }
         if self.feed.receiver_count() > 0 {
             // It fails only if the last receiver has just gone.
             let _ = self.feed.send((self.run, event.clone()));

@@ -118,6 +118,7 @@ pub fn recordings(run: RunId, events: &[Event]) -> Vec<(Key, Result<Recording, U
                 plugin,
                 params,
                 given,
+                ..
             } => found.push(Found {
                 key: key.clone(),
                 recording: begin(run, &fold, key, plugin, params, given.as_deref()),

@@ -175,7 +175,7 @@ impl Engine {
         let (target, runbook) = live.recorder.read(|run| {
             let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
             run.started_at?;
-            if run.waits_for_approval().is_some() {
+            if run.only_waits_for_approval() {
                 return None;
             }
             Some((request.target.clone()?, request.runbook.clone()))

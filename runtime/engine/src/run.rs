@@ -31,6 +31,11 @@ pub use self::state::{Finished, GateState, Plan, Step, Verified};
 pub struct Run {
     /// Number of the last event; 0: none yet.
     pub seq: u64,
+    /// Number of the last event that may change what is next: see [`Body::is_inside`].
+    pub mark: u64,
+    /// Invocations that this process is in the middle of. No event says that; so after a crash
+    /// there are none, and what has begun and not ended was interrupted.
+    pub at_work: Vec<Key>,
     pub request: Option<Request>,
     pub requested_at: Option<DateTime<Utc>>,
     pub gate: GateState,
@@ -50,6 +55,8 @@ pub struct Run {
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
     pub cancel: Option<String>,
+    /// The step whose result stops the others, and why.
+    pub halt: Option<(StepId, String)>,
     /// Who ended it at once, and why.
     pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
@@ -79,6 +86,9 @@ impl Run {
     /// stands changes nothing but the number.
     pub fn apply(&mut self, event: &Event) {
         self.seq = event.seq;
+        if !event.body.is_inside() {
+            self.mark = event.seq;
+        }
         self.waited.take(event);
         match &event.body {
             Body::Requested(request) => {
@@ -89,8 +99,12 @@ impl Run {
             Body::Started => self.started_at = Some(event.at),
             Body::Turn => self.turn_at = Some(event.at),
             Body::Invoked {
-                key, plugin, params, ..
-            } => self.begin(key, plugin, params, event.at),
+                key,
+                plugin,
+                params,
+                before,
+                ..
+            } => self.begin(Attempt::begin(key, plugin, params, event.at), before.as_ref()),
             Body::Resumed { key } => {
                 if let Some(attempt) = self.under_way(key) {
                     attempt.resumed = attempt.resumed.saturating_add(1);
@@ -108,16 +122,8 @@ impl Run {
                 })
             }
             Body::Escalated { why } => self.escalated = Some(why.clone()),
-            Body::CancelRequested { why } => {
-                self.cancel.get_or_insert_with(|| why.clone());
-            }
-            Body::Killed { who, why } => {
-                self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
-                self.cancel.get_or_insert_with(|| format!("killed by {who}"));
-            }
-            Body::Overdue { why } => {
-                self.overdue = true;
-                self.cancel.get_or_insert_with(|| why.clone());
+            Body::Halted { .. } | Body::CancelRequested { .. } | Body::Killed { .. } | Body::Overdue { .. } => {
+                self.stop(&event.body)
             }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
             Body::UndoRequested { who, why } => self.take_back(who, why),
@@ -133,6 +139,27 @@ impl Run {
             | Body::LogsDropped { .. }
             | Body::Progressed { .. }
             | Body::Asked { .. } => {}
+        }
+    }
+
+    /// The first reason stands.
+    fn stop(&mut self, body: &Body) {
+        match body {
+            Body::Halted { step, why } => {
+                self.halt.get_or_insert_with(|| (step.clone(), why.clone()));
+            }
+            Body::CancelRequested { why } => {
+                self.cancel.get_or_insert_with(|| why.clone());
+            }
+            Body::Killed { who, why } => {
+                self.killed.get_or_insert_with(|| (who.clone(), why.clone()));
+                self.cancel.get_or_insert_with(|| format!("killed by {who}"));
+            }
+            Body::Overdue { why } => {
+                self.overdue = true;
+                self.cancel.get_or_insert_with(|| why.clone());
+            }
+            _ => {}
         }
     }
 
@@ -167,35 +194,22 @@ impl Run {
         }
     }
 
-    fn begin(&mut self, key: &Key, plugin: &Pinned, params: &Value, at: DateTime<Utc>) {
-        let attempt = Attempt {
-            key: key.clone(),
-            plugin: plugin.clone(),
-            params: params.clone(),
-            begun_at: at,
-            ended: None,
-            intents: BTreeMap::new(),
-            resumed: 0,
-            void: false,
-            earlier: self
-                .attempts
-                .get(&Place::of(key))
-                .map(Attempt::spent)
-                .unwrap_or_default(),
-        };
-        if key.phase != Phase::Check {
-            self.attempts.insert(Place::of(key), attempt);
-            return;
+    /// One that has its result is called again before an approved plan is applied, and by `[healed]`.
+    fn begin(&mut self, mut attempt: Attempt, before: Option<&StepId>) {
+        let (step, place) = (attempt.key.step.clone(), Place::of(&attempt.key));
+        if attempt.key.phase == Phase::Check {
+            let highest = self.checks.entry(step.clone()).or_default();
+            *highest = attempt.key.attempt.max(*highest);
+            if self.result(&step).is_some() {
+                match self.rechecking(before) {
+                    Some(planned) => drop(planned.rechecks.insert(step, attempt)),
+                    None => self.looks.begin(attempt),
+                }
+                return;
+            }
         }
-        let highest = self.checks.entry(key.step.clone()).or_default();
-        *highest = key.attempt.max(*highest);
-        // One that has its result is called again before an approved plan is applied, and by
-        // `[healed]`.
-        match (self.result(&key.step).is_some(), self.rechecking()) {
-            (false, _) => drop(self.attempts.insert(Place::of(key), attempt)),
-            (true, Some(step)) => drop(step.rechecks.insert(key.step.clone(), attempt)),
-            (true, None) => self.looks.begin(attempt),
-        }
+        attempt.earlier = self.attempts.get(&place).map(Attempt::spent).unwrap_or_default();
+        self.attempts.insert(place, attempt);
     }
 
     fn intend(&mut self, key: &Key, n: u32, call: &Call) {
@@ -221,6 +235,7 @@ impl Run {
     }
 
     fn end(&mut self, key: &Key, outcome: &Outcome, at: DateTime<Utc>) {
+        self.at_work.retain(|at_work| at_work != key);
         if let Some(attempt) = self.under_way(key) {
             attempt.ended = Some(Ended {
                 at,
@@ -276,10 +291,30 @@ impl Run {
         self.effecting().any(Attempt::changed)
     }
 
+    /// This process is in the middle of it.
+    pub fn is_at_work(&self, attempt: &Attempt) -> bool {
+        self.at_work.contains(&attempt.key)
+    }
+
     /// An invocation was interrupted, and is going to be gone on with.
     pub fn goes_on(&self) -> bool {
         let looks = self.looks.last.iter();
-        looks.chain(self.attempts.values()).any(Attempt::goes_on)
+        let mut attempts = looks.chain(self.attempts.values());
+        attempts.any(|attempt| attempt.goes_on() && !self.is_at_work(attempt))
+    }
+
+    /// Why nothing new begins any more: it was cancelled, or a step stops the others.
+    pub fn stops(&self) -> Option<String> {
+        match (&self.cancel, &self.halt) {
+            (Some(why), _) => Some(format!("cancelled: {why}")),
+            (None, Some((_, why))) => Some(why.clone()),
+            (None, None) => None,
+        }
+    }
+
+    /// Something was called for the step.
+    pub fn has_begun(&self, step: &StepId) -> bool {
+        self.attempts.keys().any(|place| place.step == *step)
     }
 
     /// When its deadline is over; none: it has not started.
@@ -326,7 +361,8 @@ impl Run {
     /// What came to its end well is not in doubt: its plugin saw the answers, and says what was
     /// done. What was interrupted for good is, as a whole: nobody knows what had followed.
     pub fn doubt(&self) -> Option<(&Attempt, &Intent)> {
-        let mut over = self.effecting().filter(|attempt| !attempt.goes_on());
+        let is_over = |attempt: &&Attempt| !attempt.goes_on() && !self.is_at_work(attempt);
+        let mut over = self.effecting().filter(is_over);
         over.find_map(|attempt| Some((attempt, attempt.doubtful()?)))
     }
 

@@ -169,14 +169,14 @@ impl Engine {
 
     pub(crate) async fn call_off(&self, live: &Arc<Live>, why: &str, concerned: impl Fn(&Request, &Run) -> bool) {
         loop {
-            let seq = live.recorder.read(|run| {
+            let mark = live.recorder.read(|run| {
                 let request = run.request.as_ref()?;
                 let open = run.finished.is_none() && run.cancel.is_none();
-                (open && concerned(request, run)).then_some(run.seq)
+                (open && concerned(request, run)).then_some(run.mark)
             });
-            let Some(seq) = seq else { return };
+            let Some(mark) = mark else { return };
             let bodies = vec![Body::CancelRequested { why: why.to_owned() }];
-            match live.recorder.append_after(seq, bodies).await {
+            match live.recorder.append_after(mark, bodies).await {
                 Ok(Append::Done) => {
                     live.cancelled.send_replace(true);
                     return;

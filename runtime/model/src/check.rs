@@ -2,6 +2,7 @@
 
 mod assets;
 mod grants;
+mod needs;
 mod notify;
 mod parameters;
 pub(crate) mod plugins;

@@ -157,6 +157,7 @@ impl Notifier {
     /// One of the three keys is missing.
     pub fn access(&self, manifest: &Manifest, target: &Asset, home: &Home) -> Result<Access, AccessError> {
         let step = Step {
+            needs: Vec::new(),
             id: self.name.as_str().into(),
             plugin: self.plugin.clone(),
             when: None,

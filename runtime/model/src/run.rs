@@ -148,6 +148,9 @@ pub enum Body {
         /// None: it was recorded by a version that could not replay.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         given: Option<Box<Given>>,
+        /// A check that is made again before the plan of this step is applied.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        before: Option<StepId>,
     },
     /// The invocation was interrupted and is gone on with: its calls are answered from the record
     /// up to here.
@@ -244,6 +247,12 @@ pub enum Body {
         step: StepId,
         result: StepResult,
     },
+    /// What a step came to stops the others: what they have begun is finished, and nothing further
+    /// begins.
+    Halted {
+        step: StepId,
+        why: String,
+    },
     /// A source was asked whether it is healed.
     Queried {
         expr: String,
@@ -295,6 +304,22 @@ pub enum Body {
         why: String,
         changed: bool,
     },
+}
+
+impl Body {
+    /// It tells what an invocation does until its end; what is next with the run does not depend on
+    /// that.
+    pub fn is_inside(&self) -> bool {
+        matches!(
+            self,
+            Self::Sensed { .. }
+                | Self::Intended { .. }
+                | Self::Called { .. }
+                | Self::Logged { .. }
+                | Self::LogsDropped { .. }
+                | Self::Progressed { .. }
+        )
+    }
 }
 
 /// What later steps see as `steps.ID`.

@@ -1,5 +1,6 @@
 //! Runbooks that have been checked.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +139,8 @@ pub struct Limits {
     pub fleet: Batch,
     /// Of a run, from its start; waiting for people and for its turn doesn't count. None: no end.
     pub deadline: Option<Duration>,
+    /// Invocations of one run at once, where its steps let them.
+    pub parallel: NonZeroU32,
 }
 
 /// `5 in 1h`.
@@ -164,6 +167,21 @@ impl Runbook {
     pub fn may_change(&self) -> bool {
         let changes = |step: &Step| matches!(step.plugin.kind, Kind::Remedy);
         self.steps.iter().any(changes)
+    }
+
+    /// The steps that have their results before `step` begins, and that it sees, in their order.
+    pub fn before<'a>(&'a self, step: &Step) -> Vec<&'a Step> {
+        let mut needed: BTreeSet<StepId> = step.needs.iter().cloned().collect();
+        let earlier = self.steps.iter().take_while(|earlier| earlier.id != step.id);
+        let mut before = Vec::new();
+        for earlier in earlier.collect::<Vec<_>>().into_iter().rev() {
+            if needed.remove(&earlier.id) {
+                needed.extend(earlier.needs.iter().cloned());
+                before.push(earlier);
+            }
+        }
+        before.reverse();
+        before
     }
 
     /// Those of `[[after]]` too.
@@ -197,7 +215,7 @@ impl Runbook {
                 strikes: NonZeroU32::MAX,
                 overlap: Overlap::Queue,
                 fleet: Batch::All,
-                deadline: self.limits.deadline,
+                ..self.limits.clone()
             },
             steps: steps.map(|(_, step)| step.clone()).collect(),
             healed: None,
@@ -228,6 +246,8 @@ pub enum InputKind {
 pub struct Step {
     pub id: StepId,
     pub plugin: Pinned,
+    /// Steps above it that have their results before it begins.
+    pub needs: Vec<StepId>,
     /// A minijinja expression; the step is skipped when it is false.
     pub when: Option<String>,
     /// Parameters, with templates in strings.

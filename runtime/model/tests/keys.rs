@@ -316,6 +316,7 @@ fn step(case: &Case) -> Step {
         name: (*name).to_owned(),
     });
     Step {
+        needs: Vec::new(),
         id: StepId::new("step"),
         plugin: Pinned {
             name: "tool".into(),

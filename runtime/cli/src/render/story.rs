@@ -100,6 +100,7 @@ impl Story {
             | Body::Verified { .. }
             | Body::Restored { .. }
             | Body::Overdue { .. }
+            | Body::Halted { .. }
             | Body::Escalated { .. }
             | Body::CancelRequested { .. } => judged(&event.body),
             Body::Finished { verdict, why, .. } => self.finished(*verdict, why, event.at),
@@ -373,6 +374,10 @@ fn judged(body: &Body) -> Vec<String> {
             ),
         )],
         Body::Escalated { why } => vec![row("escalated", &safe::text(why))],
+        Body::Halted { why, .. } => vec![row(
+            "halt",
+            &format!("what is under way is finished: {}", safe::text(why)),
+        )],
         Body::Overdue { why } => vec![row("deadline", &safe::text(why))],
         Body::CancelRequested { why } => vec![row("cancel", &safe::text(why))],
         _ => Vec::new(),

@@ -14,7 +14,7 @@ use evenkeel_model::runbook::Step;
 use serde_json::{Value, json};
 
 use super::stage::Turn;
-use super::step::{cancelled, fail, finish, skip, when_due};
+use super::step::{fail, finish, when_due};
 use super::{Command, Subject, prepare, remedy};
 use crate::port::Work;
 use crate::run::{Approval, Attempt, Plan, Run, Said};
@@ -22,9 +22,6 @@ use crate::words;
 
 /// What is next with a plan that needs a yes; none: it may be applied.
 pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<Utc>) -> Option<Command> {
-    if run.cancel.is_some() {
-        return Some(skip(step, cancelled(run)));
-    }
     let binding = match binding(run, subject, step, plan) {
         Ok(binding) => binding,
         Err(why) => return Some(fail(step, why, false)),
@@ -144,13 +141,14 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     if !run.plan_has_aged(&step.id) {
         return None;
     }
-    let steps = &subject.runbook.steps;
-    let before = steps.iter().take_while(|earlier| earlier.id != step.id);
-    for check in before {
+    for check in subject.runbook.before(step) {
         let Some(first) = run.attempt(&check.id, Phase::Check, None).and_then(findings) else {
             continue;
         };
         let again = run.recheck(&step.id, &check.id);
+        if run.is_rechecking(&step.id) {
+            return Some(Command::AwaitWork);
+        }
         let Some(ended) = again.filter(|attempt| attempt.ended.is_some()) else {
             return Some(look(run, subject, step, check, now));
         };
@@ -172,7 +170,10 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 fn look(run: &Run, subject: &Subject, step: &Step, check: &Step, now: DateTime<Utc>) -> Command {
     let turn = Turn::begin(run.last_check(&check.id) + 1);
     match prepare::look(run, subject, check, Work::Check, turn) {
-        Ok(invoke) => when_due(invoke, turn.at, now),
+        Ok(mut invoke) => {
+            invoke.before = Some(step.id.clone());
+            when_due(invoke, turn.at, now)
+        }
         Err(why) => fail(
             step,
             format!("`{}` can't be made again before it: {why}", check.id),

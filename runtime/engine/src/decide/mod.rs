@@ -3,8 +3,10 @@
 //! [`decide`] looks at the fold of a run's events and at nothing else that this process may
 //! remember. So a resume after a crash is the same call as a first start, and is tested by the
 //! same tests: whatever was not journaled has not happened, and what was is never done twice.
-//! An invocation that has begun and not ended was interrupted, because nothing is decided while
-//! one is under way. It is gone on with: its plugin is called again, the record answers its calls
+//! Steps that don't wait for each other go on side by side, so there may be several commands at once.
+//! The one thing besides the events is which invocations the process is in the middle of
+//! ([`Run::at_work`]): after a crash there are none, and what has begun and not ended was
+//! interrupted. It is gone on with: its plugin is called again, the record answers its calls
 //! up to where it ends, and the rest is live. But for two cases:
 //!
 //! - an effect was about to be made that can't safely be made twice, and its answer is missing.
@@ -33,11 +35,11 @@ use evenkeel_model::call::Call;
 use evenkeel_model::grant::Access;
 use evenkeel_model::home::{Home, SandboxLimits};
 use evenkeel_model::invocation::Key;
-use evenkeel_model::name::{AssetId, RunbookName};
+use evenkeel_model::name::{AssetId, RunbookName, StepId};
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::role::Source;
 use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
-use evenkeel_model::runbook::{OnFailure, Runbook};
+use evenkeel_model::runbook::{OnFailure, Runbook, Step};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
@@ -82,7 +84,7 @@ impl Subject {
     }
 }
 
-/// What the driver does, in the order in which it is given.
+/// What the driver does. What waits waits for the first of all that is waited for.
 #[derive(Clone, Debug)]
 pub enum Command {
     Append(Vec<Body>),
@@ -90,6 +92,8 @@ pub enum Command {
     SleepUntil(DateTime<Utc>),
     /// Of people, who may say yes or no until then. Meanwhile the run holds nothing.
     AwaitDecision(DateTime<Utc>),
+    /// An invocation that is under way comes to its end first.
+    AwaitWork,
     Invoke(Box<Invoke>),
     /// A source is asked whether it is healed.
     Query(Box<Query>),
@@ -115,6 +119,8 @@ pub struct Invoke {
     pub spent: Vec<Call>,
     /// It was interrupted, and is gone on with.
     pub resumes: bool,
+    /// A check that is made again before the plan of this step is applied.
+    pub before: Option<StepId>,
     pub params: Value,
     pub input: BTreeMap<String, Value>,
     pub target: Arc<Asset>,
@@ -142,18 +148,19 @@ pub fn decide(run: &Run, subject: Result<&Subject, &str>, now: DateTime<Utc>) ->
         (None, _) if refused(run).is_some() => finish(Verdict::Rejected, refused(run).unwrap_or_default(), run),
         (_, Err(why)) => abandon(run, why),
         (None, Ok(_)) => Command::AskGates,
-        (Some(_), Ok(subject)) => started(run, subject, now),
+        (Some(_), Ok(subject)) => return in_time(started(run, subject, now), run, subject, now),
     };
-    vec![in_time(next, run, subject)]
+    vec![next]
 }
 
-/// No sleep goes on beyond the deadline.
-fn in_time(next: Command, run: &Run, subject: Result<&Subject, &str>) -> Command {
-    let due = || run.due(subject.ok()?.runbook.limits.deadline?);
-    match (next, due().filter(|_| run.cancel.is_none())) {
-        (Command::SleepUntil(at), Some(due)) => Command::SleepUntil(at.min(due)),
-        (next, _) => next,
+/// Nothing is waited for beyond the deadline, but for people.
+fn in_time(mut next: Vec<Command>, run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
+    let due = subject.runbook.limits.deadline.and_then(|deadline| run.due(deadline));
+    let stops = run.cancel.is_some() || run.waits_for_approval();
+    if let Some(due) = due.filter(|due| *due > now && !stops) {
+        next.push(Command::SleepUntil(due));
     }
+    next
 }
 
 fn refused(run: &Run) -> Option<String> {
@@ -163,27 +170,91 @@ fn refused(run: &Run) -> Option<String> {
     }
 }
 
-/// The steps in their order; each has its result before the next begins.
-fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Command {
+fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some((who, why)) = &run.killed {
-        return conclude::killed(run, who, why);
+        return vec![when_idle(run, || conclude::killed(run, who, why))];
     }
     if let Some((who, why)) = &run.undo {
-        return undo::at_the_word_of(run, subject, who, why, now);
+        return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
     }
     if let Some(overdue) = overdue(run, subject, now) {
-        return overdue;
+        return vec![overdue];
     }
-    for step in &subject.runbook.steps {
-        match run.result(&step.id).map(|result| result.status) {
-            None => return step::advance(run, subject, step, now),
-            Some(StepStatus::Failed) if step.on_failure == OnFailure::Continue && run.doubt().is_none() => {}
-            Some(StepStatus::Failed) => return conclude::failed(run, subject, &step.id, now),
-            Some(StepStatus::Rejected) => return conclude::rejected(run, &step.id),
-            Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => {}
-        }
+    if let Some(step) = stopped_by(run, subject) {
+        return halt(run, subject, step, now);
     }
-    conclude::conclude(run, subject, now)
+    let is_ready = |step: &&Step| step.needs.iter().all(|need| run.result(need).is_some());
+    let open = subject
+        .runbook
+        .steps
+        .iter()
+        .filter(|step| run.result(&step.id).is_none());
+    let next: Vec<Command> = open
+        .filter(is_ready)
+        .map(|step| step::advance(run, subject, step, now))
+        .collect();
+    match next.is_empty() {
+        true => vec![when_idle(run, || conclude::conclude(run, subject, now))],
+        false => written_first(next),
+    }
+}
+
+/// What one step comes to may keep the others from going on.
+fn written_first(next: Vec<Command>) -> Vec<Command> {
+    let is_written = |command: &Command| matches!(command, Command::Append(_));
+    match next.iter().any(is_written) {
+        true => next.into_iter().filter(is_written).collect(),
+        false => next,
+    }
+}
+
+/// A step whose result keeps others from beginning.
+fn stopped_by<'a>(run: &Run, subject: &'a Subject) -> Option<&'a Step> {
+    let stops = |step: &&Step| match run.result(&step.id).map(|result| result.status) {
+        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.doubt().is_some(),
+        Some(StepStatus::Rejected) => true,
+        None | Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => false,
+    };
+    let first = run.halt.as_ref().map(|(step, _)| step);
+    let mut steps = subject.runbook.steps.iter();
+    let halted = first.and_then(|first| subject.runbook.steps.iter().find(|step| step.id == *first));
+    halted.filter(stops).or_else(|| steps.find(stops))
+}
+
+/// What others have begun is finished, as by a cancel; then the run ends.
+fn halt(run: &Run, subject: &Subject, by: &Step, now: DateTime<Utc>) -> Vec<Command> {
+    let rejected = run
+        .result(&by.id)
+        .is_some_and(|result| result.status == StepStatus::Rejected);
+    let open = subject
+        .runbook
+        .steps
+        .iter()
+        .filter(|step| run.result(&step.id).is_none());
+    let begun: Vec<&Step> = open.filter(|step| run.has_begun(&step.id)).collect();
+    if begun.is_empty() {
+        let end = || match rejected {
+            true => conclude::rejected(run, &by.id),
+            false => conclude::failed(run, subject, &by.id, now),
+        };
+        return vec![when_idle(run, end)];
+    }
+    if run.halt.is_none() {
+        let how = if rejected { "was rejected" } else { "failed" };
+        let why = format!("step `{}` {how}", by.id);
+        let step = by.id.clone();
+        return vec![Command::Append(vec![Body::Halted { step, why }])];
+    }
+    let next = begun.iter().map(|step| step::advance(run, subject, step, now));
+    written_first(next.collect())
+}
+
+/// Nothing is under way any more.
+fn when_idle(run: &Run, next: impl FnOnce() -> Command) -> Command {
+    match run.at_work.is_empty() {
+        true => next(),
+        false => Command::AwaitWork,
+    }
 }
 
 /// Its deadline is over, and that is not said yet. What waits for people is waited for, and what was
@@ -192,7 +263,7 @@ fn overdue(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Option<Command> 
     let deadline = subject.runbook.limits.deadline?;
     let due = run.due(deadline).filter(|due| *due <= now)?;
     let said = run.overdue || run.cancel.is_some();
-    let later = run.waits_for_approval().is_some() || run.goes_on();
+    let later = run.waits_for_approval() || run.goes_on();
     let why = || late(deadline, due);
     (!said && !later).then(|| Command::Append(vec![Body::Overdue { why: why() }]))
 }

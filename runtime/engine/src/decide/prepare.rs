@@ -26,7 +26,7 @@ pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, turn: 
     let params = match begun {
         Some(begun) => begun.params.clone(),
         None => {
-            let context = context::of(run, subject);
+            let context = context::of(run, subject, Some(step));
             template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?
         }
     };
@@ -64,8 +64,9 @@ fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, par
             earlier => earlier.map(Attempt::spent).unwrap_or_default(),
         },
         resumes: turn.resumes,
+        before: None,
         params,
-        input: context::inputs(&context::of(run, subject)),
+        input: context::inputs(&context::of(run, subject, Some(step))),
         target: Arc::clone(target(subject)?),
         runbook: subject.runbook.name.clone(),
         mode: run.request.as_ref().map_or(Mode::Live, |request| request.mode),

@@ -27,6 +27,12 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         Some(plan) => {
             // Once it has begun, nobody is asked any more.
             let first = !begun(run, step, plan);
+            if let Some(why) = run.stops().filter(|_| first) {
+                return match run.is_rechecking(&step.id) {
+                    true => Command::AwaitWork,
+                    false => skip(step, why),
+                };
+            }
             let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
             let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
             let before = asking.flatten().or_else(looking);
@@ -38,6 +44,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
     match stage::of(run, step, run.attempt(&step.id, Phase::Plan, None)) {
         Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
+        Stage::AtWork => Command::AwaitWork,
         Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
             Ok(planned) => Command::Append(vec![planned]),
             Err(why) => fail(step, why, false),
@@ -94,8 +101,9 @@ fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<U
         let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
         let why = match stage::of(run, step, attempt) {
             Stage::Done(Output::Applied(_)) => continue,
-            Stage::Call(_) if run.cancel.is_some() && untouched => return stop(run, step, plan, index),
-            Stage::Call(turn) if run.cancel.is_some() && !turn.resumes => {
+            Stage::AtWork => return Command::AwaitWork,
+            Stage::Call(_) if run.stops().is_some() && untouched => return stop(run, step, plan, index),
+            Stage::Call(turn) if run.stops().is_some() && !turn.resumes => {
                 format!("it failed, and is not tried again: {}", cancelled(run))
             }
             Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {

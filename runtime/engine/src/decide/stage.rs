@@ -14,6 +14,8 @@ pub const ATTEMPTS: u32 = 3;
 #[derive(Debug)]
 pub(super) enum Stage<'a> {
     Call(Turn),
+    /// It is under way.
+    AtWork,
     Done(&'a Output),
     /// It will not be done, and why.
     Over(String),
@@ -49,6 +51,9 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
     let number = attempt.key.attempt;
     let untouched = attempt.intents.is_empty();
     let Some(ended) = &attempt.ended else {
+        if run.is_at_work(attempt) {
+            return Stage::AtWork;
+        }
         return match (attempt.goes_on(), untouched) {
             (true, _) => Stage::Call(Turn {
                 resumes: true,

@@ -25,8 +25,8 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         }
     };
     if run.attempt(&step.id, first, None).is_none() {
-        if let Some(why) = &run.cancel {
-            return skip(step, format!("cancelled: {why}"));
+        if let Some(why) = run.stops() {
+            return skip(step, why);
         }
         match wanted(run, subject, step) {
             Wanted::Yes => {}
@@ -43,6 +43,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
     match stage::of(run, step, run.attempt(&step.id, Phase::Check, None)) {
         Stage::Call(turn) => call(run, subject, step, turn, Work::Check, now),
+        Stage::AtWork => Command::AwaitWork,
         Stage::Done(Output::Findings(findings)) => finish(step, checked(findings)),
         Stage::Done(_) => fail(step, "it answered something else than findings".into(), false),
         Stage::Over(why) => fail(step, why, false),
@@ -52,12 +53,12 @@ fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Comma
 
 /// Calls a check or a plan when its time has come, unless the run was cancelled meanwhile.
 pub(super) fn call(run: &Run, subject: &Subject, step: &Step, turn: Turn, work: Work, now: DateTime<Utc>) -> Command {
-    if run.cancel.is_some() {
-        return skip(step, cancelled(run));
+    if let Some(why) = run.stops() {
+        return skip(step, why);
     }
     match prepare::look(run, subject, step, work, turn) {
         Ok(invoke) => when_due(invoke, turn.at, now),
-        Err(why) if !planned(run).is_empty() => skip(step, untold(run, &why)),
+        Err(why) if !planned(run, subject, step).is_empty() => skip(step, untold(run, subject, step, &why)),
         Err(why) => fail(step, why, false),
     }
 }
@@ -82,14 +83,15 @@ fn wanted(run: &Run, subject: &Subject, step: &Step) -> Wanted {
     let Some(when) = &step.when else {
         return Wanted::Yes;
     };
-    let context = context::of(run, subject);
+    let context = context::of(run, subject, Some(step));
     let now = template::truthy(when, &context);
-    if !planned(run).is_empty() {
+    let planned = planned(run, subject, step);
+    if !planned.is_empty() {
         // What a dry run only planned may turn out either way: the answer counts if it does not
         // depend on that.
-        let then = template::truthy(when, &as_if_applied(run, context));
+        let then = template::truthy(when, &as_if_applied(&planned, context));
         if !matches!((&now, &then), (Ok(now), Ok(then)) if now == then) {
-            return Wanted::No(untold(run, &format!("`when` is `{when}`")));
+            return Wanted::No(untold(run, subject, step, &format!("`when` is `{when}`")));
         }
     }
     match now {
@@ -99,18 +101,18 @@ fn wanted(run: &Run, subject: &Subject, step: &Step) -> Wanted {
     }
 }
 
-/// Steps that a dry run stopped in front of.
-fn planned(run: &Run) -> Vec<&str> {
-    let steps = run.steps.iter().filter(|(_, step)| {
-        step.result
-            .as_ref()
+/// Steps before it that a dry run stopped in front of.
+fn planned<'a>(run: &Run, subject: &'a Subject, step: &Step) -> Vec<&'a str> {
+    let planned = |step: &&Step| {
+        run.result(&step.id)
             .is_some_and(|result| result.status == StepStatus::Planned)
-    });
-    steps.map(|(id, _)| id.as_str()).collect()
+    };
+    let before = subject.runbook.before(step).into_iter().filter(planned);
+    before.map(|step| step.id.as_str()).collect()
 }
 
-fn as_if_applied(run: &Run, mut context: Value) -> Value {
-    for id in planned(run) {
+fn as_if_applied(planned: &[&str], mut context: Value) -> Value {
+    for id in planned {
         if let Some(step) = context.pointer_mut(&format!("/steps/{id}")) {
             step["status"] = "ok".into();
             step["changed"] = true.into();
@@ -119,15 +121,16 @@ fn as_if_applied(run: &Run, mut context: Value) -> Value {
     context
 }
 
-fn untold(run: &Run, why: &str) -> String {
-    let planned: Vec<String> = planned(run).iter().map(|id| format!("`{id}`")).collect();
+fn untold(run: &Run, subject: &Subject, step: &Step, why: &str) -> String {
+    let planned = planned(run, subject, step);
+    let planned: Vec<String> = planned.iter().map(|id| format!("`{id}`")).collect();
     format!("a dry run can't tell what comes after {}: {why}", planned.join(", "))
 }
 
 // ---- results -----------------------------------------------------------------------------
 
 pub(super) fn cancelled(run: &Run) -> String {
-    format!("cancelled: {}", run.cancel.as_deref().unwrap_or("no reason was given"))
+    run.stops().unwrap_or_else(|| "cancelled".into())
 }
 
 pub(super) fn skip(step: &Step, why: String) -> Command {

@@ -24,6 +24,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
     }
     to_undo(run, subject).find_map(|(step, action, done)| {
         match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
+            Stage::AtWork => Some(Command::AwaitWork),
             Stage::Call(turn) => {
                 let work = Work::Rollback(action.clone(), done.cloned());
                 let invoke = prepare::act(run, subject, step, work, turn).ok()?;

@@ -57,7 +57,8 @@ fn ask(run: &Run, subject: &Subject, healed: &Healed, asked: (&str, &Grant), now
 
 fn query(run: &Run, subject: &Subject, (expr, source): (&str, &Grant)) -> Command {
     let asked = || {
-        let expr = query::render(expr, &context::of(run, subject)).map_err(|error| format!("`query`: {error}"))?;
+        let expr =
+            query::render(expr, &context::of(run, subject, None)).map_err(|error| format!("`query`: {error}"))?;
         let target = subject.target.as_deref().ok_or("the run has no target")?;
         let (asset, source) = access::source(source, target, &subject.home).map_err(|error| error.to_string())?;
         let limits = &subject.home.settings.sandbox;
@@ -87,6 +88,9 @@ fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: D
     };
     let number = last.key.attempt + 1;
     let Some(ended) = &last.ended else {
+        if run.is_at_work(last) {
+            return Command::AwaitWork;
+        }
         if run.looks.interrupted() >= ATTEMPTS {
             return answer(false, format!("`{}` was interrupted again and again", step.id));
         }

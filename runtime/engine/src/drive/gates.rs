@@ -7,7 +7,7 @@ use evenkeel_model::name::{AssetId, CustomerId, RunId};
 use evenkeel_model::run::{Body, Mode, Occurrence, Request};
 
 use super::facts::Facts;
-use super::run::{Course, Performed};
+use super::run::Course;
 use super::sleep_until;
 use crate::berths::Queued;
 use crate::decide::{self, Subject};
@@ -24,20 +24,21 @@ const GONE_IN: TimeDelta = TimeDelta::seconds(10);
 impl Course {
     /// Asks the gates once. Waits, if they say so, and leaves it to the next round of deciding
     /// to ask again.
-    pub(super) async fn ask_gates(&mut self, subject: &Subject) -> Result<Performed, JournalError> {
+    pub(super) async fn ask_gates(&mut self, subject: &Result<Subject, String>) -> Result<(), JournalError> {
+        let Ok(subject) = subject else { return Ok(()) };
         if !self.take_permit().await? {
-            return Ok(Performed::Again);
+            return Ok(());
         }
         let asking = self.live.recorder.read(|run| {
             let request = run.request.clone().filter(|_| run.cancel.is_none())?;
-            Some((run.seq, request))
+            Some((run.mark, request))
         });
-        let Some((seq, request)) = asking else {
-            return Ok(Performed::Again);
+        let Some((mark, request)) = asking else {
+            return Ok(());
         };
         let (answer, taken) = self.answer(subject, &request).await?;
         match answer {
-            Answer::Pass => match self.live.recorder.append_after(seq, vec![Body::Started]).await? {
+            Answer::Pass => match self.live.recorder.append_after(mark, vec![Body::Started]).await? {
                 Append::Done => self.taken = taken.map(Taken::begun),
                 Append::Stale => {}
             },
@@ -53,20 +54,20 @@ impl Course {
             }
             Answer::Refuse { gate, why } => {
                 let bodies = decide::refusal(gate, &why, Some(&request));
-                self.live.recorder.append_after(seq, bodies).await?;
+                self.live.recorder.append_after(mark, bodies).await?;
             }
-            Answer::GiveUp { gate, why } => self.give_up(&request, seq, gate, &why).await?,
+            Answer::GiveUp { gate, why } => self.give_up(&request, mark, gate, &why).await?,
             Answer::Cancel { why } => {
-                self.live.recorder.append_after(seq, decide::cancelled(why)).await?;
+                self.live.recorder.append_after(mark, decide::cancelled(why)).await?;
             }
         }
-        Ok(Performed::Again)
+        Ok(())
     }
 
     /// The target of a run that had started and let it go, or is taken up again and another one got
     /// it meanwhile, and its place among those of its runbook; false: the state may be another one
     /// by now.
-    pub(super) async fn take_target(&mut self, seq: u64) -> bool {
+    pub(super) async fn take_target(&mut self, mark: u64) -> bool {
         let request = self.live.recorder.read(|run| run.request.clone());
         let Some((request, slot)) = request.and_then(|request| self.slot(&request).map(|slot| (request, slot))) else {
             return true;
@@ -83,15 +84,15 @@ impl Course {
                     // The sender lives as long as the engine.
                     _ = holder.wait_for(Option::is_none) => {}
                     () = self.drained() => return false,
-                    () = self.cancelled_since(seq) => return false,
+                    () = self.cancelled_since(mark) => return false,
                 }
             }
         }
-        self.take_place(seq).await
+        self.take_place(mark).await
     }
 
     /// A place in the fleet. What is in the middle of a change has one whether it is free or not.
-    async fn take_place(&mut self, seq: u64) -> bool {
+    async fn take_place(&mut self, mark: u64) -> bool {
         let Some(runbook) = self.runbook.clone().filter(|runbook| runbook.may_change()) else {
             return true;
         };
@@ -110,7 +111,7 @@ impl Course {
                 tokio::select! {
                     () = queued.told() => {}
                     () = self.drained() => return false,
-                    () = self.cancelled_since(seq) => return false,
+                    () = self.cancelled_since(mark) => return false,
                 }
                 // Held until it has asked again, or the next in the queue would not be told.
                 self.queued = Some(queued);
@@ -178,7 +179,7 @@ impl Course {
 
     /// It ends refused, and people are told, which is remembered: of many that find out at once, one
     /// tells it.
-    async fn give_up(&self, request: &Request, seq: u64, gate: &str, why: &str) -> Result<(), JournalError> {
+    async fn give_up(&self, request: &Request, mark: u64, gate: &str, why: &str) -> Result<(), JournalError> {
         let (Some(target), Some(slot)) = (&request.target, self.slot(request)) else {
             return Ok(());
         };
@@ -186,10 +187,10 @@ impl Course {
         let ledger = &self.engine.ports.ledger;
         if ledger.record(&request.runbook, target, 1).await?.is_told() {
             let bodies = decide::refusal(gate, why, Some(request));
-            return self.live.recorder.append_after(seq, bodies).await.map(drop);
+            return self.live.recorder.append_after(mark, bodies).await.map(drop);
         }
         let bodies = decide::given_up(gate, why);
-        if let Append::Done = self.live.recorder.append_after(seq, bodies).await? {
+        if let Append::Done = self.live.recorder.append_after(mark, bodies).await? {
             let now = self.engine.ports.clock.now();
             ledger.told(&request.runbook, target, now).await?;
         }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use evenkeel_model::query;
 use evenkeel_model::run::Body;
 
-use super::run::{Course, Performed};
+use super::run::Course;
 use crate::decide::Query;
 use crate::port::JournalError;
 use crate::port::metrics::{MetricsError, Series};
@@ -15,7 +15,7 @@ use crate::words;
 const TOLD: usize = 5;
 
 impl Course {
-    pub(super) async fn ask_source(&mut self, asked: Query) -> Result<Performed, JournalError> {
+    pub(super) async fn ask_source(&mut self, asked: Query) -> Result<(), JournalError> {
         let Query {
             asset,
             source,
@@ -27,7 +27,7 @@ impl Course {
         let mut killed = self.live.killed.subscribe();
         let answered = tokio::select! {
             answered = answer => answered,
-            _ = killed.wait_for(|killed| *killed) => return Ok(Performed::Again),
+            _ = killed.wait_for(|killed| *killed) => return Ok(()),
         };
         let (healed, told) = judged(answered, query::filters(&expr));
         let took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
@@ -37,8 +37,7 @@ impl Course {
             told,
             took_ms,
         };
-        self.live.recorder.append(vec![queried]).await?;
-        Ok(Performed::Next)
+        self.live.recorder.append(vec![queried]).await
     }
 }
 

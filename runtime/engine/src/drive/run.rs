@@ -3,11 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Key, Outcome, Stop};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::Runbook;
 use evenkeel_model::tape::{Given, Seed};
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use rand::Rng as _;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -15,7 +19,7 @@ use super::sleep_until;
 use super::start::Start;
 use crate::berths::Queued;
 use crate::capacity::Place;
-use crate::decide::{self, Command, Invoke, Subject, decide};
+use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
@@ -48,12 +52,8 @@ pub(crate) enum End {
     Left,
 }
 
-/// What is to be done after a command.
-pub(super) enum Performed {
-    Next,
-    /// The state is not the one that was decided from.
-    Again,
-}
+/// The invocations that are under way; each records its end.
+type Work = FuturesUnordered<BoxFuture<'static, Result<(), JournalError>>>;
 
 impl Course {
     pub(crate) fn new(
@@ -80,12 +80,13 @@ impl Course {
             .subject
             .take()
             .unwrap_or_else(|| Err("the run has no subject".into()));
+        let mut work = Work::default();
         loop {
             let now = self.engine.ports.clock.now();
-            let (mut seq, finished, commands) = self.live.recorder.read(|run| {
+            let (mark, finished, commands) = self.live.recorder.read(|run| {
                 let verdict = run.finished.as_ref().map(|finished| finished.verdict);
                 (
-                    run.seq,
+                    run.mark,
                     verdict,
                     decide(run, subject.as_ref().map_err(String::as_str), now),
                 )
@@ -99,14 +100,13 @@ impl Course {
             // Also when nothing is decided: a run without an end and without a next step is
             // left to be looked at, not asked for ever.
             if commands.is_empty() || self.is_to_be_left(&commands) {
-                return Ok(End::Left);
-            }
-            for command in commands {
-                match self.perform(command, seq, &subject).await? {
-                    Performed::Next => seq = self.live.recorder.read(|run| run.seq),
-                    Performed::Again => break,
+                match work.next().await {
+                    Some(ended) => ended?,
+                    None => return Ok(End::Left),
                 }
+                continue;
             }
+            self.perform(commands, mark, &subject, &mut work).await?;
         }
     }
 
@@ -116,46 +116,71 @@ impl Course {
         *self.engine.draining.borrow() && !only_written
     }
 
+    /// Does the first that can be done at once; if there is none, waits for what comes first.
     async fn perform(
         &mut self,
-        command: Command,
-        seq: u64,
+        commands: Vec<Command>,
+        mark: u64,
         subject: &Result<Subject, String>,
-    ) -> Result<Performed, JournalError> {
-        match command {
-            Command::Append(bodies) => Ok(match self.live.recorder.append_after(seq, bodies).await? {
-                Append::Done => Performed::Next,
-                Append::Stale => Performed::Again,
-            }),
-            Command::AskGates => match subject {
-                Ok(subject) => self.ask_gates(subject).await,
-                Err(_) => Ok(Performed::Again),
-            },
-            Command::SleepUntil(at) => {
-                tokio::select! {
-                    () = sleep_until(&*self.engine.ports.clock, at) => {}
-                    () = self.drained() => {}
-                    () = self.cancelled_since(seq) => {}
+        work: &mut Work,
+    ) -> Result<(), JournalError> {
+        let (mut until, mut only_people) = (None::<DateTime<Utc>>, work.is_empty());
+        for command in commands {
+            let at = match command {
+                Command::Append(bodies) => return self.append(bodies, mark).await,
+                Command::AskGates => return self.ask_gates(subject).await,
+                Command::Query(query) => return self.ask_source(*query).await,
+                Command::Invoke(invoke) if self.has_room(&invoke, work) => {
+                    return self.begin(*invoke, mark, work).await;
                 }
-                Ok(Performed::Again)
-            }
-            Command::AwaitDecision(until) => {
-                self.let_go();
-                tokio::select! {
-                    () = sleep_until(&*self.engine.ports.clock, until) => {}
-                    () = self.drained() => {}
-                    () = self.cancelled_since(seq) => {}
-                    () = self.live.touched.notified() => {}
+                Command::AwaitDecision(at) => at,
+                Command::SleepUntil(at) => {
+                    only_people = false;
+                    at
                 }
-                Ok(Performed::Again)
-            }
-            Command::Invoke(invoke) => self.invoke(*invoke, seq).await,
-            Command::Query(query) => self.ask_source(*query).await,
+                Command::AwaitWork | Command::Invoke(_) => continue,
+            };
+            until = Some(until.map_or(at, |until| until.min(at)));
+        }
+        if only_people {
+            self.let_go();
+        }
+        tokio::select! {
+            Some(ended) = work.next(), if !work.is_empty() => ended?,
+            () = self.time(until) => {}
+            () = self.drained(), if work.is_empty() => {}
+            () = self.cancelled_since(mark) => {}
+            () = self.live.touched.notified() => {}
+        }
+        Ok(())
+    }
+
+    async fn append(&self, bodies: Vec<Body>, mark: u64) -> Result<(), JournalError> {
+        let overdue = bodies.iter().any(|body| matches!(body, Body::Overdue { .. }));
+        let appended = self.live.recorder.append_after(mark, bodies).await?;
+        if overdue && matches!(appended, Append::Done) {
+            self.live.cancelled.send_replace(true);
+        }
+        Ok(())
+    }
+
+    /// What waits for its turn in the round is begun when nothing else of the run is under way.
+    fn has_room(&self, invoke: &Invoke, work: &Work) -> bool {
+        let most = self.runbook.as_ref().map_or(1, |runbook| runbook.limits.parallel.get());
+        let in_turn = invoke.in_turn && self.turn.is_some();
+        work.is_empty() || (work.len() < most as usize && !in_turn)
+    }
+
+    /// None: never.
+    async fn time(&self, at: Option<DateTime<Utc>>) {
+        match at {
+            Some(at) => sleep_until(&*self.engine.ports.clock, at).await,
+            None => std::future::pending().await,
         }
     }
 
     /// Its turn in its round; false: the state may be another one by now.
-    async fn take_turn(&mut self, seq: u64) -> bool {
+    async fn take_turn(&mut self, mark: u64) -> bool {
         let Some(ask) = &self.turn else { return true };
         // The round lives as long as its runs.
         let _ = ask.send(self.live.id);
@@ -168,7 +193,7 @@ impl Course {
         tokio::select! {
             _ = turn.wait_for(|turn| *turn) => {}
             () = self.drained() => return false,
-            () = self.cancelled_since(seq) => return false,
+            () = self.cancelled_since(mark) => return false,
         }
         self.turn = None;
         true
@@ -182,73 +207,27 @@ impl Course {
         }
     }
 
-    async fn invoke(&mut self, invoke: Invoke, seq: u64) -> Result<Performed, JournalError> {
+    /// An invocation, which comes to its end as part of `work`.
+    async fn begin(&mut self, invoke: Invoke, mark: u64, work: &mut Work) -> Result<(), JournalError> {
         if invoke.in_turn && self.turn.is_some() {
-            if self.take_turn(seq).await {
+            if self.take_turn(mark).await {
                 self.live.recorder.append(vec![Body::Turn]).await?;
             }
-            return Ok(Performed::Again);
+            return Ok(());
         }
-        if !self.take_target(seq).await || !self.take_permit().await? {
-            return Ok(Performed::Again);
+        if !self.take_target(mark).await || !self.take_permit().await? {
+            return Ok(());
         }
-        let key = invoke.key.clone();
         let (begun, start) = self.start(&invoke).await?;
-        if let Append::Stale = self.live.recorder.append_after(seq, vec![begun]).await? {
-            return Ok(Performed::Again);
-        }
-        let Some(start) = start else {
-            return Ok(Performed::Next);
+        let Append::Done = self.live.recorder.append_after(mark, vec![begun]).await? else {
+            return Ok(());
         };
-        let calls = InvocationCalls::new(Arc::clone(&self.live.recorder), key.clone(), start.logged());
-        let bound = invoke.timeout.saturating_add(BEYOND_DEADLINE);
-        let called = self
-            .engine
-            .ports
-            .plugins
-            .invoke(self.invocation(invoke, start), Arc::clone(&calls) as Arc<dyn Calls>);
-        let called = tokio::time::timeout(bound, called);
-        tokio::pin!(called);
-        let mut told = false;
-        let outcome = loop {
-            tokio::select! {
-                done = &mut called => break done.unwrap_or_else(|_| Outcome::Stopped {
-                    stop: Stop::Deadline,
-                    message: "the sandbox did not come back from it".into(),
-                }),
-                () = self.killed() => break Outcome::Stopped {
-                    stop: Stop::Cancelled,
-                    message: "the run was killed".into(),
-                },
-                why = self.overdue(), if !told => {
-                    told = true;
-                    self.live.recorder.append(vec![Body::Overdue { why }]).await?;
-                    self.live.cancelled.send_replace(true);
-                }
-            }
-        };
-        calls.close();
-        self.live.recorder.append(vec![Body::Ended { key, outcome }]).await?;
-        Ok(Performed::Next)
-    }
-
-    async fn killed(&self) {
-        // The sender lives as long as `live`.
-        let _ = self.live.killed.subscribe().wait_for(|killed| *killed).await;
-    }
-
-    /// Ends when the run's deadline is over, and says so.
-    async fn overdue(&self) -> String {
-        let deadline = self.runbook.as_ref().and_then(|runbook| runbook.limits.deadline);
-        let due = deadline.and_then(|deadline| self.live.recorder.read(|run| run.due(deadline)));
-        let stops = self.live.recorder.read(|run| run.cancel.is_some());
-        match (deadline, due) {
-            (Some(deadline), Some(due)) if !stops => {
-                sleep_until(&*self.engine.ports.clock, due).await;
-                decide::late(deadline, due)
-            }
-            _ => std::future::pending().await,
+        if let Some(start) = start {
+            let (engine, live) = (Arc::clone(&self.engine), Arc::clone(&self.live));
+            let (logged, invocation) = (start.logged(), self.invocation(invoke, start));
+            work.push(Box::pin(called(engine, live, invocation, logged)));
         }
+        Ok(())
     }
 
     /// The event that an invocation begins with, or goes on with; without a start it can't be gone
@@ -276,6 +255,7 @@ impl Course {
             plugin: invoke.plugin.clone(),
             params: invoke.params.clone(),
             given: Some(Box::new(given)),
+            before: invoke.before.clone(),
         };
         Ok((invoked, Some(Start::New(seed))))
     }
@@ -334,10 +314,11 @@ impl Course {
         let _ = self.engine.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
-    /// Ends when anything is said of the run after event `seq`: somebody wants it to stop.
-    pub(super) async fn cancelled_since(&self, seq: u64) {
-        let (now, cancelled) = self.live.recorder.read(|run| (run.seq, run.cancel.is_some()));
-        if now != seq {
+    /// Ends when anything is said of the run after this [`Run::mark`](crate::run::Run::mark): somebody
+    /// wants it to stop.
+    pub(super) async fn cancelled_since(&self, mark: u64) {
+        let (now, cancelled) = self.live.recorder.read(|run| (run.mark, run.cancel.is_some()));
+        if now != mark {
             return;
         }
         if cancelled {
@@ -346,6 +327,31 @@ impl Course {
         // The sender lives as long as `live`.
         let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
     }
+}
+
+/// Calls the plugin, and records how that ended.
+async fn called(engine: Arc<Engine>, live: Arc<Live>, invocation: Invocation, logged: u64) -> Result<(), JournalError> {
+    let key = invocation.key.clone();
+    let bound = invocation.timeout.saturating_add(BEYOND_DEADLINE);
+    let calls = InvocationCalls::new(Arc::clone(&live.recorder), key.clone(), logged);
+    let ended = engine
+        .ports
+        .plugins
+        .invoke(invocation, Arc::clone(&calls) as Arc<dyn Calls>);
+    let mut killed = live.killed.subscribe();
+    let outcome = tokio::select! {
+        ended = tokio::time::timeout(bound, ended) => ended.unwrap_or_else(|_| Outcome::Stopped {
+            stop: Stop::Deadline,
+            message: "the sandbox did not come back from it".into(),
+        }),
+        // The sender lives as long as `live`.
+        _ = killed.wait_for(|killed| *killed) => Outcome::Stopped {
+            stop: Stop::Cancelled,
+            message: "the run was killed".into(),
+        },
+    };
+    calls.close();
+    live.recorder.append(vec![Body::Ended { key, outcome }]).await
 }
 
 fn diverged(key: &Key, why: &Unrecorded) -> Body {

@@ -124,8 +124,12 @@ impl Run {
         self.steps.get_mut(step)?.approval.as_mut()
     }
 
-    /// The step whose plan is to be looked at again before it is applied.
-    pub(super) fn rechecking(&mut self) -> Option<&mut Step> {
+    /// The step whose plan is looked at again before it is applied; versions that did one step after
+    /// the other did not say which.
+    pub(super) fn rechecking(&mut self, before: Option<&StepId>) -> Option<&mut Step> {
+        if let Some(step) = before {
+            return self.steps.get_mut(step);
+        }
         let turn_at = self.turn_at;
         let mut steps = self.steps.values_mut();
         steps.find(|step| step.result.is_none() && step.has_aged(turn_at))
@@ -146,11 +150,27 @@ impl Run {
         self.steps.get(step)?.rechecks.get(check)
     }
 
-    /// The step that waits for a person.
-    pub fn waits_for_approval(&self) -> Option<(&StepId, &Approval)> {
-        let open = |step: &Step| step.result.is_none() && step.approval.as_ref().is_some_and(Approval::is_open);
-        let (id, step) = self.steps.iter().find(|(_, step)| open(step))?;
-        Some((id, step.approval.as_ref()?))
+    /// A check is being made again before its plan is applied.
+    pub(crate) fn is_rechecking(&self, step: &StepId) -> bool {
+        let rechecks = self.steps.get(step).into_iter().flat_map(|step| step.rechecks.values());
+        rechecks.into_iter().any(|attempt| self.is_at_work(attempt))
+    }
+
+    /// The steps that wait for people.
+    pub fn waiting_for_approval(&self) -> impl Iterator<Item = (&StepId, &Approval)> {
+        let steps = self.steps.iter().filter(|(_, step)| step.result.is_none());
+        steps.filter_map(|(id, step)| Some((id, step.approval.as_ref().filter(|approval| approval.is_open())?)))
+    }
+
+    pub fn waits_for_approval(&self) -> bool {
+        self.waiting_for_approval().next().is_some()
+    }
+
+    /// It waits for people, and does nothing else meanwhile.
+    pub fn only_waits_for_approval(&self) -> bool {
+        let waits = |id: &StepId| self.waiting_for_approval().any(|(waiting, _)| waiting == id);
+        let mut begun = self.attempts.keys().map(|place| &place.step);
+        self.waits_for_approval() && begun.all(|step| self.result(step).is_some() || waits(step))
     }
 
     /// What was approved of a step before it was planned anew.

@@ -51,8 +51,7 @@ pub struct Attempt {
     pub plugin: Pinned,
     pub params: Value,
     pub begun_at: DateTime<Utc>,
-    /// None, where something is decided: it was interrupted, for `decide` isn't asked while an
-    /// invocation is under way.
+    /// None: it is under way, or was interrupted.
     pub ended: Option<Ended>,
     /// The effects that it was about to make, by the number of the call.
     pub intents: BTreeMap<u32, Intent>,
@@ -172,6 +171,20 @@ impl Queries {
 }
 
 impl Attempt {
+    pub(super) fn begin(key: &Key, plugin: &Pinned, params: &Value, at: DateTime<Utc>) -> Self {
+        Self {
+            key: key.clone(),
+            plugin: plugin.clone(),
+            params: params.clone(),
+            begun_at: at,
+            ended: None,
+            intents: BTreeMap::new(),
+            earlier: Vec::new(),
+            resumed: 0,
+            void: false,
+        }
+    }
+
     /// Effects that it and those before it were about to make, whatever came of them.
     pub fn spent(&self) -> Vec<Call> {
         let own = self.intents.values().map(|intent| &intent.call);

@@ -25,7 +25,7 @@ impl Run {
             // What the step came to is not what it comes to now.
             self.steps.entry(key.step.clone()).or_default().result = None;
         }
-        (self.finished, self.escalated) = (None, None);
+        (self.finished, self.escalated, self.halt) = (None, None, None);
     }
 
     /// It is taken up again after its end. What could not be rolled back before is tried again.

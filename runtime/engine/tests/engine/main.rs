@@ -16,6 +16,7 @@ mod healed;
 mod holding;
 mod jitter;
 mod limits;
+mod needs;
 mod notices;
 mod properties;
 mod recordings;

@@ -38,6 +38,7 @@ fn begins(attempt: u32, given: bool) -> Body {
                 limits: SandboxLimits::default(),
             })
         }),
+        before: None,
     }
 }
 

@@ -618,6 +618,7 @@ fn what_attempts_began_is_counted_over_all_of_them() {
         plugin: step("fix").plugin,
         params: serde_json::Value::Null,
         given: None,
+        before: None,
     };
     let intends = |attempt, action: &str, n| Body::Intended {
         key: key(attempt, action),

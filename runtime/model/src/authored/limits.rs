@@ -17,6 +17,8 @@ const OVERLAPS: &[(&str, Overlap)] = &[
 ];
 /// More is no bound that anybody means; and it is how many runs a gate looks at.
 const MOST: u32 = 1_000;
+/// Of one run, which is one of many.
+const PARALLEL: u32 = 64;
 
 pub(crate) fn defaults() -> Limits {
     let count = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -30,6 +32,7 @@ pub(crate) fn defaults() -> Limits {
         overlap: Overlap::Skip,
         fleet: Batch::Percent(20),
         deadline: None,
+        parallel: count(8),
     }
 }
 
@@ -61,6 +64,17 @@ pub(crate) fn read(table: Option<&Table<'_, '_>>) -> Limits {
     }
     if let Some(deadline) = table.optional::<Deadline>("deadline") {
         limits.deadline = deadline.into_inner().0;
+    }
+    if let Some(parallel) = table.optional::<Count>("parallel") {
+        match NonZeroU32::new(parallel.get_ref().0).filter(|parallel| parallel.get() <= PARALLEL) {
+            Some(number) => limits.parallel = number,
+            None => {
+                let problem = table.problem("bad-value", parallel.span(), "`parallel` is too large");
+                table.say(problem.label(format!(
+                    "write a number from 1 to {PARALLEL}; 1 does one thing after the other"
+                )));
+            }
+        }
     }
     table.finish();
     limits

@@ -66,6 +66,7 @@ fn read_notifier(name: At<String>, table: &Table<'_, '_>) -> Notifier {
         uses: uses.and_then(|uses| step::read_uses(table, &uses)),
         with: step::read_with(table),
         when: None,
+        needs: None,
         grants: grant.as_ref().map(step::read_grants).unwrap_or_default(),
         grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),

@@ -30,6 +30,8 @@ pub(crate) struct Step {
     /// None: something was said about it as a whole.
     pub with: Option<Json>,
     pub when: Option<At<String>>,
+    /// None: the step above.
+    pub needs: Option<Strings>,
     pub grants: Vec<At<Grant>>,
     /// The key; none: nothing is granted.
     pub grant: Option<Range<usize>>,
@@ -87,6 +89,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         uses,
         with,
         when,
+        needs: table.optional::<Strings>("needs").map(At::into_inner),
         grants,
         grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),

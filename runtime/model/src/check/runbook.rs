@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::assets::LOCAL;
+use super::needs::Needs;
 use super::plugins::Found;
 use super::templates::{self, Variables};
 use super::{Scope, grants, parameters, refuse_duplicates};
@@ -12,7 +13,7 @@ use crate::authored::json::Json;
 use crate::authored::runbook::{AuthoredRunbook, Proof};
 use crate::authored::step::Step as AuthoredStep;
 use crate::authored::{At, Reader, inside};
-use crate::name::AssetId;
+use crate::name::{AssetId, StepId};
 use crate::plugin::Kind;
 use crate::problem::{closest, quoted};
 use crate::run::Over;
@@ -27,11 +28,7 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
     check_names(reader, authored);
     refuse_same_triggers(reader, &authored.on);
     let mut used_inputs = BTreeSet::new();
-    let series = Series {
-        steps: authored.steps.iter().collect(),
-        targets,
-        after: false,
-    };
+    let series = Series::new(reader, authored.steps.iter().collect(), targets, false);
     let (mut steps, mut kinds) = (Vec::new(), Vec::new());
     for at in 0..series.steps.len() {
         let (found, checked) = series.check(reader, authored, at, &mut used_inputs, scope);
@@ -88,9 +85,19 @@ struct Series<'r, 's> {
     targets: Vec<&'s Asset>,
     /// They are of `[[after]]`.
     after: bool,
+    needs: Needs<'r>,
 }
 
 impl<'r, 's> Series<'r, 's> {
+    fn new(reader: &Reader<'_>, steps: Vec<&'r AuthoredStep>, targets: Vec<&'s Asset>, after: bool) -> Self {
+        Self {
+            needs: Needs::read(reader, &steps),
+            steps,
+            targets,
+            after,
+        }
+    }
+
     /// The step at this place, if it is one.
     fn check(
         &self,
@@ -108,7 +115,10 @@ impl<'r, 's> Series<'r, 's> {
         }
         grants::check(reader, step, found, &self.targets, scope);
         check_ask(reader, step, scope);
-        (found, found.and_then(|found| checked_step(step, found)))
+        (
+            found,
+            found.and_then(|found| checked_step(step, self.needs.of(at), found)),
+        )
     }
 
     /// The inputs that the step's templates name.
@@ -152,6 +162,7 @@ impl<'r, 's> Series<'r, 's> {
             inputs: inputs.collect(),
             steps: self.steps.iter().map(|step| step.written_id()).collect(),
             at,
+            before: self.needs.before(at),
             after: self.after,
         }
     }
@@ -183,11 +194,7 @@ fn check_after(
     let mut checked = Vec::new();
     for over in [Over::Round, Over::Customer] {
         let steps = authored.after.iter().filter(|(of, _)| *of == over);
-        let series = Series {
-            steps: steps.map(|(_, step)| step).collect(),
-            targets: local(scope),
-            after: true,
-        };
+        let series = Series::new(reader, steps.map(|(_, step)| step).collect(), local(scope), true);
         for at in 0..series.steps.len() {
             let (_, step) = series.check(reader, authored, at, used_inputs, scope);
             checked.extend(step.map(|step| (over, step)));
@@ -206,10 +213,11 @@ fn checked_inputs(authored: &AuthoredRunbook) -> Vec<Input> {
     inputs.collect()
 }
 
-fn checked_step(step: &AuthoredStep, found: Found<'_>) -> Option<Step> {
+fn checked_step(step: &AuthoredStep, needs: Vec<StepId>, found: Found<'_>) -> Option<Step> {
     Some(Step {
         id: step.id.as_ref()?.get_ref().as_str().into(),
         plugin: found.pinned(),
+        needs,
         when: step.when.as_ref().map(|when| when.get_ref().clone()),
         with: step.with.as_ref()?.value.clone(),
         grant: step.grants.iter().map(|grant| grant.get_ref().clone()).collect(),

@@ -89,6 +89,8 @@ pub(crate) struct Variables<'r> {
     pub steps: Vec<&'r str>,
     /// The step's own place among them.
     pub at: usize,
+    /// Those whose results are there when it begins.
+    pub before: BTreeSet<&'r str>,
     /// They are those of `[[after]]`, and see `runs`.
     pub after: bool,
 }
@@ -126,13 +128,14 @@ impl Variables<'_> {
 
     fn judge_step(&self, id: &str, rest: &[&str]) -> Option<Refusal> {
         let earlier = &self.steps[..self.at];
-        if earlier.contains(&id) {
+        if self.before.contains(id) {
             let field = rest.first()?;
             return unknown_field(&format!("steps.{id}"), field, &STEP_FIELDS)
                 .map(|refusal| Refusal { name: 2, ..refusal });
         }
         let (code, message, label) = match self.steps.iter().position(|step| *step == id) {
             Some(n) if n == self.at => ("later-step", format!("step `{id}` asks for its own result"), None),
+            Some(n) if n < self.at => ("not-needed", format!("it does not wait for step `{id}`"), None),
             Some(_) => ("later-step", format!("step `{id}` comes later"), None),
             None => (
                 "unknown-step",
@@ -148,6 +151,7 @@ impl Variables<'_> {
             label,
             help: match dashed {
                 Some(step) if code == "unknown-step" => Some(format!("`-` is minus: write `steps['{step}']`")),
+                _ if code == "not-needed" => Some(format!("add \"{id}\" to its `needs`")),
                 _ => Some("a step sees the results of those before it".to_owned()),
             },
         })

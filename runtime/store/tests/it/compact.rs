@@ -69,6 +69,7 @@ fn bodies(changed: bool) -> Vec<Body> {
             },
             params: serde_json::Value::Null,
             given: None,
+            before: None,
         },
     ];
     if changed {

@@ -174,6 +174,7 @@ pub fn step(name: &str) -> Step {
     Step {
         id: name.into(),
         plugin: pinned(name),
+        needs: vec![],
         when: None,
         with: json!({}),
         grant: vec![],
@@ -200,6 +201,21 @@ pub fn only_when(step: Step, when: &str) -> Step {
     }
 }
 
+/// Each waits for the one above.
+pub fn one_by_one(mut steps: Vec<Step>) -> Vec<Step> {
+    for at in 1..steps.len() {
+        steps[at].needs = vec![steps[at - 1].id.clone()];
+    }
+    steps
+}
+
+/// The step waits for these, and no others.
+pub fn needing(mut book: Runbook, step: &str, needs: &[&str]) -> Runbook {
+    let step = book.steps.iter_mut().find(|it| it.id.as_str() == step).unwrap();
+    step.needs = needs.iter().map(|need| (*need).into()).collect();
+    book
+}
+
 /// Acts on `local`, without triggers and without a cool-down.
 pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
     Runbook {
@@ -223,9 +239,10 @@ pub fn runbook(name: &str, steps: Vec<Step>) -> Runbook {
             overlap: Overlap::Queue,
             fleet: Batch::All,
             deadline: None,
+            parallel: NonZeroU32::new(8).unwrap(),
         },
         inputs: vec![],
-        steps,
+        steps: one_by_one(steps),
         healed: None,
         after: vec![],
     }
