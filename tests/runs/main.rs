@@ -15,6 +15,7 @@ mod commands;
 mod crashes;
 mod daemon;
 mod denials;
+mod each;
 mod gates;
 mod holding;
 mod needs;

@@ -18,7 +18,7 @@ use crate::trigger::{self, Start};
 
 /// Bytes that the outputs of the steps of all runs take up as JSON; those of later runs are left
 /// out, and their summaries stay.
-const OUTPUTS: usize = 256 << 10;
+pub(crate) const OUTPUTS: usize = 256 << 10;
 /// Runs that are looked at; of a larger round it is the first ones.
 const MOST: usize = 10_000;
 

@@ -94,6 +94,21 @@ pub enum Work {
     Send(Notice),
 }
 
+impl Work {
+    /// The same with another id of its action, if it has one.
+    pub(crate) fn named(self, id: impl FnOnce(&str) -> String) -> Self {
+        let named = |action: Action| Action {
+            id: id(&action.id),
+            ..action
+        };
+        match self {
+            Self::Apply(action) => Self::Apply(named(action)),
+            Self::Rollback(action, applied) => Self::Rollback(named(action), applied),
+            other => other,
+        }
+    }
+}
+
 /// Where an invocation's calls are recorded. Implemented by the engine over the [`Journal`].
 #[async_trait]
 pub trait Calls: Send + Sync {

@@ -126,7 +126,7 @@ pub fn recordings(run: RunId, events: &[Event]) -> Vec<(Key, Result<Recording, U
             }),
             body => {
                 let of_it = |key: &Key| found.iter().rposition(|found| found.key == *key);
-                if let Some(at) = key_of(body).and_then(of_it) {
+                if let Some(at) = body.key().and_then(of_it) {
                     found[at].take_in(event);
                 }
             }
@@ -141,22 +141,6 @@ struct Found {
     recording: Result<Recording, Unrecorded>,
     /// When something was recorded of it last.
     seen: DateTime<Utc>,
-}
-
-/// Whose event it is, if it tells something of an invocation that has begun.
-fn key_of(body: &Body) -> Option<&Key> {
-    match body {
-        Body::Resumed { key }
-        | Body::Sensed { key, .. }
-        | Body::Intended { key, .. }
-        | Body::Called { key, .. }
-        | Body::Logged { key, .. }
-        | Body::LogsDropped { key, .. }
-        | Body::Progressed { key, .. }
-        | Body::Resolved { key, .. }
-        | Body::Ended { key, .. } => Some(key),
-        _ => None,
-    }
 }
 
 /// Whether a plugin made the call that was recorded. What only the host knew (whether it was an
@@ -207,12 +191,16 @@ fn begin(
 
 /// An action is the one that was planned last, as `decide` takes it.
 fn work(fold: &Run, key: &Key) -> Option<Work> {
+    let own = |id: &str| match (fold.items(&key.step), id.split_once('/')) {
+        (Some(_), Some((_, own))) => own.to_owned(),
+        _ => id.to_owned(),
+    };
     let action = || {
         let id = key.action.as_deref()?;
         let mut actions = fold.plan(&key.step)?.actions.iter();
         actions.find(|action| action.id == id).cloned()
     };
-    match key.phase {
+    let work = match key.phase {
         Phase::Check => Some(Work::Check),
         Phase::Plan => Some(Work::Plan),
         Phase::Collect => Some(Work::Collect),
@@ -223,7 +211,8 @@ fn work(fold: &Run, key: &Key) -> Option<Work> {
         }),
         // Nothing sends yet, and no event says what.
         Phase::Send => None,
-    }
+    };
+    work.map(|work| work.named(own))
 }
 
 impl Found {

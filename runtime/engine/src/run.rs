@@ -49,8 +49,8 @@ pub struct Run {
     pub looks: Looks,
     /// What a source answered when `[healed]` asked it.
     pub queries: Queries,
-    /// The highest number of an invocation of each check.
-    checks: BTreeMap<StepId, u32>,
+    /// The highest number of an invocation of each check, and of each of its items.
+    checks: BTreeMap<Place, u32>,
     pub verified: Option<Verified>,
     pub escalated: Option<String>,
     /// Why somebody wants it to stop.
@@ -130,7 +130,9 @@ impl Run {
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished::new(event.at, *verdict, why, *changed));
             }
-            Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => self.apply_to_step(event),
+            Body::Listed { .. } | Body::Skipped { .. } | Body::Planned { .. } | Body::StepFinished { .. } => {
+                self.apply_to_step(event)
+            }
             Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::PlanVoid { .. } => {
                 self.apply_to_approval(event)
             }
@@ -165,6 +167,9 @@ impl Run {
 
     fn apply_to_step(&mut self, event: &Event) {
         match &event.body {
+            Body::Listed { step, items } => {
+                self.steps.entry(step.clone()).or_default().items = Some(items.clone());
+            }
             Body::Skipped { step, why } => {
                 self.cut_short |= self.cancel.is_some();
                 let state = self.steps.entry(step.clone()).or_default();
@@ -198,11 +203,11 @@ impl Run {
     fn begin(&mut self, mut attempt: Attempt, before: Option<&StepId>) {
         let (step, place) = (attempt.key.step.clone(), Place::of(&attempt.key));
         if attempt.key.phase == Phase::Check {
-            let highest = self.checks.entry(step.clone()).or_default();
+            let highest = self.checks.entry(place.clone()).or_default();
             *highest = attempt.key.attempt.max(*highest);
             if self.result(&step).is_some() {
                 match self.rechecking(before) {
-                    Some(planned) => drop(planned.rechecks.insert(step, attempt)),
+                    Some(planned) => drop(planned.rechecks.insert(place, attempt)),
                     None => self.looks.begin(attempt),
                 }
                 return;
@@ -247,7 +252,7 @@ impl Run {
     fn under_way(&mut self, key: &Key) -> Option<&mut Attempt> {
         let looks = self.looks.last.iter_mut();
         let steps = self.steps.values_mut();
-        let rechecks = steps.filter_map(|step| step.rechecks.get_mut(&key.step));
+        let rechecks = steps.filter_map(|step| step.rechecks.get_mut(&Place::of(key)));
         let attempt = self.attempts.get_mut(&Place::of(key)).into_iter();
         looks.chain(rechecks).chain(attempt).find(|attempt| attempt.key == *key)
     }
@@ -263,8 +268,14 @@ impl Run {
     }
 
     /// The number of a check's last invocation.
-    pub(crate) fn last_check(&self, step: &StepId) -> u32 {
-        self.checks.get(step).copied().unwrap_or(0)
+    pub(crate) fn last_check(&self, step: &StepId, item: Option<&str>) -> u32 {
+        let place = Place::new(step, Phase::Check, item);
+        self.checks.get(&place).copied().unwrap_or(0)
+    }
+
+    /// What a step with `each` is done for; none: that is not fixed yet.
+    pub fn items(&self, step: &StepId) -> Option<&[Value]> {
+        self.steps.get(step)?.items.as_deref()
     }
 
     pub fn attempt(&self, step: &StepId, phase: Phase, action: Option<&str>) -> Option<&Attempt> {

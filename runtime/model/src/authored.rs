@@ -2,6 +2,7 @@
 //! is checked here; what needs the rest of the home is checked by `check`.
 
 pub(crate) mod assets;
+pub(crate) mod each;
 pub(crate) mod json;
 mod limits;
 pub(crate) mod lock;

@@ -2,6 +2,7 @@
 
 mod assets;
 mod grants;
+mod healed;
 mod needs;
 mod notify;
 mod parameters;

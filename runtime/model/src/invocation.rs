@@ -39,7 +39,8 @@ impl fmt::Display for Phase {
 pub struct Key {
     pub step: StepId,
     pub phase: Phase,
-    /// The id of the action, in `apply` and `rollback`.
+    /// The id of the action, in `apply` and `rollback`. In a step with `each`, the index of the item,
+    /// and the action's id after a `/`.
     pub action: Option<String>,
     /// 1, and one more with each retry.
     pub attempt: u32,

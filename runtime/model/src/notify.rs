@@ -158,6 +158,7 @@ impl Notifier {
     pub fn access(&self, manifest: &Manifest, target: &Asset, home: &Home) -> Result<Access, AccessError> {
         let step = Step {
             needs: Vec::new(),
+            each: None,
             id: self.name.as_str().into(),
             plugin: self.plugin.clone(),
             when: None,

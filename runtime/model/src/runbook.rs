@@ -250,6 +250,8 @@ pub struct Step {
     pub needs: Vec<StepId>,
     /// A minijinja expression; the step is skipped when it is false.
     pub when: Option<String>,
+    /// It is done for each item of a list.
+    pub each: Option<Each>,
     /// Parameters, with templates in strings.
     pub with: Value,
     pub grant: Vec<Grant>,
@@ -263,6 +265,45 @@ pub struct Step {
     pub timeout: Duration,
     pub retry: Retry,
     pub on_failure: OnFailure,
+}
+
+/// What a step is done for, one by one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Each {
+    pub list: List,
+    /// Items at once.
+    pub concurrency: NonZeroU32,
+    pub tolerate: Tolerate,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum List {
+    /// A minijinja expression that comes to an array.
+    Expression(String),
+    /// With templates in strings.
+    Items(Vec<Value>),
+}
+
+/// How many items may fail before the step has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tolerate {
+    Count(u32),
+    /// Of all items, rounded down; 0 to 100.
+    Percent(u8),
+}
+
+impl Each {
+    /// Items of one step.
+    pub const MOST: usize = 256;
+}
+
+impl Tolerate {
+    pub fn of(self, items: usize) -> usize {
+        match self {
+            Self::Count(count) => count as usize,
+            Self::Percent(percent) => items * usize::from(percent) / 100,
+        }
+    }
 }
 
 /// After failures that the plugin calls transient.

@@ -84,6 +84,11 @@ pub fn render_text(text: &str, context: &Value) -> Result<String, TemplateError>
     }
 }
 
+/// What an expression (`each`) comes to.
+pub fn value(expression: &str, context: &Value) -> Result<Value, TemplateError> {
+    bounded(evaluated(expression, &values(context))?)
+}
+
 /// Whether an expression (`when`) holds, by Python's rule: nothing, zero and empty don't.
 pub fn truthy(expression: &str, context: &Value) -> Result<bool, TemplateError> {
     let value = evaluated(expression, &values(context))?;
@@ -151,7 +156,10 @@ fn render_string(text: &str, context: &minijinja::Value) -> Result<Value, Templa
     let Some(expression) = sole_expression(text) else {
         return filled(text, context).map(Value::String);
     };
-    let value = evaluated(expression, context)?;
+    bounded(evaluated(expression, context)?)
+}
+
+fn bounded(value: minijinja::Value) -> Result<Value, TemplateError> {
     let value = serde_json::to_value(value).map_err(|error| plain_error(error.to_string()))?;
     if size(&value) > MAX_OUTPUT {
         return Err(too_large());

@@ -317,6 +317,7 @@ fn step(case: &Case) -> Step {
     });
     Step {
         needs: Vec::new(),
+        each: None,
         id: StepId::new("step"),
         plugin: Pinned {
             name: "tool".into(),

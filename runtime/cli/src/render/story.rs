@@ -3,13 +3,14 @@
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::Alert;
 use evenkeel_model::call::{Answer, Call, Level};
-use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
+use evenkeel_model::invocation::Key;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, Over, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
 use super::{plan, safe};
 
+mod invocation;
 mod people;
 
 /// Characters of a text within a line.
@@ -23,6 +24,8 @@ pub struct Story {
     requested: Option<DateTime<Utc>>,
     /// An intent waits for its answer to be told in one line.
     intended: Vec<(Key, u32, Call)>,
+    /// The invocation that the last line was of.
+    shown: Option<Key>,
 }
 
 impl Story {
@@ -31,6 +34,7 @@ impl Story {
             run,
             requested: None,
             intended: Vec::new(),
+            shown: None,
         }
     }
 
@@ -42,21 +46,35 @@ impl Story {
         lines
     }
 
-    /// What one event adds.
+    /// What one event adds. Invocations may be under way side by side: what is of another one than the
+    /// line before says of which.
     pub fn lines(&mut self, event: &Event) -> Vec<String> {
+        let mut lines = self.lines_of(event);
+        if let Some(key) = event.body.key().filter(|_| !lines.is_empty()) {
+            let begins = matches!(event.body, Body::Invoked { .. });
+            if !begins && self.shown.as_ref().is_some_and(|shown| shown != key) {
+                lines.insert(0, invocation::goes_on(key));
+            }
+            self.shown = Some(key.clone());
+        }
+        lines
+    }
+
+    fn lines_of(&mut self, event: &Event) -> Vec<String> {
         match &event.body {
             Body::Requested(request) => self.requested(request, event.at),
             Body::Waiting { gate, why, until } => vec![waiting(gate, why, *until)],
             Body::Refused { gate, why } => vec![row("refused", &format!("by `{gate}`: {}", safe::text(why)))],
             Body::Turn => vec![row("turn", &clock(event.at))],
+            Body::Listed { step, items } => vec![invocation::listed(step.as_str(), items)],
             Body::Started => vec![row("started", &clock(event.at))],
             Body::Skipped { step, why } => vec![row(step.as_str(), &format!("skipped: {}", safe::text(why)))],
             Body::Invoked {
                 key, plugin, params, ..
-            } => vec![invoked(key, &plugin.to_string(), params)],
+            } => vec![invocation::invoked(key, &plugin.to_string(), params)],
             Body::Resumed { key } => {
                 self.intended.retain(|(of, ..)| of != key);
-                vec![resumed(key)]
+                vec![invocation::resumed(key)]
             }
             Body::Resolved {
                 key, done, who, why, ..
@@ -81,10 +99,8 @@ impl Story {
                 level, message, fields, ..
             } => vec![logged(*level, message, fields)],
             Body::LogsDropped { lines, .. } => vec![inner(&format!("… {lines} more log lines were not kept"))],
-            Body::Progressed { permille, note, .. } => {
-                vec![inner(&format!("{:>3} % {}", permille / 10, safe::short(note, WIDTH)))]
-            }
-            Body::Ended { key, outcome } => ended(key, outcome),
+            Body::Progressed { permille, note, .. } => vec![invocation::progressed(*permille, note)],
+            Body::Ended { key, outcome } => invocation::ended(key, outcome),
             Body::Planned {
                 hash, risk, actions, ..
             } => plan::planned(hash.as_str(), &risk.to_string(), actions),
@@ -201,26 +217,6 @@ fn waiting(gate: &str, why: &str, until: Option<DateTime<Utc>>) -> String {
     row("waits", &format!("for `{gate}`: {}{until}", safe::text(why)))
 }
 
-fn invoked(key: &Key, plugin: &str, params: &Value) -> String {
-    let action = key
-        .action
-        .as_ref()
-        .map_or(String::new(), |id| format!(" `{}`", safe::text(id)));
-    let again = if key.attempt > 1 {
-        format!(", attempt {}", key.attempt)
-    } else {
-        String::new()
-    };
-    let with = match key.phase {
-        Phase::Apply | Phase::Rollback => String::new(),
-        _ => format!(" with {}", brief(params)),
-    };
-    row(
-        key.step.as_str(),
-        &format!("{}{action} by {}{again}{with}", key.phase, safe::text(plugin)),
-    )
-}
-
 fn call_line(call: &Call, answer: &Answer, took_ms: u64) -> String {
     let answered = match answer {
         Answer::Ok(value) => answer_text(value),
@@ -291,35 +287,6 @@ fn logged(level: Level, message: &str, fields: &[(String, String)]) -> String {
     ))
 }
 
-fn ended(key: &Key, outcome: &Outcome) -> Vec<String> {
-    match outcome {
-        Outcome::Done(Output::Findings(findings)) if findings.is_empty() => vec![inner("found nothing")],
-        Outcome::Done(Output::Findings(findings)) => findings.iter().map(finding).collect(),
-        Outcome::Done(Output::Applied(applied)) => {
-            let what = if applied.changed { "changed" } else { "unchanged" };
-            vec![inner(&format!("{what}: {}", safe::text(&applied.summary)))]
-        }
-        Outcome::Done(Output::RolledBack) => vec![inner("rolled back")],
-        Outcome::Done(_) => Vec::new(),
-        Outcome::Failed(failure) => vec![inner(&format!(
-            "{} failed with `{}`: {}",
-            key.phase,
-            safe::text(&failure.code),
-            safe::text(&failure.message)
-        ))],
-        Outcome::Stopped { message, .. } => vec![inner(&format!("{} was stopped: {}", key.phase, safe::text(message)))],
-    }
-}
-
-fn finding(finding: &Finding) -> String {
-    inner(&format!(
-        "{} `{}`: {}",
-        finding.severity,
-        safe::text(&finding.code),
-        safe::text(&finding.summary)
-    ))
-}
-
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {
     let who = who.map_or(String::new(), |who| format!(" ({})", safe::text(who)));
     inner(&format!(
@@ -339,7 +306,7 @@ fn step_finished(step: &str, result: &StepResult) -> String {
     row(step, &format!("{status}: {}", safe::text(&result.summary)))
 }
 
-fn row(head: &str, text: &str) -> String {
+pub(super) fn row(head: &str, text: &str) -> String {
     format!("  {:<12} {text}", safe::short(head, 40))
 }
 
@@ -347,12 +314,8 @@ pub(super) fn inner(text: &str) -> String {
     format!("  {:<12}   {text}", "")
 }
 
-fn brief(value: &Value) -> String {
+pub(super) fn brief(value: &Value) -> String {
     safe::short(&value.to_string(), WIDTH)
-}
-
-fn resumed(key: &Key) -> String {
-    inner(&format!("… the {} was interrupted, and goes on from here", key.phase))
 }
 
 /// What is thought of it.

@@ -13,6 +13,7 @@ use evenkeel_model::run::{Body, StepResult, StepStatus};
 use evenkeel_model::runbook::Step;
 use serde_json::{Value, json};
 
+use super::part::{self, Part};
 use super::stage::Turn;
 use super::step::{fail, finish, when_due};
 use super::{Command, Subject, prepare, remedy};
@@ -58,11 +59,18 @@ fn binding(run: &Run, subject: &Subject, step: &Step, plan: &Plan) -> Result<Str
     let access: Vec<Value> = entries
         .map(|((capability, name), entry)| json!([capability, name, entry.verbs, format!("{:?}", entry.resource)]))
         .collect();
-    let planned = run.attempt(&step.id, Phase::Plan, None);
+    let planned = |part: Part<'_>| run.attempt(&step.id, Phase::Plan, part.key().as_deref());
+    let mut params = part::of(run, step)
+        .into_iter()
+        .map(|part| json!(planned(part).map(|planned| &planned.params)));
+    let params = match step.each {
+        Some(_) => params.collect(),
+        None => params.next().unwrap_or_default(),
+    };
     let all = json!({
         "plan": plan.hash.as_str(),
         "plugin": step.plugin.digest,
-        "params": planned.map(|planned| &planned.params),
+        "params": params,
         "access": access,
     });
     Ok(sha256(all.to_string().as_bytes()))
@@ -141,16 +149,19 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     if !run.plan_has_aged(&step.id) {
         return None;
     }
-    for check in subject.runbook.before(step) {
-        let Some(first) = run.attempt(&check.id, Phase::Check, None).and_then(findings) else {
+    if run.is_rechecking(&step.id) {
+        return Some(Command::AwaitWork);
+    }
+    let before = subject.runbook.before(step).into_iter();
+    let parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
+    for (check, part) in parts {
+        let key = part.key();
+        let Some(first) = run.attempt(&check.id, Phase::Check, key.as_deref()).and_then(findings) else {
             continue;
         };
-        let again = run.recheck(&step.id, &check.id);
-        if run.is_rechecking(&step.id) {
-            return Some(Command::AwaitWork);
-        }
+        let again = run.recheck(&step.id, &check.id, key.as_deref());
         let Some(ended) = again.filter(|attempt| attempt.ended.is_some()) else {
-            return Some(look(run, subject, step, check, now));
+            return Some(look(run, subject, step, (check, part), now));
         };
         match findings(ended) {
             Some(found) if said(found) == said(first) => {}
@@ -167,9 +178,9 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     None
 }
 
-fn look(run: &Run, subject: &Subject, step: &Step, check: &Step, now: DateTime<Utc>) -> Command {
-    let turn = Turn::begin(run.last_check(&check.id) + 1);
-    match prepare::look(run, subject, check, Work::Check, turn) {
+fn look(run: &Run, subject: &Subject, step: &Step, (check, part): (&Step, Part<'_>), now: DateTime<Utc>) -> Command {
+    let turn = Turn::begin(run.last_check(&check.id, part.key().as_deref()) + 1);
+    match prepare::look(run, subject, check, part, Work::Check, turn) {
         Ok(mut invoke) => {
             invoke.before = Some(step.id.clone());
             when_due(invoke, turn.at, now)

@@ -17,6 +17,7 @@
 
 mod approve;
 mod conclude;
+mod part;
 mod prepare;
 mod remedy;
 mod stage;
@@ -191,7 +192,7 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
         .filter(|step| run.result(&step.id).is_none());
     let next: Vec<Command> = open
         .filter(is_ready)
-        .map(|step| step::advance(run, subject, step, now))
+        .flat_map(|step| step::advance(run, subject, step, now))
         .collect();
     match next.is_empty() {
         true => vec![when_idle(run, || conclude::conclude(run, subject, now))],
@@ -245,7 +246,7 @@ fn halt(run: &Run, subject: &Subject, by: &Step, now: DateTime<Utc>) -> Vec<Comm
         let step = by.id.clone();
         return vec![Command::Append(vec![Body::Halted { step, why }])];
     }
-    let next = begun.iter().map(|step| step::advance(run, subject, step, now));
+    let next = begun.iter().flat_map(|step| step::advance(run, subject, step, now));
     written_first(next.collect())
 }
 

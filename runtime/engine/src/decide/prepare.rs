@@ -13,6 +13,7 @@ use evenkeel_model::runbook::Step;
 use evenkeel_model::template;
 use serde_json::Value;
 
+use super::part::{self, Part};
 use super::stage::Turn;
 use super::{Invoke, Subject};
 use crate::context;
@@ -21,25 +22,43 @@ use crate::run::{Attempt, Run};
 
 /// Calls `check` or `plan`, with parameters rendered from what is known now. The error is for
 /// the step's result.
-pub(super) fn look(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn) -> Result<Invoke, String> {
-    let begun = run.attempt(&step.id, place(&work).0, None).filter(|_| turn.resumes);
-    let params = match begun {
+pub(super) fn look(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    part: Part<'_>,
+    work: Work,
+    turn: Turn,
+) -> Result<Invoke, String> {
+    let begun = run.attempt(&step.id, place(&work).0, part.key().as_deref());
+    let params = match begun.filter(|_| turn.resumes) {
         Some(begun) => begun.params.clone(),
         None => {
-            let context = context::of(run, subject, Some(step));
+            let context = context(run, subject, step, part);
             template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?
         }
     };
     check_params(subject, step, &params)?;
-    invoke(run, subject, step, work, turn, params)
+    invoke(run, subject, step, part, work, turn, params)
+}
+
+fn context(run: &Run, subject: &Subject, step: &Step, part: Part<'_>) -> Value {
+    let mut context = context::of(run, subject, Some(step));
+    if let Some((index, item)) = part.item() {
+        context["item"] = item.clone();
+        context["index"] = index.into();
+    }
+    context
 }
 
 /// Calls `apply` or `rollback`, with the parameters that the plan was made with: what is done is
 /// what was planned, whatever templates would say by now.
 pub(super) fn act(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn) -> Result<Invoke, String> {
-    let plan = run.attempt(&step.id, Phase::Plan, None);
+    let id = place(&work).1.map(|action| action.id.as_str()).unwrap_or_default();
+    let (part, _) = part::of_action(run, step, id);
+    let plan = run.attempt(&step.id, Phase::Plan, part.key().as_deref());
     let params = plan.map(|plan| plan.params.clone()).ok_or("it was never planned")?;
-    invoke(run, subject, step, work, turn, params)
+    invoke(run, subject, step, part, work, turn, params)
 }
 
 /// The thing that is granted on the run's target.
@@ -48,14 +67,23 @@ pub(super) fn granted(subject: &Subject, step: &Step) -> Result<Access, String> 
     access.map_err(|error| format!("`grant`: {error}"))
 }
 
-fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, params: Value) -> Result<Invoke, String> {
+fn invoke(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    part: Part<'_>,
+    work: Work,
+    turn: Turn,
+    params: Value,
+) -> Result<Invoke, String> {
     let (phase, action) = place(&work);
-    let earlier = run.attempt(&step.id, phase, action.map(|action| action.id.as_str()));
+    let action = action.map(|action| action.id.clone()).or_else(|| part.key());
+    let earlier = run.attempt(&step.id, phase, action.as_deref());
     Ok(Invoke {
         key: Key {
             step: step.id.clone(),
             phase,
-            action: action.map(|action| action.id.clone()),
+            action,
             attempt: turn.number,
         },
         plugin: step.plugin.clone(),
@@ -66,7 +94,7 @@ fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, par
         resumes: turn.resumes,
         before: None,
         params,
-        input: context::inputs(&context::of(run, subject, Some(step))),
+        input: context::inputs(&context(run, subject, step, part)),
         target: Arc::clone(target(subject)?),
         runbook: subject.runbook.name.clone(),
         mode: run.request.as_ref().map_or(Mode::Live, |request| request.mode),
@@ -75,7 +103,7 @@ fn invoke(run: &Run, subject: &Subject, step: &Step, work: Work, turn: Turn, par
         limits: subject.home.settings.sandbox.clone(),
         in_turn: phase == Phase::Apply,
         interruptible: matches!(phase, Phase::Check | Phase::Plan),
-        work,
+        work: work.named(|id| part::of_action(run, step, id).1.to_owned()),
     })
 }
 

@@ -9,64 +9,94 @@ use evenkeel_model::run::{Body, StepResult, StepStatus};
 use evenkeel_model::runbook::{Otherwise, Step};
 use serde_json::Value;
 
-use super::stage::{self, Stage};
-use super::step::{call, cancelled, fail, finish, skip, when_due};
+use super::part::{self, Came, Part, Sweep};
+use super::stage::{self, Stage, Turn};
+use super::step::{fail, failed_with, finish, look, of_items, shortened, skip, when_due};
 use super::{Command, Subject, approve, prepare};
 use crate::port::Work;
 use crate::run::{Plan, Run};
 use crate::{risk, words};
 
-/// Characters of what the actions said that a step's summary takes up.
-const SUMMARY: usize = 300;
+const NOTHING: &str = "there is nothing to do";
+/// Bytes of the plans of all items of a step, as JSON.
+const PLANS: usize = 4 << 20;
 
-pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
+pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Vec<Command> {
     match run.plan(&step.id) {
         None => plan(run, subject, step, now),
-        Some(plan) if plan.actions.is_empty() => finish(step, nothing_to_do()),
-        Some(plan) if run.dry() => finish(step, only_planned(step, plan)),
+        Some(plan) if plan.actions.is_empty() && step.each.is_none() => vec![finish(step, nothing_to_do())],
+        Some(plan) if run.dry() => vec![finish(step, only_planned(step, plan))],
         Some(plan) => {
             // Once it has begun, nobody is asked any more.
             let first = !begun(run, step, plan);
             if let Some(why) = run.stops().filter(|_| first) {
-                return match run.is_rechecking(&step.id) {
+                return vec![match run.is_rechecking(&step.id) {
                     true => Command::AwaitWork,
                     false => skip(step, why),
-                };
+                }];
             }
             let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
             let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
-            let before = asking.flatten().or_else(looking);
-            before.unwrap_or_else(|| apply(run, subject, step, plan, now))
+            match asking.flatten().or_else(looking) {
+                Some(before) => vec![before],
+                None => apply(run, subject, step, plan, now),
+            }
         }
     }
 }
 
-fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, step, run.attempt(&step.id, Phase::Plan, None)) {
-        Stage::Call(turn) => call(run, subject, step, turn, Work::Plan, now),
-        Stage::AtWork => Command::AwaitWork,
-        Stage::Done(Output::Plan(actions)) => match planned(subject, step, actions) {
-            Ok(planned) => Command::Append(vec![planned]),
-            Err(why) => fail(step, why, false),
-        },
-        Stage::Done(_) => fail(step, "it answered something else than a plan".into(), false),
-        Stage::Over(why) => fail(step, why, false),
-        Stage::Cancelled => skip(step, cancelled(run)),
+fn plan(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Vec<Command> {
+    let sweep = part::sweep(
+        run,
+        step,
+        |part| planning(run, step, part),
+        |part, turn, stop| look(run, subject, step, part, (Work::Plan, turn), stop, now),
+    );
+    if !sweep.next.is_empty() {
+        return sweep.next;
     }
+    if let Some(why) = sweep.failure() {
+        return vec![fail(step, why, false)];
+    }
+    if let Some(why) = sweep.left() {
+        return vec![skip(step, why.to_owned())];
+    }
+    vec![match planned(subject, step, &sweep) {
+        Ok(planned) => Command::Append(vec![planned]),
+        Err(why) => fail(step, why, false),
+    }]
+}
+
+fn planning<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Vec<Action>> {
+    let attempt = run.attempt(&step.id, Phase::Plan, part.key().as_deref());
+    stage::of(run, step, attempt).and_then(|output| match output {
+        Output::Plan(actions) => Ok(actions),
+        _ => Err("it answered something else than a plan".into()),
+    })
 }
 
 /// Fixes the plan: from here on these actions, and no others, are what may be done.
-fn planned(subject: &Subject, step: &Step, actions: &[Action]) -> Result<Body, String> {
-    let mut ids = BTreeSet::new();
-    if let Some(twice) = actions.iter().find(|action| !ids.insert(&action.id)) {
-        return Err(format!("its plan has two actions with the id `{}`", twice.id));
+fn planned(subject: &Subject, step: &Step, sweep: &Sweep<'_, &Vec<Action>>) -> Result<Body, String> {
+    let mut all = Vec::new();
+    for (part, actions) in sweep.done() {
+        let mut ids = BTreeSet::new();
+        if let Some(twice) = actions.iter().find(|action| !ids.insert(&action.id)) {
+            return Err(format!("its plan has two actions with the id `{}`", part.own(twice).id));
+        }
+        all.extend(actions.iter().map(|action| part.own(action)));
     }
-    let risks = risks(subject, step, actions)?;
+    if step.each.is_some() && serde_json::to_string(&all).map_or(true, |json| json.len() > PLANS) {
+        return Err(format!(
+            "the plans of its items are larger than {} MiB together",
+            PLANS >> 20
+        ));
+    }
+    let risks = risks(subject, step, &all)?;
     Ok(Body::Planned {
         step: step.id.clone(),
-        hash: PlanHash::of(actions),
+        hash: PlanHash::of(&all),
         risk: risks.into_iter().max().unwrap_or(Risk::Low),
-        actions: actions.to_vec(),
+        actions: all,
     })
 }
 
@@ -94,39 +124,106 @@ fn begun(run: &Run, step: &Step, plan: &Plan) -> bool {
 
 // ---- applying ----------------------------------------------------------------------------
 
-/// The next action that has not been applied; an action is finished before the run stops.
-fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<Utc>) -> Command {
-    for (index, action) in plan.actions.iter().enumerate() {
-        let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
-        let untouched = attempt.is_none_or(|attempt| attempt.intents.is_empty());
-        let why = match stage::of(run, step, attempt) {
-            Stage::Done(Output::Applied(_)) => continue,
-            Stage::AtWork => return Command::AwaitWork,
-            Stage::Call(_) if run.stops().is_some() && untouched => return stop(run, step, plan, index),
-            Stage::Call(turn) if run.stops().is_some() && !turn.resumes => {
-                format!("it failed, and is not tried again: {}", cancelled(run))
-            }
-            Stage::Call(turn) => match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
-                Ok(invoke) => return when_due(invoke, turn.at, now),
-                Err(why) => why,
-            },
-            Stage::Done(_) => "it answered something else than what was applied".into(),
-            Stage::Over(why) => why,
-            Stage::Cancelled => cancelled(run),
-        };
-        return fail(step, format!("`{}`: {why}", action.id), changed(run, step));
+/// The next actions that have not been applied; an action is finished before the run stops.
+fn apply(run: &Run, subject: &Subject, step: &Step, plan: &Plan, now: DateTime<Utc>) -> Vec<Command> {
+    let sweep = part::sweep(
+        run,
+        step,
+        |part| applying(run, subject, step, plan, part),
+        |part, turn, stop| act(run, subject, step, plan, (part, turn), stop, now),
+    );
+    if !sweep.next.is_empty() {
+        return sweep.next;
     }
-    finish(step, applied(run, step, plan))
+    let result = match (sweep.failure(), sweep.left()) {
+        (Some(why), _) if step.each.is_none() => return vec![fail(step, why, changed(run, step))],
+        (Some(why), _) => failed_with(why, changed(run, step), listed(run, step, plan, &sweep)),
+        (None, Some(why)) => return vec![stop(run, step, plan, &sweep, why)],
+        (None, None) => applied(run, step, plan, &sweep),
+    };
+    vec![finish(step, result)]
 }
 
-/// Cancelled after `done` actions.
-fn stop(run: &Run, step: &Step, plan: &Plan, done: usize) -> Command {
-    if done == 0 {
-        return skip(step, cancelled(run));
+/// How far the actions of a part have come.
+fn applying(run: &Run, subject: &Subject, step: &Step, plan: &Plan, part: Part<'_>) -> Stage<()> {
+    match planning(run, step, part) {
+        Stage::Over(why) => return Stage::Over(why),
+        // It could not even be called.
+        Stage::Call(turn) => {
+            let untold = "it was not planned".to_owned();
+            return Stage::Over(
+                prepare::look(run, subject, step, part, Work::Plan, turn)
+                    .err()
+                    .unwrap_or(untold),
+            );
+        }
+        _ => {}
     }
-    let mut result = applied(run, step, plan);
+    match next_action(run, step, plan, part) {
+        Some((action, stage)) => match stage {
+            Stage::Over(why) => Stage::Over(format!("`{}`: {why}", action.id)),
+            stage => stage.and_then(|_| {
+                Err(format!(
+                    "`{}`: it answered something else than what was applied",
+                    action.id
+                ))
+            }),
+        },
+        None => Stage::Done(()),
+    }
+}
+
+/// The first action of a part that has not been applied.
+fn next_action<'a>(
+    run: &'a Run,
+    step: &Step,
+    plan: &'a Plan,
+    part: Part<'_>,
+) -> Option<(&'a Action, Stage<&'a Output>)> {
+    let actions = plan.actions.iter().filter(|action| part.has(action));
+    let mut stages = actions.map(|action| {
+        let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id));
+        (action, stage::of(run, step, attempt))
+    });
+    stages.find(|(_, stage)| !matches!(stage, Stage::Done(Output::Applied(_))))
+}
+
+fn act(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    plan: &Plan,
+    (part, turn): (Part<'_>, Turn),
+    stop: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Command, Came<()>> {
+    let (action, _) = next_action(run, step, plan, part).ok_or(Came::Done(()))?;
+    match stop {
+        Some(why) if !turn.touched => return Err(Came::Left(why.to_owned())),
+        Some(why) if !turn.resumes => {
+            let why = format!("`{}`: it failed, and is not tried again: {why}", action.id);
+            return Err(Came::Failed(why));
+        }
+        _ => {}
+    }
+    match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
+        Ok(invoke) => Ok(when_due(invoke, turn.at, now)),
+        Err(why) => Err(Came::Failed(format!("`{}`: {why}", action.id))),
+    }
+}
+
+/// Nothing further is applied.
+fn stop(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>, why: &str) -> Command {
+    let actions = plan.actions.iter();
+    let done = actions
+        .filter(|action| run.applied(&step.id, &action.id).is_some())
+        .count();
+    if done == 0 {
+        return skip(step, why.to_owned());
+    }
+    let mut result = applied(run, step, plan, sweep);
     let of = words::count(plan.actions.len(), "action");
-    result.summary = format!("stopped after {done} of {of}, {}; {}", cancelled(run), result.summary);
+    result.summary = format!("stopped after {done} of {of}, {why}; {}", result.summary);
     finish(step, result)
 }
 
@@ -134,30 +231,55 @@ fn changed(run: &Run, step: &Step) -> bool {
     run.changed_by(&step.id)
 }
 
-fn applied(run: &Run, step: &Step, plan: &Plan) -> StepResult {
-    let applied: Vec<_> = plan
-        .actions
-        .iter()
-        .filter_map(|action| run.applied(&step.id, &action.id))
-        .collect();
-    let said: Vec<&str> = applied.iter().map(|applied| applied.summary.as_str()).collect();
-    StepResult {
+fn applied(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> StepResult {
+    let (said, output) = said(run, step, plan.actions.iter());
+    let result = StepResult {
         status: StepStatus::Ok,
         severity: None,
         changed: changed(run, step),
-        summary: shortened(&said.join("; ")),
-        output: applied
-            .last()
-            .and_then(|last| last.output.clone())
-            .unwrap_or(Value::Null),
+        summary: said,
+        output,
+    };
+    match &step.each {
+        None => result,
+        Some(_) => StepResult {
+            summary: of_items(
+                sweep,
+                if plan.actions.is_empty() {
+                    NOTHING
+                } else {
+                    &result.summary
+                },
+            ),
+            output: listed(run, step, plan, sweep),
+            ..result
+        },
     }
 }
 
-fn shortened(text: &str) -> String {
-    match text.char_indices().nth(SUMMARY) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
+fn listed(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> Value {
+    sweep.listed(|part, ()| {
+        let own = || plan.actions.iter().filter(|action| part.has(action));
+        let changed = own().any(|action| run.applied(&step.id, &action.id).is_some_and(|applied| applied.changed));
+        let (said, output) = said(run, step, own());
+        (
+            if own().next().is_none() {
+                NOTHING.to_owned()
+            } else {
+                said
+            },
+            changed,
+            output,
+        )
+    })
+}
+
+/// What was said of actions, and the output of the last.
+fn said<'a>(run: &Run, step: &Step, actions: impl Iterator<Item = &'a Action>) -> (String, Value) {
+    let applied: Vec<_> = actions.filter_map(|action| run.applied(&step.id, &action.id)).collect();
+    let said: Vec<&str> = applied.iter().map(|applied| applied.summary.as_str()).collect();
+    let output = applied.last().and_then(|last| last.output.clone());
+    (shortened(&said.join("; ")), output.unwrap_or(Value::Null))
 }
 
 fn nothing_to_do() -> StepResult {
@@ -165,7 +287,7 @@ fn nothing_to_do() -> StepResult {
         status: StepStatus::Ok,
         severity: None,
         changed: false,
-        summary: "there is nothing to do".into(),
+        summary: NOTHING.into(),
         output: Value::Null,
     }
 }

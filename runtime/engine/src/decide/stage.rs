@@ -12,11 +12,11 @@ use crate::run::{Attempt, Run};
 pub const ATTEMPTS: u32 = 3;
 
 #[derive(Debug)]
-pub(super) enum Stage<'a> {
+pub(super) enum Stage<T> {
     Call(Turn),
     /// It is under way.
     AtWork,
-    Done(&'a Output),
+    Done(T),
     /// It will not be done, and why.
     Over(String),
     /// Stopped because the run was cancelled.
@@ -32,6 +32,8 @@ pub(super) struct Turn {
     pub at: Option<DateTime<Utc>>,
     /// It was interrupted, and is gone on with.
     pub resumes: bool,
+    /// It, or the call before it, had begun to change something.
+    pub touched: bool,
 }
 
 impl Turn {
@@ -40,11 +42,25 @@ impl Turn {
             number,
             at: None,
             resumes: false,
+            touched: false,
         }
     }
 }
 
-pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> Stage<'a> {
+impl<T> Stage<T> {
+    /// The error is why what it answered won't do.
+    pub fn and_then<U>(self, take: impl FnOnce(T) -> Result<U, String>) -> Stage<U> {
+        match self {
+            Self::Done(done) => take(done).map_or_else(Stage::Over, Stage::Done),
+            Self::Call(turn) => Stage::Call(turn),
+            Self::AtWork => Stage::AtWork,
+            Self::Over(why) => Stage::Over(why),
+            Self::Cancelled => Stage::Cancelled,
+        }
+    }
+}
+
+pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> Stage<&'a Output> {
     let Some(attempt) = attempt else {
         return Stage::Call(Turn::begin(1));
     };
@@ -57,6 +73,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         return match (attempt.goes_on(), untouched) {
             (true, _) => Stage::Call(Turn {
                 resumes: true,
+                touched: !untouched,
                 ..Turn::begin(number)
             }),
             (false, true) => Stage::Over(format!(
@@ -76,6 +93,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         {
             Stage::Call(Turn {
                 at: Some(ended.at + retry_after(&step.retry, attempt)),
+                touched: !untouched,
                 ..Turn::begin(number + 1)
             })
         }
@@ -95,7 +113,8 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
 fn retry_after(retry: &Retry, attempt: &Attempt) -> TimeDelta {
     let doublings = attempt.key.attempt.saturating_sub(1).min(31);
     let wait = retry.wait.saturating_mul(1 << doublings).min(retry.longest);
-    let place = format!("{} {} {}", attempt.key.step, attempt.key.attempt, attempt.begun_at);
+    let key = &attempt.key;
+    let place = format!("{} {:?} {} {}", key.step, key.action, key.attempt, attempt.begun_at);
     let fifth = u32::from_str_radix(&sha256(place.as_bytes())[..4], 16).unwrap_or_default();
     let less = wait / 5 * fifth / 0xffff;
     TimeDelta::from_std(wait - less).unwrap_or(TimeDelta::MAX / 4)

@@ -4,62 +4,142 @@ use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Finding, Output, Phase, Severity};
 use evenkeel_model::plugin::Kind;
 use evenkeel_model::run::{Body, StepResult, StepStatus};
-use evenkeel_model::runbook::Step;
+use evenkeel_model::runbook::{Each, List, Step};
 use evenkeel_model::template;
 use serde_json::Value;
 
-use super::stage::{self, Stage, Turn};
+use super::part::{self, Came, Part, Sweep};
+use super::stage::{self, Turn};
 use super::{Command, Invoke, Subject, prepare, remedy};
+use crate::after::OUTPUTS;
 use crate::context;
 use crate::port::Work;
 use crate::run::Run;
 use crate::words;
 
-/// The next command of a step that has no result.
-pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    let first = match step.plugin.kind {
-        Kind::Check => Phase::Check,
-        Kind::Remedy => Phase::Plan,
-        kind @ (Kind::Monitor | Kind::Notifier) => {
-            return fail(step, format!("a {kind} can't be a step in this version"), false);
-        }
-    };
-    if run.attempt(&step.id, first, None).is_none() {
+/// What is next of a step that has no result.
+pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Vec<Command> {
+    let kind = step.plugin.kind;
+    if matches!(kind, Kind::Monitor | Kind::Notifier) {
+        return vec![fail(step, format!("a {kind} can't be a step in this version"), false)];
+    }
+    if !run.has_begun(&step.id) && run.items(&step.id).is_none() {
         if let Some(why) = run.stops() {
-            return skip(step, why);
+            return vec![skip(step, why)];
         }
         match wanted(run, subject, step) {
             Wanted::Yes => {}
-            Wanted::No(why) => return skip(step, why),
-            Wanted::NotKnown(why) => return fail(step, why, false),
+            Wanted::No(why) => return vec![skip(step, why)],
+            Wanted::NotKnown(why) => return vec![fail(step, why, false)],
+        }
+        if let Some(each) = &step.each {
+            return vec![list(run, subject, step, each)];
         }
     }
-    match step.plugin.kind {
+    match kind {
         Kind::Remedy => remedy::advance(run, subject, step, now),
         _ => check(run, subject, step, now),
     }
 }
 
-fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Command {
-    match stage::of(run, step, run.attempt(&step.id, Phase::Check, None)) {
-        Stage::Call(turn) => call(run, subject, step, turn, Work::Check, now),
-        Stage::AtWork => Command::AwaitWork,
-        Stage::Done(Output::Findings(findings)) => finish(step, checked(findings)),
-        Stage::Done(_) => fail(step, "it answered something else than findings".into(), false),
-        Stage::Over(why) => fail(step, why, false),
-        Stage::Cancelled => skip(step, cancelled(run)),
+/// Fixes what it is done for.
+fn list(run: &Run, subject: &Subject, step: &Step, each: &Each) -> Command {
+    let context = context::of(run, subject, Some(step));
+    let listed = match &each.list {
+        List::Expression(expression) => template::value(expression, &context),
+        List::Items(items) => template::render(&Value::Array(items.clone()), &context),
+    };
+    let refused = match listed {
+        Ok(Value::Array(items)) if items.len() > Each::MOST => {
+            format!(
+                "`each` has {} items, and a step is done for {} at most",
+                items.len(),
+                Each::MOST
+            )
+        }
+        Ok(listed @ Value::Array(_)) if listed.to_string().len() > OUTPUTS => {
+            format!("the items of `each` are larger than {} KiB together", OUTPUTS >> 10)
+        }
+        Ok(Value::Array(items)) => {
+            let step = step.id.clone();
+            return Command::Append(vec![Body::Listed { step, items }]);
+        }
+        Ok(other) => format!("`each` is no array: {}", shortened(&other.to_string())),
+        Err(error) => format!("`each`: {error}"),
+    };
+    match planned(run, subject, step).is_empty() {
+        true => fail(step, refused, false),
+        false => skip(step, untold(run, subject, step, &refused)),
     }
 }
 
-/// Calls a check or a plan when its time has come, unless the run was cancelled meanwhile.
-pub(super) fn call(run: &Run, subject: &Subject, step: &Step, turn: Turn, work: Work, now: DateTime<Utc>) -> Command {
-    if let Some(why) = run.stops() {
-        return skip(step, why);
+fn check(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Vec<Command> {
+    let sweep = part::sweep(
+        run,
+        step,
+        |part| {
+            let attempt = run.attempt(&step.id, Phase::Check, part.key().as_deref());
+            stage::of(run, step, attempt).and_then(|output| match output {
+                Output::Findings(findings) => Ok(findings),
+                _ => Err("it answered something else than findings".into()),
+            })
+        },
+        |part, turn, stop| look(run, subject, step, part, (Work::Check, turn), stop, now),
+    );
+    if !sweep.next.is_empty() {
+        return sweep.next;
     }
-    match prepare::look(run, subject, step, work, turn) {
-        Ok(invoke) => when_due(invoke, turn.at, now),
-        Err(why) if !planned(run, subject, step).is_empty() => skip(step, untold(run, subject, step, &why)),
-        Err(why) => fail(step, why, false),
+    let listed = || {
+        sweep.listed(|_, findings| {
+            let output = serde_json::to_value(findings).unwrap_or(Value::Null);
+            (told(findings), false, output)
+        })
+    };
+    let result = match (sweep.failure(), sweep.left()) {
+        (Some(why), _) if step.each.is_some() => failed_with(why, false, listed()),
+        (Some(why), _) => return vec![fail(step, why, false)],
+        (None, Some(why)) => return vec![skip(step, why.to_owned())],
+        (None, None) => {
+            let findings: Vec<Finding> = sweep.done().flat_map(|(_, found)| (*found).clone()).collect();
+            match &step.each {
+                None => checked(&findings),
+                Some(_) => StepResult {
+                    summary: of_items(&sweep, &told(&findings)),
+                    output: listed(),
+                    ..checked(&findings)
+                },
+            }
+        }
+    };
+    vec![finish(step, result)]
+}
+
+/// What a step with `each` came to, in words.
+pub(super) fn of_items<T>(sweep: &Sweep<'_, T>, told: &str) -> String {
+    let failed = match sweep.failed() {
+        failed if failed.is_empty() => failed,
+        failed => format!("; {failed}"),
+    };
+    format!("{}: {told}{failed}", words::count(sweep.parts.len(), "item"))
+}
+
+/// Calls a check or a plan when its time has come, unless nothing is to begin any more.
+pub(super) fn look<T>(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    part: Part<'_>,
+    (work, turn): (Work, Turn),
+    stop: Option<&str>,
+    now: DateTime<Utc>,
+) -> Result<Command, Came<T>> {
+    if let Some(why) = stop {
+        return Err(Came::Left(why.to_owned()));
+    }
+    match prepare::look(run, subject, step, part, work, turn) {
+        Ok(invoke) => Ok(when_due(invoke, turn.at, now)),
+        Err(why) if !planned(run, subject, step).is_empty() => Err(Came::Left(untold(run, subject, step, &why))),
+        Err(why) => Err(Came::Failed(why)),
     }
 }
 
@@ -129,10 +209,6 @@ fn untold(run: &Run, subject: &Subject, step: &Step, why: &str) -> String {
 
 // ---- results -----------------------------------------------------------------------------
 
-pub(super) fn cancelled(run: &Run) -> String {
-    run.stops().unwrap_or_else(|| "cancelled".into())
-}
-
 pub(super) fn skip(step: &Step, why: String) -> Command {
     let step = step.id.clone();
     Command::Append(vec![Body::Skipped { step, why }])
@@ -144,16 +220,17 @@ pub(super) fn finish(step: &Step, result: StepResult) -> Command {
 }
 
 pub(super) fn fail(step: &Step, why: String, changed: bool) -> Command {
-    finish(
-        step,
-        StepResult {
-            status: StepStatus::Failed,
-            severity: None,
-            changed,
-            summary: why,
-            output: Value::Null,
-        },
-    )
+    finish(step, failed_with(why, changed, Value::Null))
+}
+
+pub(super) fn failed_with(why: String, changed: bool, output: Value) -> StepResult {
+    StepResult {
+        status: StepStatus::Failed,
+        severity: None,
+        changed,
+        summary: why,
+        output,
+    }
 }
 
 fn checked(findings: &[Finding]) -> StepResult {
@@ -186,5 +263,15 @@ pub(super) fn told(findings: &[Finding]) -> String {
             finding.summary,
             words::count(findings.len() - 1, "finding")
         ),
+    }
+}
+
+/// Characters that a summary takes up of what plugins said.
+const SUMMARY: usize = 300;
+
+pub(super) fn shortened(text: &str) -> String {
+    match text.char_indices().nth(SUMMARY) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
     }
 }

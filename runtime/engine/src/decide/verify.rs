@@ -7,6 +7,7 @@ use evenkeel_model::run::Body;
 use evenkeel_model::runbook::{Healed, Proof, Step};
 use evenkeel_model::{access, query};
 
+use super::part::{self, Part};
 use super::stage::{ATTEMPTS, Turn};
 use super::step::{told, when_due, worst};
 use super::{Command, Query, Subject, prepare};
@@ -83,10 +84,14 @@ fn query(run: &Run, subject: &Subject, (expr, source): (&str, &Grant)) -> Comman
 }
 
 fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: DateTime<Utc>) -> Command {
-    let Some(last) = &run.looks.last else {
-        return look(run, subject, step, run.last_check(&step.id) + 1, now, now);
+    let parts = part::of(run, step);
+    let Some(first) = parts.first() else {
+        return answer(true, format!("`{}` has no items", step.id));
     };
-    let number = last.key.attempt + 1;
+    let Some(last) = &run.looks.last else {
+        return look(run, subject, step, *first, now, now);
+    };
+    let at = part::of_key(run, step, last.key.action.as_deref());
     let Some(ended) = &last.ended else {
         if run.is_at_work(last) {
             return Command::AwaitWork;
@@ -94,11 +99,16 @@ fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: D
         if run.looks.interrupted() >= ATTEMPTS {
             return answer(false, format!("`{}` was interrupted again and again", step.id));
         }
-        return look(run, subject, step, number, now, now);
+        return look(run, subject, step, at, now, now);
     };
     let seen = seen(&ended.outcome);
     if let Ok(told) = seen {
-        return answer(true, format!("`{}`: {told}", step.id));
+        // All items have to be well in one go.
+        let next = parts.iter().skip_while(|part| part.key() != at.key()).nth(1);
+        return match next {
+            Some(next) => look(run, subject, step, *next, now, now),
+            None => answer(true, format!("`{}`: {told}", step.id)),
+        };
     }
     let within = TimeDelta::from_std(healed.within).unwrap_or(TimeDelta::MAX / 4);
     let deadline = began(run).unwrap_or(ended.at) + within;
@@ -110,11 +120,12 @@ fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: D
         );
     }
     let at = (ended.at + pause(run.looks.count, within)).min(deadline);
-    look(run, subject, step, number, at, now)
+    look(run, subject, step, *first, at, now)
 }
 
-fn look(run: &Run, subject: &Subject, step: &Step, number: u32, at: DateTime<Utc>, now: DateTime<Utc>) -> Command {
-    match prepare::look(run, subject, step, Work::Check, Turn::begin(number)) {
+fn look(run: &Run, subject: &Subject, step: &Step, part: Part<'_>, at: DateTime<Utc>, now: DateTime<Utc>) -> Command {
+    let turn = Turn::begin(run.last_check(&step.id, part.key().as_deref()) + 1);
+    match prepare::look(run, subject, step, part, Work::Check, turn) {
         Ok(mut invoke) => {
             invoke.interruptible = false;
             when_due(invoke, Some(at), now)

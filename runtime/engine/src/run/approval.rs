@@ -112,9 +112,10 @@ impl Run {
                 if let Some(approval) = state.approval.take().filter(Approval::is_given) {
                     state.approved = Some(approval.binding);
                 }
-                if let Some(planned) = self.attempts.get_mut(&Place::new(step, Phase::Plan, None)) {
-                    planned.void = true;
-                }
+                let plans = self.attempts.values_mut();
+                plans
+                    .filter(|attempt| attempt.key.step == *step && attempt.key.phase == Phase::Plan)
+                    .for_each(|planned| planned.void = true);
             }
             _ => {}
         }
@@ -146,8 +147,11 @@ impl Run {
     }
 
     /// A check that was made again before a step's plan is applied.
-    pub(crate) fn recheck(&self, step: &StepId, check: &StepId) -> Option<&Attempt> {
-        self.steps.get(step)?.rechecks.get(check)
+    pub(crate) fn recheck(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Option<&Attempt> {
+        self.steps
+            .get(step)?
+            .rechecks
+            .get(&Place::new(check, Phase::Check, item))
     }
 
     /// A check is being made again before its plan is applied.

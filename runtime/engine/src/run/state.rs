@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::{Action, PlanHash, Risk};
-use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, StepResult, Verdict};
+use serde_json::Value;
 
-use super::{Approval, Attempt};
+use super::{Approval, Attempt, Place};
 
 /// What the gates said last.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -28,10 +28,12 @@ pub enum GateState {
 /// What has come of a step so far.
 #[derive(Clone, Debug, Default)]
 pub struct Step {
+    /// What it is done for, if it has `each`.
+    pub items: Option<Vec<Value>>,
     pub plan: Option<Plan>,
     pub approval: Option<Approval>,
     /// The checks before it, made again before its plan is applied.
-    pub rechecks: BTreeMap<StepId, Attempt>,
+    pub(super) rechecks: BTreeMap<Place, Attempt>,
     /// What was approved last, if that is void.
     pub(super) approved: Option<String>,
     pub result: Option<StepResult>,

@@ -10,6 +10,7 @@ mod attempts;
 mod clocks;
 mod deadlines;
 mod decide;
+mod each;
 mod failures;
 mod gates;
 mod healed;

@@ -2,6 +2,7 @@
 //! is applied that was not planned.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -14,7 +15,7 @@ use evenkeel_model::call::Answer;
 use evenkeel_model::invocation::{Class, Key, Outcome, Output, Phase, Severity, Stop};
 use evenkeel_model::name::RoundId;
 use evenkeel_model::run::{Body, Event, Mode, Verdict};
-use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook};
+use evenkeel_model::runbook::{Each, List, OnFailure, Otherwise, Runbook, Tolerate};
 use proptest::prelude::*;
 
 use crate::world::home::{asking, healed, home, needing, only_when, runbook, step, step_as};
@@ -41,12 +42,30 @@ fn books() -> Vec<Runbook> {
         side_by_side(asking(healed(runbook("repair", all()), Otherwise::Undo))),
         side_by_side(in_time(healed(runbook("repair", all()), Otherwise::Escalate))),
         going_on(side_by_side(healed(runbook("repair", all()), Otherwise::Undo))),
+        each_of_three(runbook("repair", all())),
+        each_of_three(asking(healed(runbook("repair", all()), Otherwise::Undo))),
+        each_of_three(side_by_side(in_time(healed(
+            runbook("repair", all()),
+            Otherwise::Escalate,
+        )))),
     ]
 }
 
 /// `look` first, then `fix` and `more`, and `after` once `more` is through.
 fn side_by_side(book: Runbook) -> Runbook {
     needing(needing(book, "more", &["look"]), "after", &["more"])
+}
+
+/// All but `after` are done for three items, two at once, and one may fail.
+fn each_of_three(mut book: Runbook) -> Runbook {
+    for step in &mut book.steps[..3] {
+        step.each = Some(Each {
+            list: List::Expression("['x', 'y', 'z']".into()),
+            concurrency: NonZeroU32::new(2).unwrap(),
+            tolerate: Tolerate::Percent(50),
+        });
+    }
+    book
 }
 
 /// `fix` may fail.
@@ -389,13 +408,15 @@ impl Simulation {
             self.run.doubt().is_none() || invoke.resumes,
             "something is called although a person has to look"
         );
+        let of_step = self.run.at_work.iter().filter(|key| key.step == invoke.key.step);
+        let of_step: Vec<_> = of_step.map(item).collect();
         assert!(
-            !self
-                .run
-                .at_work
-                .iter()
-                .any(|key| key.step == invoke.key.step && invoke.before.is_none()),
+            invoke.before.is_some() || !of_step.contains(&item(&invoke.key)),
             "a step does one thing after the other"
+        );
+        assert!(
+            invoke.before.is_some() || of_step.len() < 2,
+            "no more of its items at once"
         );
         let step = self
             .subject
@@ -411,6 +432,7 @@ impl Simulation {
         assert!(
             invoke.key.attempt <= 3 + self.voided + 3 * self.taken_back || self.run.result(&invoke.key.step).is_some()
         );
+        let id = invoke.key.action.as_deref().unwrap_or_default();
         match &invoke.work {
             Work::Check | Work::Plan => {}
             Work::Collect | Work::Send(_) => unreachable!("a step runs a check or a remedy"),
@@ -419,18 +441,17 @@ impl Simulation {
                 let begun = invoke.resumes && self.run.changed_by(&invoke.key.step);
                 assert!(self.run.stops().is_none() || begun, "a run that stops begins nothing");
                 let plan = self.run.plan(&invoke.key.step).expect("what is applied was planned");
-                assert!(plan.actions.contains(action));
+                let planned = plan.actions.iter().find(|planned| planned.id == id).expect("planned");
+                assert_eq!((&planned.effects, &planned.undo), (&action.effects, &action.undo));
+                assert!(id.ends_with(&action.id), "the plugin knows it by its own name");
                 assert!(plan.risk < Risk::Medium || self.approved.contains(plan.hash.as_str()));
-                assert!(
-                    self.run.applied(&invoke.key.step, &action.id).is_none(),
-                    "applied twice"
-                );
+                assert!(self.run.applied(&invoke.key.step, id).is_none(), "applied twice");
             }
             Work::Rollback(action, done) => {
                 assert!(action.undo.is_some());
-                let applied = self.run.applied(&invoke.key.step, &action.id);
+                let applied = self.run.applied(&invoke.key.step, id);
                 assert_eq!(applied, done.as_ref());
-                let before = self.run.attempt(&invoke.key.step, Phase::Rollback, Some(&action.id));
+                let before = self.run.attempt(&invoke.key.step, Phase::Rollback, Some(id));
                 let undone = before.and_then(|attempt| attempt.output());
                 assert_ne!(undone, Some(&Output::RolledBack), "rolled back twice");
             }
@@ -477,6 +498,15 @@ impl Simulation {
         let again = Run::fold(&self.events);
         assert_eq!(format!("{again:?}"), format!("{:?}", self.run));
     }
+}
+
+/// Of an invocation of a step with `each`.
+fn item(key: &Key) -> Option<&str> {
+    key.action
+        .as_deref()?
+        .split('/')
+        .next()
+        .filter(|item| item.parse::<usize>().is_ok())
 }
 
 fn simulations() -> impl Strategy<Value = (usize, bool, Vec<u8>)> {

@@ -67,6 +67,7 @@ fn read_notifier(name: At<String>, table: &Table<'_, '_>) -> Notifier {
         with: step::read_with(table),
         when: None,
         needs: None,
+        each: None,
         grants: grant.as_ref().map(step::read_grants).unwrap_or_default(),
         grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),

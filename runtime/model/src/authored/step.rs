@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::time::Duration;
 
+use super::each::{self, Each};
 use super::json::Json;
 use super::reader::with_verbs;
 use super::role::RISKS;
@@ -32,6 +33,7 @@ pub(crate) struct Step {
     pub when: Option<At<String>>,
     /// None: the step above.
     pub needs: Option<Strings>,
+    pub each: Option<Each>,
     pub grants: Vec<At<Grant>>,
     /// The key; none: nothing is granted.
     pub grant: Option<Range<usize>>,
@@ -90,6 +92,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         with,
         when,
         needs: table.optional::<Strings>("needs").map(At::into_inner),
+        each: each::read(table),
         grants,
         grants_are_sound: grant.as_ref().map_or(!table.has("grant"), Table::is_sound),
         grant: table.key_span("grant"),

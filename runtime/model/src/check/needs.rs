@@ -53,12 +53,14 @@ fn place(reader: &Reader<'_>, ids: &[&str], at: usize, need: &At<String>) -> Opt
     let problem = |code, message| reader.file.problem(code, need.span(), message);
     let refusal: Problem = match found {
         Some(place) if place < at => return Some(place),
-        Some(place) if place == at => problem("later-step", format!("step `{wanted}` waits for itself")),
+        Some(place) if place == at => {
+            problem("later-step", format!("step `{wanted}` waits for itself")).help("leave it out")
+        }
         Some(_) => problem("later-step", format!("step `{wanted}` comes later"))
             .help("a step waits for those above it: move it below what it needs"),
-        None => {
-            problem("unknown-step", format!("there is no step `{wanted}`")).suggest(wanted, ids[..at].iter().copied())
-        }
+        None => problem("unknown-step", format!("there is no step `{wanted}`"))
+            .suggest(wanted, ids[..at].iter().copied())
+            .help("`needs` names steps above this one"),
     };
     reader.say(refusal);
     None

@@ -6,16 +6,17 @@ use super::assets::LOCAL;
 use super::needs::Needs;
 use super::plugins::Found;
 use super::templates::{self, Variables};
-use super::{Scope, grants, parameters, refuse_duplicates};
+use super::{Scope, grants, healed, parameters, refuse_duplicates};
 use crate::action::hex;
 use crate::asset::Asset;
+use crate::authored::each::List;
 use crate::authored::json::Json;
 use crate::authored::runbook::{AuthoredRunbook, Proof};
 use crate::authored::step::Step as AuthoredStep;
 use crate::authored::{At, Reader, inside};
 use crate::name::{AssetId, StepId};
 use crate::plugin::Kind;
-use crate::problem::{closest, quoted};
+use crate::problem::closest;
 use crate::run::Over;
 use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
 use crate::{query, template};
@@ -40,7 +41,7 @@ pub(crate) fn check(reader: &Reader<'_>, authored: &AuthoredRunbook, scope: &Sco
     let healed = authored.healed.as_ref();
     if let Some(healed) = healed {
         match &healed.proof {
-            Proof::Rerun(rerun) => check_rerun(reader, rerun, &authored.steps, &kinds),
+            Proof::Rerun(rerun) => healed::check_rerun(reader, rerun, &authored.steps, &kinds),
             Proof::Query { expr, source } => {
                 used_inputs.extend(series.check_query(reader, authored, expr));
                 grants::check_ceilings(reader, source, &series.targets, scope);
@@ -125,14 +126,20 @@ impl<'r, 's> Series<'r, 's> {
     fn check_templates(&self, reader: &Reader<'_>, authored: &AuthoredRunbook, at: usize) -> BTreeSet<String> {
         let step = self.steps[at];
         let variables = self.variables(authored, at);
-        let mut texts = step.with.as_ref().map(Json::strings).unwrap_or_default();
-        texts.retain(|text| template::is_template(text.get_ref()));
-        let texts = texts.into_iter().map(|text| (text, template::Kind::Template));
-        let when = step.when.clone().map(|when| (when, template::Kind::Expression));
-        texts
-            .chain(when)
-            .flat_map(|(text, kind)| used_inputs(reader, &text, kind, &variables))
-            .collect()
+        let of_items = Variables {
+            item: step.each.is_some(),
+            ..self.variables(authored, at)
+        };
+        let (expression, items) = match step.each.as_ref().map(|each| &each.list) {
+            Some(List::Expression(expression)) => (Some(expression.clone()), None),
+            Some(List::Items(items)) => (None, Some(items)),
+            None => (None, None),
+        };
+        let expressions = step.when.clone().into_iter().chain(expression);
+        let expressions = expressions.flat_map(|text| used_inputs(reader, &text, EXPRESSION, &variables));
+        let items = templates_in(items).flat_map(|text| used_inputs(reader, &text, TEMPLATE, &variables));
+        let with = templates_in(step.with.as_ref()).flat_map(|text| used_inputs(reader, &text, TEMPLATE, &of_items));
+        expressions.chain(items).chain(with).collect()
     }
 
     /// The same of a query, which sees the results of all steps.
@@ -150,7 +157,7 @@ impl<'r, 's> Series<'r, 's> {
         match template::is_template(expr.get_ref()) {
             true => {
                 let variables = self.variables(authored, self.steps.len());
-                used_inputs(reader, expr, template::Kind::Template, &variables)
+                used_inputs(reader, expr, TEMPLATE, &variables)
             }
             false => BTreeSet::new(),
         }
@@ -164,8 +171,17 @@ impl<'r, 's> Series<'r, 's> {
             at,
             before: self.needs.before(at),
             after: self.after,
+            item: false,
         }
     }
+}
+
+const TEMPLATE: template::Kind = template::Kind::Template;
+const EXPRESSION: template::Kind = template::Kind::Expression;
+
+fn templates_in(json: Option<&Json>) -> impl Iterator<Item = At<String>> {
+    let strings = json.map(Json::strings).unwrap_or_default().into_iter();
+    strings.filter(|text| template::is_template(text.get_ref()))
 }
 
 fn used_inputs(
@@ -219,6 +235,10 @@ fn checked_step(step: &AuthoredStep, needs: Vec<StepId>, found: Found<'_>) -> Op
         plugin: found.pinned(),
         needs,
         when: step.when.as_ref().map(|when| when.get_ref().clone()),
+        each: match &step.each {
+            Some(each) => Some(each.checked()?),
+            None => None,
+        },
         with: step.with.as_ref()?.value.clone(),
         grant: step.grants.iter().map(|grant| grant.get_ref().clone()).collect(),
         ask_from: step.ask_from,
@@ -351,39 +371,6 @@ fn check_ask(reader: &Reader<'_>, step: &AuthoredStep, scope: &Scope<'_>) {
             .suggest(name, known)
             .help("it names the people who may approve, as `people = [\"ada\"]`"),
     );
-}
-
-fn check_rerun(reader: &Reader<'_>, rerun: &At<String>, steps: &[AuthoredStep], kinds: &[Option<Kind>]) {
-    let wanted = rerun.get_ref();
-    let found = steps.iter().zip(kinds).find(|(step, _)| step.name() == wanted);
-    let checks = || {
-        steps
-            .iter()
-            .zip(kinds)
-            .filter(|(_, kind)| **kind == Some(Kind::Check))
-            .map(|(step, _)| step.name())
-    };
-    let problem = match found {
-        Some((_, None | Some(Kind::Check))) => return,
-        Some((_, Some(kind))) => {
-            let message = format!("`rerun` names a {kind}, which would change something");
-            reader
-                .file
-                .problem("not-a-check", rerun.span(), message)
-                .label("it takes a check")
-        }
-        None => {
-            let problem = reader
-                .file
-                .problem("unknown-step", rerun.span(), format!("there is no step `{wanted}`"));
-            problem.suggest(wanted, checks())
-        }
-    };
-    let names = quoted(checks());
-    reader.say(match names.as_str() {
-        "" => problem.help("the runbook has no step that is a check"),
-        names => problem.help(format!("the checks are {names}")),
-    });
 }
 
 pub(super) fn check_parameters(reader: &Reader<'_>, step: &AuthoredStep, found: Found<'_>, scope: &Scope<'_>) {

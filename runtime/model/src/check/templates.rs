@@ -8,8 +8,6 @@ use crate::template::{Kind, Path, STEP_FIELDS, variables};
 
 /// What templates of a runbook see.
 const RUNBOOK: [&str; 5] = ["alert", "target", "customer", "input", "steps"];
-/// The same in `[[after]]`.
-const AFTER: [&str; 6] = ["alert", "target", "customer", "input", "steps", "runs"];
 /// What templates of a role see.
 const ROLE: [&str; 2] = ["asset", "customer"];
 
@@ -73,7 +71,7 @@ pub(crate) fn check(
             let problem = problem.label(error.message);
             reader.say(match kind {
                 Kind::Expression if text.get_ref().contains("{{") => {
-                    problem.help("`when` is an expression by itself, without `{{ }}`")
+                    problem.help("it is an expression by itself, without `{{ }}`")
                 }
                 _ => problem,
             });
@@ -93,6 +91,8 @@ pub(crate) struct Variables<'r> {
     pub before: BTreeSet<&'r str>,
     /// They are those of `[[after]]`, and see `runs`.
     pub after: bool,
+    /// They are filled for each item of a list, and see `item` and `index`.
+    pub item: bool,
 }
 
 impl Variables<'_> {
@@ -104,16 +104,27 @@ impl Variables<'_> {
             ["customer", field, ..] => unknown_field("customer", field, CUSTOMER),
             ["input", name, ..] => self.judge_input(name),
             ["steps", id, rest @ ..] => self.judge_step(id, rest),
+            ["item" | "index", ..] if self.item => None,
+            [name @ ("item" | "index"), ..] => unknown_variable(name, &RUNBOOK).map(|refusal| Refusal {
+                label: None,
+                help: Some("only `with` of a step with `each` sees an item".to_owned()),
+                ..refusal
+            }),
             ["runs", ..] if self.after => None,
             ["runs", ..] => unknown_variable("runs", &RUNBOOK).map(|refusal| Refusal {
                 label: None,
                 help: Some("only `[[after]]` sees the runs of a round".to_owned()),
                 ..refusal
             }),
-            [first, ..] if self.after => unknown_variable(first, &AFTER),
-            [first, ..] => unknown_variable(first, &RUNBOOK),
+            [first, ..] => unknown_variable(first, &self.known()),
             [] => None,
         }
+    }
+
+    fn known(&self) -> Vec<&str> {
+        let runs = self.after.then_some("runs");
+        let item = self.item.then_some(["item", "index"]).into_iter().flatten();
+        RUNBOOK.into_iter().chain(runs).chain(item).collect()
     }
 
     fn judge_input(&self, name: &str) -> Option<Refusal> {

@@ -175,6 +175,7 @@ pub fn step(name: &str) -> Step {
         id: name.into(),
         plugin: pinned(name),
         needs: vec![],
+        each: None,
         when: None,
         with: json!({}),
         grant: vec![],
