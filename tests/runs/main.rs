@@ -26,6 +26,7 @@ mod schedules;
 mod services;
 mod shipped;
 mod storm;
+mod subs;
 mod undo;
 mod verdicts;
 mod workshop;

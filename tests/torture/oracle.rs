@@ -43,11 +43,15 @@ pub fn judge(story: &Story, traces: &Traces, tally: &mut Tally) -> anyhow::Resul
             tally.unknown_made += u64::from(traces.times(token) > 0);
         }
     }
+    tally.below += story.below;
     let last = story.verdicts.last().context("it has no end")?;
     tally.verdict(last);
     if last == "failed" {
         let stuck = story.invocations.values().any(|invocation| invocation.resumed >= 2);
-        ensure!(stuck, "it failed, and nothing interrupted it again and again");
+        ensure!(
+            stuck || story.below_failed,
+            "it failed, and nothing interrupted it again and again"
+        );
     }
     ensure!(last != "unknown", "what a person said did not end it");
     Ok(())

@@ -9,7 +9,19 @@ use serde_json::{Value, json};
 use crate::{dice::Dice, sink::Sink};
 
 /// Names of alerts, each of which starts a runbook.
-const ALERTS: [&str; 7] = ["files", "commands", "web", "planning", "undoing", "asking", "mixed"];
+const ALERTS: [&str; 11] = [
+    "files",
+    "commands",
+    "web",
+    "planning",
+    "undoing",
+    "asking",
+    "mixed",
+    "beside",
+    "each",
+    "each-undone",
+    "calling",
+];
 const ASSETS: [&str; 4] = ["one", "two", "three", "four"];
 
 /// A repeated effect leaves its token twice. `late` leaves it at its end: a daemon that dies before leaves it to chance.
@@ -99,18 +111,75 @@ fn runbooks() -> Vec<(&'static str, String)> {
         ("ticking", remedy(r#"actions = [["write", "put"]]"#)),
     ]
     .into_iter()
+    .chain(of_many())
     .map(|(name, steps)| (name, format!("{}{steps}", head(name))))
     .collect()
+}
+
+/// Several things at once: steps, items, runs.
+fn of_many() -> Vec<(&'static str, String)> {
+    let never = "ask_from = \"never\"";
+    let beside = |id: &str, needs: &str| {
+        let acts = r#"actions = [["append", "put"], ["late", "write"]]"#;
+        remedy(id, acts, &format!("{never}\nneeds = [{needs}]"))
+    };
+    let three = format!("{never}\neach = [\"x\", \"y\", \"z\"]\nconcurrency = 2");
+    let each = |acts: &str| {
+        step(
+            "mend",
+            "remedy",
+            &format!("tag = \"mend{{{{ index }}}}\", {acts}"),
+            &three,
+        )
+    };
+    let sick = step("look", "check", r#"acts = ["peek", "state"], find = true"#, "");
+    let undo = "\n[healed]\nrerun = \"look\"\nwithin = \"1s\"\notherwise = \"undo\"\n";
+    let call = |id: &str, rest: &str| format!("[[step]]\nid = \"{id}\"\nruns = \"called\"\n{rest}\n");
+    vec![
+        (
+            "beside",
+            beside("one", "")
+                + &beside("two", "")
+                + &beside("three", "\"one\"")
+                + &beside("four", "\"three\", \"two\""),
+        ),
+        (
+            "each",
+            each(r#"actions = [["append", "put", "post"], ["late"], ["write"]]"#),
+        ),
+        (
+            "each-undone",
+            sick + &each(r#"actions = [["append"], ["put", "write"]], undo = ["put", "late"]"#) + undo,
+        ),
+        (
+            "calling",
+            call("first", "")
+                + &call("two", "needs = []\neach = [1, 2]\nconcurrency = 2")
+                + &remedy(
+                    "mend",
+                    r#"actions = [["append", "put"]]"#,
+                    &format!("{never}\nneeds = [\"first\", \"two\"]"),
+                ),
+        ),
+        (
+            "called",
+            remedy("mend", r#"actions = [["append", "put"], ["late"]]"#, never),
+        ),
+    ]
 }
 
 /// The one that ticks does so on an asset of its own accord; the others run where their alert says.
 fn head(name: &str) -> String {
     let (on, select) = match name {
-        "ticking" => ("cron = \"* * * * * *\"\nmissed = \"last\"".to_owned(), "asset=\"four\""),
-        _ => (format!("alert = \"{name}\""), "role=\"app\""),
+        "ticking" => (
+            "[[on]]\ncron = \"* * * * * *\"\nmissed = \"last\"".to_owned(),
+            "asset=\"four\"",
+        ),
+        "called" => (String::new(), "role=\"app\""),
+        _ => (format!("[[on]]\nalert = \"{name}\""), "role=\"app\""),
     };
     format!(
-        "name = \"{name}\"\nsummary = \"Leaves traces\"\n[[on]]\n{on}\n[targets]\nselect = '{select}'\n[limits]\ncooldown = \"0s\"\nmax_runs = \"none\"\nstrikes = 1000\nfleet = \"100%\"\noverlap = \"queue\"\n"
+        "name = \"{name}\"\nsummary = \"Leaves traces\"\n{on}\n[targets]\nselect = '{select}'\n[limits]\ncooldown = \"0s\"\nmax_runs = \"none\"\nstrikes = 1000\nfleet = \"100%\"\noverlap = \"queue\"\n"
     )
 }
 

@@ -23,6 +23,7 @@ pub struct Effect {
 /// One invocation.
 #[derive(Default)]
 pub struct Invocation {
+    pub step: String,
     pub phase: String,
     pub action: String,
     pub effects: Vec<Effect>,
@@ -42,6 +43,9 @@ pub struct Story {
     pub verdicts: Vec<String>,
     /// Those which ended it as unknown: token, and whether that is truly so.
     pub unknown: Vec<Doubt>,
+    /// Runs that its steps had run.
+    pub below: u64,
+    pub below_failed: bool,
 }
 
 pub struct Doubt {
@@ -57,6 +61,8 @@ impl Story {
             declared: BTreeMap::new(),
             verdicts: Vec::new(),
             unknown: Vec::new(),
+            below: 0,
+            below_failed: false,
         };
         for (place, event) in events.iter().enumerate() {
             ensure!(event["seq"] == place as u64 + 1, "event {} is missing", place + 1);
@@ -79,6 +85,8 @@ impl Story {
     fn take(&mut self, kind: &str, body: &Value, at: DateTime<Utc>) -> anyhow::Result<()> {
         match kind {
             "planned" => self.planned(body),
+            "run-ended" => self.below_failed |= body["ended"]["verdict"] == "failed",
+            "run-opened" => self.below += 1,
             "finished" => return self.finished(body),
             _ => {}
         }
@@ -90,6 +98,7 @@ impl Story {
         let invocation = self.invocations.entry(name).or_default();
         match kind {
             "invoked" => {
+                invocation.step = text(&body["key"]["step"]);
                 invocation.phase = text(&body["key"]["phase"]);
                 invocation.action = text(&body["key"]["action"]);
                 invocation.spans.push((at, None));
@@ -143,14 +152,18 @@ impl Story {
 
     /// The effect of which a person has to say whether it was made.
     pub fn doubtful(&self) -> Option<&str> {
-        let over = self.invocations.values().filter(|invocation| !invocation.is_done());
-        let mut all = over.flat_map(|invocation| &invocation.effects);
-        let missing = all.find(|effect| effect.is_open());
-        let last = || {
-            let over = self.invocations.values().filter(|invocation| !invocation.is_done());
-            over.filter_map(|invocation| invocation.effects.last()).next_back()
-        };
-        Some(missing.or_else(last)?.token.as_str())
+        let mut over: Vec<_> = self
+            .invocations
+            .values()
+            .filter(|invocation| !invocation.is_done())
+            .collect();
+        // As `resolve` takes them, if there are several.
+        over.sort_by_key(|invocation| (&invocation.step, invocation.phase == "rollback", &invocation.action));
+        let doubt = over.iter().find_map(|invocation| {
+            let open = invocation.open().last();
+            open.or_else(|| invocation.effects.last().filter(|_| invocation.ended.is_none()))
+        });
+        Some(doubt?.token.as_str())
     }
 
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {

@@ -31,6 +31,8 @@ pub struct Tally {
     pub approved: u64,
     pub alerts: u64,
     pub runs: u64,
+    /// Runs that steps of others asked for.
+    pub below: u64,
     verdicts: BTreeMap<String, u64>,
 }
 
@@ -70,6 +72,7 @@ impl Tally {
         self.approved += other.approved;
         self.alerts += other.alerts;
         self.runs += other.runs;
+        self.below += other.below;
     }
 
     /// Kills that hit an invocation in this phase.
@@ -95,6 +98,7 @@ impl Tally {
         let plain = [
             ("alerts pushed", self.alerts),
             ("runs that came to their end", self.runs),
+            ("runs that a step of another had run", self.below),
             ("times that an invocation was gone on with", self.resumes),
             ("effects begun", self.effects),
             ("effects lost", 0),

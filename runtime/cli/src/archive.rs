@@ -26,7 +26,7 @@ const STAMPED: Duration = Duration::from_secs(86_400);
 /// what else is there. What can't be kept is said and no reason not to serve the home.
 pub fn keep(dir: &Path, home: &Home, now: SystemTime) -> Vec<Installed> {
     let steps = home.runbooks.values().flat_map(|runbook| runbook.all_steps());
-    let pinned: BTreeSet<&Digest> = steps.map(|step| &step.plugin.digest).collect();
+    let pinned: BTreeSet<&Digest> = steps.filter_map(|step| Some(&step.plugin()?.digest)).collect();
     for plugin in home.plugins.iter().filter(|plugin| pinned.contains(&plugin.digest)) {
         if let Err(why) = keep_one(dir, plugin, now) {
             let name = &plugin.manifest.name;

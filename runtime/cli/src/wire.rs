@@ -140,7 +140,7 @@ async fn install(sandbox: &Sandbox, home: &Home) -> Vec<String> {
     let installed: Vec<_> = home.plugins.iter().chain(&home.archived).cloned().collect();
     sandbox.install(&installed);
     let steps = home.runbooks.values().flat_map(|runbook| runbook.all_steps());
-    let steps = steps.map(|step| &step.plugin);
+    let steps = steps.filter_map(|step| step.plugin());
     let notifiers = home.routing.notifiers.values().map(|notifier| &notifier.plugin);
     let used: BTreeMap<_, _> = steps.chain(notifiers).map(|plugin| (&plugin.digest, plugin)).collect();
     let turns = Semaphore::new(LOADS);

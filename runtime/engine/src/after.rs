@@ -92,7 +92,7 @@ impl Engine {
     }
 }
 
-fn ended(summary: &Summary, events: &[Event], left: &mut usize) -> Option<Ended> {
+pub(crate) fn ended(summary: &Summary, events: &[Event], left: &mut usize) -> Option<Ended> {
     let run = Run::fold(events);
     let steps = run.steps.into_iter().filter_map(|(id, step)| Some((id, step.result?)));
     let mut ended = Ended {

@@ -68,12 +68,12 @@ fn steps(run: &Run, subject: &Subject, step: Option<&Step>) -> Map<String, Value
 }
 
 fn step(run: &Run, step: &Step, result: &StepResult) -> Value {
-    let findings = match (&result.output, step.plugin.kind) {
-        (Value::Array(items), Kind::Check) if step.each.is_some() => {
+    let findings = match (&result.output, step.kind()) {
+        (Value::Array(items), Some(Kind::Check)) if step.each.is_some() => {
             let found = items.iter().filter_map(|item| item["output"].as_array());
             found.flatten().cloned().collect()
         }
-        (Value::Array(_), Kind::Check) => result.output.clone(),
+        (Value::Array(_), Some(Kind::Check)) => result.output.clone(),
         _ => json!([]),
     };
     json!({

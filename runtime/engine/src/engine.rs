@@ -62,6 +62,8 @@ pub struct Engine {
     /// Held to write by who looks for runs that nobody drives, so that a round that is just being
     /// opened is not taken for one.
     pub(crate) opening: RwLock<()>,
+    /// Held while a run below another is counted and opened.
+    pub(crate) counting: tokio::sync::Mutex<()>,
     /// Rounds that this process drives.
     rounds: watch::Sender<usize>,
     /// What an invocation that nothing interrupts listens to.
@@ -102,6 +104,7 @@ impl Engine {
             unwritten: Notify::new(),
             draining: watch::Sender::new(false),
             opening: RwLock::new(()),
+            counting: tokio::sync::Mutex::default(),
             rounds: watch::Sender::new(0),
             never: watch::Sender::new(false),
         })

@@ -208,6 +208,9 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<Opened>, JournalError>;
     /// What looks, or looked, at the runs of a round; none: there is no such round.
     async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError>;
+    /// Rounds below a run, but for the one of this occurrence: those whose occurrences have it first in
+    /// `above`.
+    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError>;
     /// All that is noted of schedules, in one read.
     async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError>;
     /// A word that no other home has, and that stays the same.

@@ -159,7 +159,7 @@ impl Engine {
             && runbook.hash == request.text
             && pins
                 .iter()
-                .all(|pin| runbook.all_steps().any(|step| step.plugin == *pin))
+                .all(|pin| runbook.all_steps().any(|step| step.plugin() == Some(pin)))
         {
             return Ok(Ok(runbook.part(&request.occurrence)));
         }
@@ -175,7 +175,7 @@ impl Engine {
         let (target, runbook) = live.recorder.read(|run| {
             let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
             run.started_at?;
-            if run.only_waits_for_approval() {
+            if run.only_waits() {
                 return None;
             }
             Some((request.target.clone()?, request.runbook.clone()))

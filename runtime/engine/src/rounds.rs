@@ -59,7 +59,7 @@ pub struct Next {
 
 /// Whether the runs of a round plan ahead of their turn.
 pub fn plans_ahead(runbook: &Runbook) -> bool {
-    let asks = |step: &Step| step.ask_from.is_some() && step.plugin.kind == Kind::Remedy;
+    let asks = |step: &Step| step.ask_from.is_some() && step.kind() == Some(Kind::Remedy);
     runbook.steps.iter().any(asks)
 }
 

@@ -5,6 +5,7 @@
 
 mod approval;
 mod attempt;
+mod child;
 mod reopened;
 mod state;
 mod waited;
@@ -25,6 +26,7 @@ use self::waited::Waited;
 
 pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
+pub use self::child::Child;
 pub use self::state::{Finished, GateState, Plan, Step, Verified};
 
 #[derive(Clone, Debug, Default)]
@@ -43,6 +45,8 @@ pub struct Run {
     /// When it was its turn in its round, if it planned ahead of that.
     pub turn_at: Option<DateTime<Utc>>,
     pub steps: BTreeMap<StepId, Step>,
+    /// Runs that steps have asked for, by the index of the item.
+    pub children: BTreeMap<(StepId, Option<u32>), Child>,
     /// The latest attempt at each export of each step, but for the looks of `[healed]`.
     pub attempts: BTreeMap<Place, Attempt>,
     /// What `[healed]` asked.
@@ -69,6 +73,7 @@ pub struct Run {
     pub restored: Option<DateTime<Utc>>,
     /// Who wants what it changed rolled back, and why.
     pub undo: Option<(String, String)>,
+    undo_at: Option<DateTime<Utc>>,
     pub finished: Option<Finished>,
 }
 
@@ -126,7 +131,10 @@ impl Run {
                 self.stop(&event.body)
             }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
-            Body::UndoRequested { who, why } => self.take_back(who, why),
+            Body::UndoRequested { who, why } => self.take_back(who, why, event.at),
+            Body::RunOpened { .. } | Body::RunRefused { .. } | Body::RunEnded { .. } | Body::RunUndone { .. } => {
+                self.apply_to_child(event)
+            }
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished::new(event.at, *verdict, why, *changed));
             }
@@ -299,7 +307,7 @@ impl Run {
     /// Something was changed, or may have been: an action said so, or it had begun an effect and
     /// did not come to its end. Such a run counts for the cool-down.
     pub fn changed(&self) -> bool {
-        self.effecting().any(Attempt::changed)
+        self.effecting().any(Attempt::changed) || self.children.values().any(Child::changed)
     }
 
     /// This process is in the middle of it.
@@ -325,7 +333,8 @@ impl Run {
 
     /// Something was called for the step.
     pub fn has_begun(&self, step: &StepId) -> bool {
-        self.attempts.keys().any(|place| place.step == *step)
+        let mut children = self.children.keys();
+        self.attempts.keys().any(|place| place.step == *step) || children.any(|(of, _)| of == step)
     }
 
     /// When its deadline is over; none: it has not started.
@@ -355,6 +364,7 @@ impl Run {
         self.effecting()
             .filter(|attempt| attempt.key.step == *step)
             .any(Attempt::changed)
+            || self.children_of(step).any(|(_, child)| child.changed())
     }
 
     /// A step that ended well without all of its actions having been applied.

@@ -13,7 +13,7 @@ use evenkeel_model::asset::Asset;
 use evenkeel_model::cron::Schedule;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::AssetId;
-use evenkeel_model::run::{Mode, Occurrence};
+use evenkeel_model::run::{Mode, Occurrence, Request};
 use evenkeel_model::runbook::{Batch, Input, InputKind, On, Runbook};
 use evenkeel_model::target;
 use serde_json::{Map, Value};
@@ -108,6 +108,34 @@ pub fn from_person(request: &PersonRequest, home: &Home) -> Result<Start, Reques
             input: Value::Object(inputs(&runbook.inputs, &request.input)?),
             override_freeze: request.override_freeze.clone(),
             ..round(runbook, occurrence, targets)
+        },
+    })
+}
+
+/// The round that a step of another run asks for: on the same target, if the runbook selects any, with
+/// what that run was asked with. The error is why it can't be.
+pub(crate) fn from_step(
+    runbook: &Arc<Runbook>,
+    occurrence: Occurrence,
+    above: &Request,
+    set: &Value,
+    home: &Home,
+) -> Result<Start, String> {
+    let asset = match (&runbook.targets.select, &above.target) {
+        (None, _) => local(home)?,
+        (Some(_), None) => return Err("the run has no target".to_owned()),
+        (Some(_), Some(id)) => said(id, runbook, home).map_err(|error| error.to_string())?,
+    };
+    let set = set.as_object().cloned().unwrap_or_default();
+    let input = inputs(&runbook.inputs, &set).map_err(|error| error.to_string())?;
+    Ok(Start {
+        runbook: Arc::clone(runbook),
+        round: NewRound {
+            mode: above.mode,
+            alert: above.alert.clone(),
+            input: Value::Object(input),
+            override_freeze: above.override_freeze.clone(),
+            ..round(runbook, occurrence, runs_on(vec![asset], Batch::All))
         },
     })
 }

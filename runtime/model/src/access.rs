@@ -41,6 +41,10 @@ pub enum Refusal {
     NoMeaning { asset: AssetId, cause: String },
 }
 
+fn named(step: &Step) -> String {
+    step.plugin().map(ToString::to_string).unwrap_or_default()
+}
+
 /// The things that `step` grants on `target`, rendered for it, each with the verbs that all three
 /// keys allow. A grant that one of them doesn't allow is an error: a run that can't have what it
 /// was written for does nothing rather than half of it.
@@ -48,7 +52,7 @@ pub fn access(step: &Step, manifest: &Manifest, target: &Asset, home: &Home) -> 
     let mut access = Access::default();
     for grant in &step.grant {
         if !manifest.asks_for(grant.capability, &grant.verb) {
-            return Err(refused(grant, Refusal::NotRequested(step.plugin.to_string())));
+            return Err(refused(grant, Refusal::NotRequested(named(step))));
         }
         let key = (grant.capability, grant.passed_name());
         let entry = match access.entries.entry(key) {

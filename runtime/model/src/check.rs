@@ -9,6 +9,7 @@ mod parameters;
 pub(crate) mod plugins;
 mod roles;
 mod runbook;
+mod runs;
 mod templates;
 mod windows;
 
@@ -57,6 +58,15 @@ pub struct Checked {
 /// Everything that is wrong, in the order of files and places, or the home. With errors, the
 /// warnings are among them.
 pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<Problem>> {
+    check_with(sources, installed, &BTreeMap::new())
+}
+
+/// `others`: runbooks that the home has besides.
+fn check_with(
+    sources: &Sources,
+    installed: &[Installed],
+    others: &BTreeMap<RunbookName, Arc<Runbook>>,
+) -> Result<Checked, Vec<Problem>> {
     let mut problems = Vec::new();
     let scope = Scope::read(sources, installed, &mut problems);
     let mut runbooks = Vec::new();
@@ -70,6 +80,7 @@ pub fn check(sources: &Sources, installed: &[Installed]) -> Result<Checked, Vec<
         runbooks.push((File { path, text }, runbook, checked));
     }
     refuse_namesakes(&runbooks, &mut problems);
+    runs::check(&runbooks, others, &scope, &mut problems);
     let routing = scope.routing(&runbooks, &mut problems);
     scope.plugins.finish(sources.lock.as_deref(), &mut problems);
 
@@ -107,7 +118,7 @@ pub fn again(home: &Home, file: &str, text: &str, pins: &[Pinned]) -> Result<Run
     });
     let installed: Vec<Installed> = pinned.chain(others).cloned().collect();
     let none = || Box::new(File { path: file, text }.problem_as_a_whole("no-runbook", "it is no runbook"));
-    match check(&sources, &installed) {
+    match check_with(&sources, &installed, &home.runbooks) {
         Ok(checked) => {
             let mut runbooks = checked.home.runbooks.into_values();
             runbooks.next().map(Arc::unwrap_or_clone).ok_or_else(none)

@@ -15,7 +15,7 @@ use crate::grant::{Access, Grant};
 use crate::home::Home;
 use crate::name::{AssetId, CustomerId, RoleName, RunbookName};
 use crate::plugin::{Manifest, Pinned};
-use crate::runbook::Step;
+use crate::runbook::{Does, Step};
 
 /// What people are told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -160,7 +160,7 @@ impl Notifier {
             needs: Vec::new(),
             each: None,
             id: self.name.as_str().into(),
-            plugin: self.plugin.clone(),
+            does: Does::Plugin(self.plugin.clone()),
             when: None,
             with: Value::Null,
             grant: self.grant.clone(),

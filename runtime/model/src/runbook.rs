@@ -163,10 +163,10 @@ pub enum Overlap {
 }
 
 impl Runbook {
-    /// Whether a run of it could change something: a check alone never does.
+    /// Whether a run of it could change something by itself: a check alone never does, and what its steps
+    /// run has gates of its own.
     pub fn may_change(&self) -> bool {
-        let changes = |step: &Step| matches!(step.plugin.kind, Kind::Remedy);
-        self.steps.iter().any(changes)
+        self.steps.iter().any(|step| step.kind() == Some(Kind::Remedy))
     }
 
     /// The steps that have their results before `step` begins, and that it sees, in their order.
@@ -245,14 +245,14 @@ pub enum InputKind {
 #[derive(Clone, Debug)]
 pub struct Step {
     pub id: StepId,
-    pub plugin: Pinned,
+    pub does: Does,
     /// Steps above it that have their results before it begins.
     pub needs: Vec<StepId>,
     /// A minijinja expression; the step is skipped when it is false.
     pub when: Option<String>,
     /// It is done for each item of a list.
     pub each: Option<Each>,
-    /// Parameters, with templates in strings.
+    /// Parameters of the plugin or inputs of the runbook, with templates in strings.
     pub with: Value,
     pub grant: Vec<Grant>,
     /// A person decides from this risk up; none: nobody is ever asked.
@@ -265,6 +265,33 @@ pub struct Step {
     pub timeout: Duration,
     pub retry: Retry,
     pub on_failure: OnFailure,
+}
+
+/// What a step is there for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Does {
+    Plugin(Pinned),
+    /// A run of another runbook, with its own gates, approvals, `[healed]` and verdict.
+    Runbook(RunbookName),
+}
+
+/// Runs that may be below one another: a runbook that runs itself, through others or not, comes to an
+/// end.
+pub const DEEPEST: usize = 8;
+/// Runs that may be below one that something else than a step asked for.
+pub const MOST_BELOW: usize = 1_000;
+
+impl Step {
+    pub fn plugin(&self) -> Option<&Pinned> {
+        match &self.does {
+            Does::Plugin(plugin) => Some(plugin),
+            Does::Runbook(_) => None,
+        }
+    }
+
+    pub fn kind(&self) -> Option<Kind> {
+        self.plugin().map(|plugin| plugin.kind)
+    }
 }
 
 /// What a step is done for, one by one.

@@ -68,6 +68,16 @@ pub fn is_template(text: &str) -> bool {
     ["{{", "{%", "{#"].iter().any(|mark| text.contains(mark))
 }
 
+/// Whether rendering would change any string in it.
+pub fn holds_template(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_template(text),
+        Value::Array(items) => items.iter().any(holds_template),
+        Value::Object(entries) => entries.values().any(holds_template),
+        _ => false,
+    }
+}
+
 /// Renders every string in `value`, through tables and arrays. A string that is one `{{ }}` and
 /// nothing else becomes what it names, with its type; keys stay as they are.
 pub fn render(value: &Value, context: &Value) -> Result<Value, TemplateError> {

@@ -157,7 +157,7 @@ fn a_checked_home_holds_what_was_written() {
     assert_eq!(checked.on.len(), 2);
     let clean = &checked.steps[1];
     assert_eq!(
-        clean.plugin.to_string(),
+        clean.plugin().unwrap().to_string(),
         "cache-clean@1.2.0",
         "the highest that is locked"
     );
@@ -180,7 +180,7 @@ fn a_locked_version_is_used_although_a_higher_one_is_installed() {
     )];
     let home = check(&sources, &installed).unwrap().home;
     let step = &home.runbooks[&"free-disk-space".into()].steps[1];
-    assert_eq!(step.plugin.to_string(), "cache-clean@1.0.0");
+    assert_eq!(step.plugin().unwrap().to_string(), "cache-clean@1.0.0");
 }
 
 #[test]

@@ -16,7 +16,7 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::{AssetId, StepId};
 use evenkeel_model::plugin::{Digest, Kind, Manifest, Pinned};
 use evenkeel_model::role::{Database, Origin, Processes, Profile, Resource, Role, Root, Secret, SecretFrom, Source};
-use evenkeel_model::runbook::Step;
+use evenkeel_model::runbook::{Does, Step};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
@@ -319,12 +319,12 @@ fn step(case: &Case) -> Step {
         needs: Vec::new(),
         each: None,
         id: StepId::new("step"),
-        plugin: Pinned {
+        does: Does::Plugin(Pinned {
             name: "tool".into(),
             version: "1.0.0".parse().unwrap(),
             digest: Digest("d".into()),
             kind: Kind::Check,
-        },
+        }),
         when: None,
         with: serde_json::Value::Null,
         grant: grants.collect(),

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use evenkeel_engine::port::outbox::NewNotice;
 use evenkeel_engine::port::{After, Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, Summary};
+use evenkeel_model::run::{Body, Event, Occurrence, Summary};
 use evenkeel_model::seal::Seal;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, params};
@@ -209,6 +209,12 @@ impl Journal for Store {
 
     async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError> {
         let query = move |connection: &Connection| rounds::after(connection, round);
+        self.read(query).await.map_err(unread)
+    }
+
+    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError> {
+        let but = but.key();
+        let query = move |connection: &Connection| rounds::below(connection, root, &but);
         self.read(query).await.map_err(unread)
     }
 

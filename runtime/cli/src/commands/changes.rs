@@ -94,6 +94,7 @@ fn cause(cause: &Occurrence) -> String {
         Occurrence::Person { who, .. } => safe::text(who),
         Occurrence::Tick { schedule, .. } => format!("schedule {}", safe::text(schedule)),
         Occurrence::Alert { .. } => "alert".to_owned(),
+        Occurrence::Step { run, .. } => format!("run {run}"),
         Occurrence::After { round, .. } => format!("round {round}"),
     }
 }

@@ -98,9 +98,14 @@ fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
         return Ok(render::json(&actions)?);
     }
     render::line(&format!("run {}: it would roll back, in this order:", args.run))?;
-    for ToUndo { step, action, plugin } in actions {
-        let words = action.undo.as_deref().unwrap_or_default();
-        let line = format!("  {step} `{}`: {words}, by {plugin}", action.id);
+    for action in actions {
+        let line = match action {
+            ToUndo::Action { step, action, plugin } => {
+                let words = action.undo.as_deref().unwrap_or_default();
+                format!("  {step} `{}`: {words}, by {plugin}", action.id)
+            }
+            ToUndo::Run { step, run } => format!("  {step} run {run}, with all that it changed"),
+        };
         render::line(&render::safe::text(&line))?;
     }
     Ok(())

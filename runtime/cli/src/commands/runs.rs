@@ -60,6 +60,7 @@ fn row(run: &Summary) -> [String; 7] {
         Occurrence::Tick { .. } => "schedule".to_owned(),
         Occurrence::Alert { .. } => "alert".to_owned(),
         Occurrence::Person { who, .. } => safe::text(who),
+        Occurrence::Step { run, .. } => format!("run {run}"),
         Occurrence::After { round, .. } => format!("round {round}"),
     };
     let state = match run.state {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::Alert;
-use evenkeel_model::call::{Answer, Call, Level};
+use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::Key;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, Over, Request, StepResult, StepStatus, Verdict};
@@ -12,6 +12,7 @@ use super::{plan, safe};
 
 mod invocation;
 mod people;
+mod runs;
 
 /// Characters of a text within a line.
 pub(super) const WIDTH: usize = 100;
@@ -95,11 +96,9 @@ impl Story {
                 answer,
                 took_ms,
             } => self.called(key, *n, call.as_ref(), answer, *took_ms),
-            Body::Logged {
-                level, message, fields, ..
-            } => vec![logged(*level, message, fields)],
-            Body::LogsDropped { lines, .. } => vec![inner(&format!("… {lines} more log lines were not kept"))],
-            Body::Progressed { permille, note, .. } => vec![invocation::progressed(*permille, note)],
+            Body::Logged { .. } | Body::LogsDropped { .. } | Body::Progressed { .. } => {
+                vec![invocation::said(&event.body)]
+            }
             Body::Ended { key, outcome } => invocation::ended(key, outcome),
             Body::Planned {
                 hash, risk, actions, ..
@@ -111,6 +110,9 @@ impl Story {
             | Body::Declined { .. }
             | Body::UndoRequested { .. }
             | Body::Killed { .. } => people::lines(&event.body),
+            Body::RunOpened { .. } | Body::RunRefused { .. } | Body::RunEnded { .. } | Body::RunUndone { .. } => {
+                vec![runs::line(&event.body)]
+            }
             Body::PlanVoid { .. }
             | Body::Queried { .. }
             | Body::Verified { .. }
@@ -190,6 +192,10 @@ fn why(occurrence: &Occurrence, alert: Option<&Alert>) -> String {
         }
         Occurrence::Alert { starts_at, .. } => format!("an alert that fires since {}", clock(*starts_at)),
         Occurrence::Person { who, .. } => format!("asked by {}", safe::text(who)),
+        Occurrence::Step { run, step, item, .. } => match item {
+            Some(item) => format!("asked by step `{step}` of run {run}, for item {item}"),
+            None => format!("asked by step `{step}` of run {run}"),
+        },
         Occurrence::After { round, over, .. } => match over {
             Over::Round => format!("after round {round}, over all of its runs"),
             Over::Customer => format!("after round {round}, over the runs of one customer"),
@@ -267,24 +273,6 @@ fn bytes_text(encoded: &str) -> Option<String> {
         Ok(text) => Some(format!("{:?}", safe::short(text.trim_end(), 60))),
         Err(error) => Some(format!("{} bytes", error.as_bytes().len())),
     }
-}
-
-fn logged(level: Level, message: &str, fields: &[(String, String)]) -> String {
-    let level = match level {
-        Level::Debug => "debug",
-        Level::Info => "info",
-        Level::Warn => "warn",
-        Level::Error => "error",
-    };
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(name, value)| format!(" {}={}", safe::text(name), safe::text(value)))
-        .collect();
-    inner(&format!(
-        "log {level}: {}{}",
-        safe::short(message, 2 * WIDTH),
-        safe::short(&fields.concat(), WIDTH)
-    ))
 }
 
 fn asked(action: &str, risk: &str, who: Option<&str>) -> String {

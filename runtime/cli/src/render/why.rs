@@ -71,6 +71,7 @@ fn asked(story: &Story) -> String {
         }
         (Occurrence::Tick { schedule, .. }, _) => format!("asked for by the schedule `{}`", safe::text(schedule)),
         (Occurrence::Person { who, .. }, _) => format!("asked for by {}", safe::text(who)),
+        (Occurrence::Step { run, step, .. }, _) => format!("asked for by step `{step}` of run {run}"),
         (Occurrence::After { round, .. }, _) => format!("looks at the runs of round {round}"),
         (Occurrence::Alert { .. }, None) => "asked for by an alert".to_owned(),
     }

@@ -69,7 +69,7 @@ fn binding(run: &Run, subject: &Subject, step: &Step, plan: &Plan) -> Result<Str
     };
     let all = json!({
         "plan": plan.hash.as_str(),
-        "plugin": step.plugin.digest,
+        "plugin": step.plugin().map(|plugin| &plugin.digest),
         "params": params,
         "access": access,
     });

@@ -89,9 +89,9 @@ fn despite(run: &Run, subject: &Subject, step: &StepId, now: DateTime<Utc>) -> C
 /// A step failed.
 pub(super) fn failed(run: &Run, subject: &Subject, step: &StepId, now: DateTime<Utc>) -> Command {
     let why = format!("step `{step}`: {}", summary(run, step));
-    match run.doubt() {
+    match doubt(run) {
         // A failed rollback may be in doubt too; what the step said comes first in both.
-        Some(doubt) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
+        Some(doubt) => escalate(Verdict::Unknown, format!("{why}; {}", doubt), run),
         None if run.dry() => finish(Verdict::Failed, why, run),
         None => after_undo(run, subject, Verdict::Failed, why, now),
     }
@@ -105,8 +105,8 @@ pub(super) fn killed(run: &Run, who: &str, why: &str) -> Command {
         format!(": {why}")
     };
     let told = format!("killed by {who}{why}; nothing was looked at or undone after that");
-    match run.doubt_left() {
-        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", in_doubt(doubt)), run),
+    match doubt_left(run) {
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", doubt), run),
         None if run.changed() => escalate(Verdict::Failed, told, run),
         None => finish(Verdict::Cancelled, told, run),
     }
@@ -117,9 +117,9 @@ pub(super) fn killed(run: &Run, who: &str, why: &str) -> Command {
 pub(super) fn restored(run: &Run, taken_at: DateTime<Utc>) -> Command {
     let taken_at = words::time(taken_at);
     let told = format!("the journal was restored from a backup of {taken_at}: what it did after that is not known");
-    match run.doubt_left() {
+    match doubt_left(run) {
         _ if run.dry() => finish(Verdict::Cancelled, told, run),
-        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", in_doubt(doubt)), run),
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", doubt), run),
         None => escalate(Verdict::Failed, told, run),
     }
 }
@@ -129,8 +129,24 @@ pub(super) fn rejected(run: &Run, step: &StepId) -> Command {
     finish(Verdict::Rejected, format!("step `{step}`: {}", summary(run, step)), run)
 }
 
+/// What nobody knows about, once nothing can be gone on with.
+pub(super) fn doubt_left(run: &Run) -> Option<String> {
+    run.doubt_left().map(in_doubt).or_else(|| of_child(run))
+}
+
+fn doubt(run: &Run) -> Option<String> {
+    run.doubt().map(in_doubt).or_else(|| of_child(run))
+}
+
+fn of_child(run: &Run) -> Option<String> {
+    let child = run.unknown_child()?.run;
+    Some(format!(
+        "nobody knows what run {child} did: look, and say so with `evenkeel runs resolve {child}`"
+    ))
+}
+
 /// Which effect it is that nobody knows about.
-pub(super) fn in_doubt((attempt, Intent { call, reply, .. }): (&Attempt, &Intent)) -> String {
+fn in_doubt((attempt, Intent { call, reply, .. }): (&Attempt, &Intent)) -> String {
     let key = &attempt.key;
     let at = format!("{} `{}`", call.capability, call.subject);
     let action = key
@@ -160,8 +176,8 @@ fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: 
         }
         Otherwise::Escalate | Otherwise::Ignore => why,
     };
-    match (run.doubt_left(), otherwise) {
-        (Some(doubt), _) => escalate(Verdict::Unknown, format!("{why}; {}", in_doubt(doubt)), run),
+    match (doubt_left(run), otherwise) {
+        (Some(doubt), _) => escalate(Verdict::Unknown, format!("{why}; {}", doubt), run),
         (None, Otherwise::Ignore) => finish(verdict, why, run),
         (None, Otherwise::Escalate | Otherwise::Undo) => escalate(verdict, why, run),
     }

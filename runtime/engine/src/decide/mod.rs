@@ -22,6 +22,7 @@ mod prepare;
 mod remedy;
 mod stage;
 mod step;
+mod sub;
 mod undo;
 mod verify;
 
@@ -44,6 +45,7 @@ use evenkeel_model::runbook::{OnFailure, Runbook, Step};
 use serde_json::Value;
 
 pub use self::stage::ATTEMPTS;
+pub use self::sub::{Awaited, SubRun};
 pub use self::undo::{ToUndo, left, undoes_anything};
 use crate::port::Work;
 use crate::port::metrics::Question;
@@ -91,10 +93,15 @@ pub enum Command {
     Append(Vec<Body>),
     AskGates,
     SleepUntil(DateTime<Utc>),
+    /// Whatever is waited for, it is decided anew then.
+    NotAfter(DateTime<Utc>),
     /// Of people, who may say yes or no until then. Meanwhile the run holds nothing.
     AwaitDecision(DateTime<Utc>),
     /// An invocation that is under way comes to its end first.
     AwaitWork,
+    OpenRun(Box<SubRun>),
+    /// Meanwhile the run holds nothing.
+    AwaitRun(Box<Awaited>),
     Invoke(Box<Invoke>),
     /// A source is asked whether it is healed.
     Query(Box<Query>),
@@ -159,7 +166,7 @@ fn in_time(mut next: Vec<Command>, run: &Run, subject: &Subject, now: DateTime<U
     let due = subject.runbook.limits.deadline.and_then(|deadline| run.due(deadline));
     let stops = run.cancel.is_some() || run.waits_for_approval();
     if let Some(due) = due.filter(|due| *due > now && !stops) {
-        next.push(Command::SleepUntil(due));
+        next.push(Command::NotAfter(due));
     }
     next
 }
@@ -173,7 +180,11 @@ fn refused(run: &Run) -> Option<String> {
 
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some((who, why)) = &run.killed {
-        return vec![when_idle(run, || conclude::killed(run, who, why))];
+        let open = sub::all_open(run);
+        return match open.is_empty() {
+            true => vec![when_idle(run, || conclude::killed(run, who, why))],
+            false => open,
+        };
     }
     if let Some((who, why)) = &run.undo {
         return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
@@ -212,7 +223,7 @@ fn written_first(next: Vec<Command>) -> Vec<Command> {
 /// A step whose result keeps others from beginning.
 fn stopped_by<'a>(run: &Run, subject: &'a Subject) -> Option<&'a Step> {
     let stops = |step: &&Step| match run.result(&step.id).map(|result| result.status) {
-        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.doubt().is_some(),
+        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.is_in_doubt(),
         Some(StepStatus::Rejected) => true,
         None | Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => false,
     };
@@ -326,8 +337,8 @@ pub fn cancelled(why: String) -> Vec<Body> {
 
 /// The home has changed under a run: its text, its target or its plugin is not there any more.
 fn abandon(run: &Run, why: &str) -> Command {
-    let (verdict, why) = match run.doubt_left() {
-        Some(doubt) => (Verdict::Unknown, format!("{}; and {why}", conclude::in_doubt(doubt))),
+    let (verdict, why) = match conclude::doubt_left(run) {
+        Some(doubt) => (Verdict::Unknown, format!("{doubt}; and {why}")),
         None => (Verdict::Failed, why.to_owned()),
     };
     if run.dry() || run.started_at.is_none() {

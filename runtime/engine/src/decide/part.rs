@@ -21,6 +21,10 @@ impl<'a> Part<'a> {
         self.0
     }
 
+    pub fn number(self) -> Option<u32> {
+        self.0.and_then(|(index, _)| u32::try_from(index).ok())
+    }
+
     /// What stands for an action in the keys of its checks and plans.
     pub fn key(self) -> Option<String> {
         self.0.map(|(index, _)| index.to_string())
@@ -109,7 +113,7 @@ pub(super) fn sweep<'a, T>(
         next: Vec::new(),
         parts: Vec::new(),
         tolerated,
-        in_doubt: run.doubt().is_some(),
+        in_doubt: run.is_in_doubt(),
     };
     let all = stages.len();
     for (part, stage) in stages {

@@ -7,7 +7,7 @@ use evenkeel_model::action::Action;
 use evenkeel_model::asset::Asset;
 use evenkeel_model::grant::Access;
 use evenkeel_model::invocation::{Key, Phase};
-use evenkeel_model::plugin::{Installed, Manifest};
+use evenkeel_model::plugin::{Installed, Manifest, Pinned};
 use evenkeel_model::run::Mode;
 use evenkeel_model::runbook::Step;
 use evenkeel_model::template;
@@ -33,13 +33,19 @@ pub(super) fn look(
     let begun = run.attempt(&step.id, place(&work).0, part.key().as_deref());
     let params = match begun.filter(|_| turn.resumes) {
         Some(begun) => begun.params.clone(),
-        None => {
-            let context = context(run, subject, step, part);
-            template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))?
-        }
+        None => rendered(run, subject, step, part)?,
     };
     check_params(subject, step, &params)?;
     invoke(run, subject, step, part, work, turn, params)
+}
+
+/// `with`, filled.
+pub(super) fn rendered(run: &Run, subject: &Subject, step: &Step, part: Part<'_>) -> Result<Value, String> {
+    if !template::holds_template(&step.with) {
+        return Ok(step.with.clone());
+    }
+    let context = context(run, subject, step, part);
+    template::render(&step.with, &context).map_err(|error| format!("`with`: {error}"))
 }
 
 fn context(run: &Run, subject: &Subject, step: &Step, part: Part<'_>) -> Value {
@@ -86,7 +92,7 @@ fn invoke(
             action,
             attempt: turn.number,
         },
-        plugin: step.plugin.clone(),
+        plugin: plugin(step)?.clone(),
         spent: match earlier {
             Some(begun) if turn.resumes => begun.earlier.clone(),
             earlier => earlier.map(Attempt::spent).unwrap_or_default(),
@@ -130,12 +136,18 @@ fn manifest<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Manifest, Strin
 }
 
 fn installed<'a>(subject: &'a Subject, step: &Step) -> Result<&'a Installed, String> {
-    let found = subject.home.component(&step.plugin);
-    found.ok_or_else(|| format!("`{}` is not installed any more", step.plugin))
+    let plugin = plugin(step)?;
+    let found = subject.home.component(plugin);
+    found.ok_or_else(|| format!("`{plugin}` is not installed any more"))
+}
+
+fn plugin(step: &Step) -> Result<&Pinned, String> {
+    let plugin = step.plugin();
+    plugin.ok_or_else(|| format!("step `{}` has no plugin", step.id))
 }
 
 fn check_params(subject: &Subject, step: &Step, values: &Value) -> Result<(), String> {
-    let schema = subject.home.schemas.of(installed(subject, step)?, step.plugin.kind)?;
+    let schema = subject.home.schemas.of(installed(subject, step)?, plugin(step)?.kind)?;
     schema
         .validate(values)
         .map_err(|wrong| format!("`with`: {}", wrong.join("; ")))

@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Finding, Output, Phase, Severity};
 use evenkeel_model::plugin::Kind;
 use evenkeel_model::run::{Body, StepResult, StepStatus};
-use evenkeel_model::runbook::{Each, List, Step};
+use evenkeel_model::runbook::{Does, Each, List, Step};
 use evenkeel_model::template;
 use serde_json::Value;
 
 use super::part::{self, Came, Part, Sweep};
 use super::stage::{self, Turn};
-use super::{Command, Invoke, Subject, prepare, remedy};
+use super::{Command, Invoke, Subject, prepare, remedy, sub};
 use crate::after::OUTPUTS;
 use crate::context;
 use crate::port::Work;
@@ -19,8 +19,7 @@ use crate::words;
 
 /// What is next of a step that has no result.
 pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Vec<Command> {
-    let kind = step.plugin.kind;
-    if matches!(kind, Kind::Monitor | Kind::Notifier) {
+    if let Some(kind @ (Kind::Monitor | Kind::Notifier)) = step.kind() {
         return vec![fail(step, format!("a {kind} can't be a step in this version"), false)];
     }
     if !run.has_begun(&step.id) && run.items(&step.id).is_none() {
@@ -36,9 +35,10 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
             return vec![list(run, subject, step, each)];
         }
     }
-    match kind {
-        Kind::Remedy => remedy::advance(run, subject, step, now),
-        _ => check(run, subject, step, now),
+    match &step.does {
+        Does::Runbook(runbook) => sub::advance(run, subject, step, runbook),
+        Does::Plugin(plugin) if plugin.kind == Kind::Remedy => remedy::advance(run, subject, step, now),
+        Does::Plugin(_) => check(run, subject, step, now),
     }
 }
 
@@ -138,8 +138,15 @@ pub(super) fn look<T>(
     }
     match prepare::look(run, subject, step, part, work, turn) {
         Ok(invoke) => Ok(when_due(invoke, turn.at, now)),
-        Err(why) if !planned(run, subject, step).is_empty() => Err(Came::Left(untold(run, subject, step, &why))),
-        Err(why) => Err(Came::Failed(why)),
+        Err(why) => Err(unless_planned(run, subject, step, why)),
+    }
+}
+
+/// What a dry run can't tell is no failure.
+pub(super) fn unless_planned<T>(run: &Run, subject: &Subject, step: &Step, why: String) -> Came<T> {
+    match planned(run, subject, step).is_empty() {
+        true => Came::Failed(why),
+        false => Came::Left(untold(run, subject, step, &why)),
     }
 }
 

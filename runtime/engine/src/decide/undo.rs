@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::{Action, Applied};
 use evenkeel_model::invocation::{Output, Phase};
-use evenkeel_model::name::StepId;
+use evenkeel_model::name::{RunId, StepId};
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::Verdict;
 use evenkeel_model::runbook::Step;
@@ -11,18 +11,25 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::{self, Stage};
 use super::step::when_due;
-use super::{Command, Subject, conclude, escalate, finish, prepare};
+use super::{Awaited, Command, Subject, conclude, escalate, finish, prepare};
 use crate::port::Work;
-use crate::run::{Attempt, Run};
+use crate::run::{Attempt, Child, Run};
 use crate::words;
 
 /// The next rollback; none: all that can be undone has been, or has been tried. A rollback that
 /// fails doesn't keep the others from being made.
 pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Option<Command> {
-    if run.doubt().is_some() {
+    if run.is_in_doubt() {
         return None;
     }
-    to_undo(run, subject).find_map(|(step, action, done)| {
+    subject.runbook.steps.iter().rev().find_map(|step| {
+        let child = || of_children(run, step).map(|awaited| Command::AwaitRun(Box::new(awaited)));
+        of_actions(run, subject, step, now).or_else(child)
+    })
+}
+
+fn of_actions(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Option<Command> {
+    to_undo_of(run, step).find_map(|(action, done)| {
         match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
             Stage::AtWork => Some(Command::AwaitWork),
             Stage::Call(turn) => {
@@ -32,6 +39,20 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
             }
             Stage::Done(_) | Stage::Over(_) | Stage::Cancelled => None,
         }
+    })
+}
+
+/// The last run that a step had asked for is undone as a whole.
+fn of_children(run: &Run, step: &Step) -> Option<Awaited> {
+    let mut children = run.children_of(&step.id).rev();
+    let (item, child) = children.find(|(_, child)| child.is_to_undo())?;
+    Some(Awaited {
+        step: step.id.clone(),
+        item,
+        run: child.run?,
+        stop: None,
+        kill: None,
+        undo: true,
     })
 }
 
@@ -45,40 +66,64 @@ pub(super) fn at_the_word_of(run: &Run, subject: &Subject, who: &str, why: &str,
         "" => format!("{who} had it undone: {}", told(run, subject)),
         why => format!("{who} had it undone ({why}): {}", told(run, subject)),
     };
-    match run.doubt_left() {
-        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {}", conclude::in_doubt(doubt)), run),
+    match conclude::doubt_left(run) {
+        Some(doubt) => escalate(Verdict::Unknown, format!("{told}; {doubt}"), run),
         None if left(run, subject).is_empty() => finish(Verdict::Undone, told, run),
         None => escalate(Verdict::Failed, told, run),
     }
 }
 
-/// An action that a rollback is to be made of.
+/// What a rollback is to be made of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ToUndo {
-    pub step: StepId,
-    pub action: Action,
-    /// The one that made it.
-    pub plugin: Pinned,
+#[serde(untagged)]
+pub enum ToUndo {
+    Action {
+        step: StepId,
+        action: Box<Action>,
+        /// The one that made it.
+        plugin: Pinned,
+    },
+    /// A run that the step had asked for, with all that it changed.
+    Run { step: StepId, run: RunId },
 }
 
 /// What can be undone of a run, and has not been, in the order in which that is done.
 pub fn left(run: &Run, subject: &Subject) -> Vec<ToUndo> {
-    let left = to_undo(run, subject).filter_map(|(step, action, _)| {
-        let rolled_back = run.attempt(&step.id, Phase::Rollback, Some(&action.id));
-        let undone = rolled_back.and_then(Attempt::output) == Some(&Output::RolledBack);
-        let applied = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
-        (!undone).then(|| ToUndo {
-            step: step.id.clone(),
-            action: action.clone(),
-            plugin: applied.plugin.clone(),
-        })
+    let steps = subject.runbook.steps.iter().rev();
+    let left = steps.flat_map(|step| {
+        let actions = to_undo_of(run, step).filter_map(|(action, _)| left_action(run, step, action));
+        let children = run.children_of(&step.id).rev();
+        let children = children.filter(|(_, child)| child.changed() && !has_been(child));
+        let children = children.filter_map(|(_, child)| {
+            let step = step.id.clone();
+            Some(ToUndo::Run { step, run: child.run? })
+        });
+        actions.chain(children).collect::<Vec<_>>()
     });
     left.collect()
 }
 
+fn left_action(run: &Run, step: &Step, action: &Action) -> Option<ToUndo> {
+    let rolled_back = run.attempt(&step.id, Phase::Rollback, Some(&action.id));
+    let undone = rolled_back.and_then(Attempt::output) == Some(&Output::RolledBack);
+    let applied = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
+    (!undone).then(|| ToUndo::Action {
+        step: step.id.clone(),
+        action: Box::new(action.clone()),
+        plugin: applied.plugin.clone(),
+    })
+}
+
+fn has_been(child: &Child) -> bool {
+    child
+        .undone
+        .as_ref()
+        .is_some_and(|(verdict, _)| *verdict == Verdict::Undone)
+}
+
 /// Whether anything of it can be undone, or could be before it was.
 pub fn undoes_anything(run: &Run, subject: &Subject) -> bool {
-    to_undo(run, subject).next().is_some()
+    to_undo(run, subject).next().is_some() || run.children.values().any(Child::changed)
 }
 
 /// How it went, in words.
@@ -91,11 +136,23 @@ pub(super) fn told(run: &Run, subject: &Subject) -> String {
             _ => failed.push(format!("`{}` could not be undone", action.id)),
         }
     }
+    let mut runs = Vec::new();
+    for child in run.children.values().filter(|child| child.changed()) {
+        let number = child.run.map(|run| run.to_string()).unwrap_or_default();
+        match &child.undone {
+            Some((Verdict::Undone, _)) => runs.push(format!("run {number} undone")),
+            Some((_, why)) => failed.push(format!("run {number} could not be undone: {why}")),
+            None => failed.push(format!("run {number} was not undone")),
+        }
+    }
+    failed.splice(0..0, runs);
     let undone = match undone {
+        0 if failed.iter().any(|told| told.ends_with(" undone")) => String::new(),
         0 => "nothing was undone".to_owned(),
         n => format!("{} undone", words::count(n, "action")),
     };
-    [vec![undone], failed].concat().join("; ")
+    let undone = Some(undone).filter(|undone| !undone.is_empty());
+    undone.into_iter().chain(failed).collect::<Vec<_>>().join("; ")
 }
 
 /// Actions that changed something, or began to, and that can be undone: the last first. With
@@ -105,18 +162,20 @@ fn to_undo<'a>(
     subject: &'a Subject,
 ) -> impl Iterator<Item = (&'a Step, &'a Action, Option<&'a Applied>)> {
     let steps = subject.runbook.steps.iter().rev();
-    let actions = steps
-        .filter_map(|step| Some((step, run.plan(&step.id)?)))
-        .flat_map(|(step, plan)| {
-            let actions = plan.actions.iter().rev();
-            actions.map(move |action| (step, action))
-        });
-    actions.filter_map(|(step, action)| {
+    steps.flat_map(|step| to_undo_of(run, step).map(move |(action, applied)| (step, action, applied)))
+}
+
+fn to_undo_of<'a>(run: &'a Run, step: &'a Step) -> impl Iterator<Item = (&'a Action, Option<&'a Applied>)> {
+    let actions = run
+        .plan(&step.id)
+        .into_iter()
+        .flat_map(|plan| plan.actions.iter().rev());
+    actions.filter_map(|action| {
         action.undo.as_ref()?;
         let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
         match attempt.output() {
-            Some(Output::Applied(applied)) => applied.changed.then_some((step, action, Some(applied))),
-            _ => (!attempt.intents.is_empty()).then_some((step, action, None)),
+            Some(Output::Applied(applied)) => applied.changed.then_some((action, Some(applied))),
+            _ => (!attempt.intents.is_empty()).then_some((action, None)),
         }
     })
 }

@@ -58,7 +58,11 @@ impl Engine {
     ) -> Result<Facts, JournalError> {
         let place = request.target.as_ref().filter(|_| request.mode == Mode::Live);
         let (history, record) = match place {
-            Some(target) => self.past(runbook, target, now).await?,
+            Some(target) => {
+                let (mut history, record) = self.past(runbook, target, now).await?;
+                history.retain(|other| !is_of_same_tree(other.run, &other.occurrence, run, &request.occurrence));
+                (history, record)
+            }
             None => Default::default(),
         };
         let alert_fires = self.alert_fires(request, now).await?;
@@ -106,8 +110,15 @@ impl Engine {
         let others = live.iter().filter(|live| live.id != run).filter_map(|live| other(live));
         others
             .filter(|other| other.occurrence.is_after() == request.occurrence.is_after())
+            .filter(|other| !is_of_same_tree(other.run, &other.occurrence, run, &request.occurrence))
             .collect()
     }
+}
+
+/// What one run asked for, directly or through others, is one repair: it does not bound itself.
+fn is_of_same_tree(one: RunId, of_one: &Occurrence, other: RunId, of_other: &Occurrence) -> bool {
+    let root = |run, occurrence: &Occurrence| occurrence.above().first().copied().unwrap_or(run);
+    root(one, of_one) == root(other, of_other)
 }
 
 fn lookback(limits: &Limits) -> TimeDelta {

@@ -6,6 +6,7 @@ mod query;
 pub(crate) mod round;
 mod run;
 mod start;
+mod sub;
 
 use chrono::{DateTime, Utc};
 

@@ -19,7 +19,7 @@ use super::sleep_until;
 use super::start::Start;
 use crate::berths::Queued;
 use crate::capacity::Place;
-use crate::decide::{Command, Invoke, Subject, decide};
+use crate::decide::{Command, Invoke, SubRun, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
@@ -124,7 +124,8 @@ impl Course {
         subject: &Result<Subject, String>,
         work: &mut Work,
     ) -> Result<(), JournalError> {
-        let (mut until, mut only_people) = (None::<DateTime<Utc>>, work.is_empty());
+        let (mut until, mut idle) = (None::<DateTime<Utc>>, work.is_empty());
+        let mut awaited = Vec::new();
         for command in commands {
             let at = match command {
                 Command::Append(bodies) => return self.append(bodies, mark).await,
@@ -133,16 +134,28 @@ impl Course {
                 Command::Invoke(invoke) if self.has_room(&invoke, work) => {
                     return self.begin(*invoke, mark, work).await;
                 }
-                Command::AwaitDecision(at) => at,
+                Command::OpenRun(sub) if self.turn.is_none() || work.is_empty() => {
+                    return self.begin_run(*sub, subject, mark, work.is_empty()).await;
+                }
+                Command::AwaitRun(run) => {
+                    awaited.push(*run);
+                    continue;
+                }
+                Command::AwaitDecision(at) | Command::NotAfter(at) => at,
                 Command::SleepUntil(at) => {
-                    only_people = false;
+                    idle = false;
                     at
                 }
-                Command::AwaitWork | Command::Invoke(_) => continue,
+                Command::AwaitWork | Command::Invoke(_) | Command::OpenRun(_) => continue,
             };
             until = Some(until.map_or(at, |until| until.min(at)));
         }
-        if only_people {
+        for awaited in &awaited {
+            if self.look_at(awaited).await? {
+                return Ok(());
+            }
+        }
+        if idle {
             self.let_go();
         }
         tokio::select! {
@@ -151,6 +164,31 @@ impl Course {
             () = self.drained(), if work.is_empty() => {}
             () = self.cancelled_since(mark) => {}
             () = self.live.touched.notified() => {}
+            () = self.any_ended(&awaited) => {}
+        }
+        Ok(())
+    }
+
+    /// A run of another runbook, which may want the same target.
+    async fn begin_run(
+        &mut self,
+        sub: SubRun,
+        subject: &Result<Subject, String>,
+        mark: u64,
+        idle: bool,
+    ) -> Result<(), JournalError> {
+        if self.turn.is_some() {
+            return self.ask_turn(mark).await;
+        }
+        if idle {
+            self.let_go();
+        }
+        self.open_run(sub, subject, mark).await
+    }
+
+    async fn ask_turn(&mut self, mark: u64) -> Result<(), JournalError> {
+        if self.take_turn(mark).await {
+            self.live.recorder.append(vec![Body::Turn]).await?;
         }
         Ok(())
     }
@@ -210,10 +248,7 @@ impl Course {
     /// An invocation, which comes to its end as part of `work`.
     async fn begin(&mut self, invoke: Invoke, mark: u64, work: &mut Work) -> Result<(), JournalError> {
         if invoke.in_turn && self.turn.is_some() {
-            if self.take_turn(mark).await {
-                self.live.recorder.append(vec![Body::Turn]).await?;
-            }
-            return Ok(());
+            return self.ask_turn(mark).await;
         }
         if !self.take_target(mark).await || !self.take_permit().await? {
             return Ok(());

@@ -44,7 +44,7 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
             until: Some(over),
         },
         // The next tick comes anyway, and a person can read when to try again.
-        Occurrence::Tick { .. } | Occurrence::Person { .. } | Occurrence::After { .. } => {
+        Occurrence::Tick { .. } | Occurrence::Person { .. } | Occurrence::Step { .. } | Occurrence::After { .. } => {
             Answer::Refuse { gate: NAME, why }
         }
     }

@@ -36,7 +36,7 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
             why,
             until: Some(until),
         },
-        Occurrence::Tick { .. } => Answer::Refuse { gate: NAME, why },
+        Occurrence::Tick { .. } | Occurrence::Step { .. } => Answer::Refuse { gate: NAME, why },
         Occurrence::Person { .. } => Answer::Refuse {
             gate: NAME,
             why: format!("{why}; --override-freeze WHY runs it all the same, and is recorded"),

@@ -18,7 +18,7 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
     let concerned = |window: &&Maintenance| match ask.request.occurrence {
         Occurrence::Alert { .. } => true,
         Occurrence::Tick { .. } => window.schedules_wait,
-        Occurrence::Person { .. } | Occurrence::After { .. } => false,
+        Occurrence::Person { .. } | Occurrence::Step { .. } | Occurrence::After { .. } => false,
     };
     let windows = ask.windows.maintenance.iter().filter(concerned);
     let open = windows.filter_map(|window| {

@@ -33,7 +33,7 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
             why,
             until: Some(over),
         },
-        Occurrence::Tick { .. } | Occurrence::Person { .. } | Occurrence::After { .. } => {
+        Occurrence::Tick { .. } | Occurrence::Person { .. } | Occurrence::Step { .. } | Occurrence::After { .. } => {
             Answer::Refuse { gate: NAME, why }
         }
     }

@@ -5,7 +5,7 @@ use evenkeel_model::invocation::Phase;
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
-use super::{Attempt, Place, Plan, Run, Step};
+use super::{Attempt, Child, Place, Plan, Run, Step};
 
 /// A plan that waited no longer than that for its turn is applied as it is.
 const FRESH: TimeDelta = TimeDelta::minutes(1);
@@ -170,11 +170,12 @@ impl Run {
         self.waiting_for_approval().next().is_some()
     }
 
-    /// It waits for people, and does nothing else meanwhile.
-    pub fn only_waits_for_approval(&self) -> bool {
+    /// It waits for people or for other runs, and does nothing else meanwhile.
+    pub fn only_waits(&self) -> bool {
         let waits = |id: &StepId| self.waiting_for_approval().any(|(waiting, _)| waiting == id);
         let mut begun = self.attempts.keys().map(|place| &place.step);
-        self.waits_for_approval() && begun.all(|step| self.result(step).is_some() || waits(step))
+        let for_runs = self.children.values().any(Child::is_open);
+        (self.waits_for_approval() || for_runs) && begun.all(|step| self.result(step).is_some() || waits(step))
     }
 
     /// What was approved of a step before it was planned anew.

@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Key, Outcome, Phase};
+use evenkeel_model::run::Verdict;
 
 use super::{Ended, Reply, Run};
 
@@ -29,7 +30,12 @@ impl Run {
     }
 
     /// It is taken up again after its end. What could not be rolled back before is tried again.
-    pub(super) fn take_back(&mut self, who: &str, why: &str) {
+    pub(super) fn take_back(&mut self, who: &str, why: &str, at: DateTime<Utc>) {
+        self.undo_at = Some(at);
+        let failed = |undone: &(Verdict, String)| undone.0 != Verdict::Undone;
+        for child in self.children.values_mut() {
+            child.undone.take_if(|undone| failed(undone));
+        }
         self.undo = Some((who.to_owned(), why.to_owned()));
         (self.finished, self.escalated, self.cancel, self.killed) = (None, None, None, None);
         for attempt in self.attempts.values_mut() {

@@ -26,6 +26,7 @@ mod resume;
 mod rounds;
 mod schedules;
 mod storms;
+mod subs;
 mod undo;
 mod verdicts;
 mod why;

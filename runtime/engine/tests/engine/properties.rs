@@ -170,7 +170,7 @@ impl Simulation {
     /// Nothing is under way, and nothing can be begun.
     fn wait(&mut self, commands: &[Command]) {
         let sleeps = commands.iter().filter_map(|command| match command {
-            Command::SleepUntil(at) => Some(*at),
+            Command::SleepUntil(at) | Command::NotAfter(at) => Some(*at),
             _ => None,
         });
         let people = commands.iter().find_map(|command| match command {
@@ -190,7 +190,10 @@ impl Simulation {
     fn perform(&mut self, command: Command) {
         match command {
             Command::Append(bodies) => bodies.into_iter().for_each(|body| self.append(body)),
-            Command::SleepUntil(_) | Command::AwaitDecision(_) | Command::AwaitWork => unreachable!("it waits"),
+            Command::SleepUntil(_) | Command::NotAfter(_) | Command::AwaitDecision(_) | Command::AwaitWork => {
+                unreachable!("it waits")
+            }
+            Command::OpenRun(_) | Command::AwaitRun(_) => unreachable!("none of these runs another"),
             Command::AskGates => match self.choose(16) {
                 3 => self.append(Body::Waiting {
                     gate: "cooldown".into(),

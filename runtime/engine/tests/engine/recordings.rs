@@ -13,7 +13,7 @@ use evenkeel_model::run::{Body, Event, Mode};
 use evenkeel_model::tape::{Given, Seed, Tape};
 use serde_json::{Value, json};
 
-use crate::world::home::{home, runbook, step};
+use crate::world::home::{home, pinned, runbook, step};
 use crate::world::script::{System, call, hang};
 use crate::world::{World, noon, person};
 
@@ -29,7 +29,7 @@ fn key(phase: Phase, attempt: u32) -> Key {
 fn begins(attempt: u32, given: bool) -> Body {
     Body::Invoked {
         key: key(Phase::Check, attempt),
-        plugin: step("look").plugin,
+        plugin: pinned("look"),
         params: json!({ "attempt": attempt }),
         given: given.then(|| {
             Box::new(Given {

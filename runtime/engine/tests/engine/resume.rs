@@ -12,7 +12,7 @@ use evenkeel_model::name::{RunId, StepId};
 use evenkeel_model::run::{Body, Event, Verdict};
 use evenkeel_model::runbook::{Batch, Otherwise, Runbook, Targets};
 
-use crate::world::home::{healed, home, runbook, selecting, step};
+use crate::world::home::{healed, home, pinned, runbook, selecting, step};
 use crate::world::script::{
     Script, System, applied, call, effect, failed, found, gave_up, hang, intend, plan, stopped,
 };
@@ -615,7 +615,7 @@ fn what_attempts_began_is_counted_over_all_of_them() {
     };
     let begins = |attempt, action: &str| Body::Invoked {
         key: key(attempt, action),
-        plugin: step("fix").plugin,
+        plugin: pinned("fix"),
         params: serde_json::Value::Null,
         given: None,
         before: None,

@@ -1,5 +1,6 @@
 //! What a finished run changed is taken back because a person wants it.
 
+use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::{Resolution, UndoError, UndoRequest};
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity};
 use evenkeel_model::name::RunId;
@@ -53,7 +54,13 @@ fn rollbacks(world: &World) -> Vec<String> {
 async fn all_of_it_is_rolled_back_the_last_first_and_once() {
     let world = repaired(script()).await;
     let shown = world.engine.undoable(RunId(1), &asked()).await.unwrap();
-    let ids: Vec<_> = shown.iter().map(|undo| undo.action.id.as_str()).collect();
+    let ids: Vec<_> = shown
+        .iter()
+        .map(|undo| match undo {
+            ToUndo::Action { action, .. } => action.id.as_str(),
+            ToUndo::Run { .. } => "a run",
+        })
+        .collect();
     assert_eq!(ids, ["c", "b", "a"]);
     assert!(rollbacks(&world).is_empty());
 

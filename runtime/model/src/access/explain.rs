@@ -86,25 +86,27 @@ fn steps(runbook: &Runbook, home: &Home) -> Vec<Explained> {
     let steps = runbook
         .steps
         .iter()
-        .map(|step| explained(runbook, step, &targets, home));
+        .filter_map(|step| explained(runbook, step, &targets, home));
     let after = runbook
         .after
         .iter()
-        .map(|(_, step)| explained(runbook, step, &local, home));
+        .filter_map(|(_, step)| explained(runbook, step, &local, home));
     steps.chain(after).collect()
 }
 
-fn explained(runbook: &Runbook, step: &Step, on_these: &[&Asset], home: &Home) -> Explained {
+/// None: the step runs another runbook, whose own steps are explained with it.
+fn explained(runbook: &Runbook, step: &Step, on_these: &[&Asset], home: &Home) -> Option<Explained> {
+    let plugin = step.plugin()?;
     let installed = home
         .plugins
         .iter()
-        .find(|plugin| plugin.manifest.name == step.plugin.name && plugin.digest == step.plugin.digest);
+        .find(|installed| installed.manifest.name == plugin.name && installed.digest == plugin.digest);
     let manifest = installed.map(|installed| &installed.manifest);
     let mut targets = Vec::<Group>::new();
     for target in on_these {
         let group = match manifest {
             Some(manifest) => on(step, manifest, target, home),
-            None => refused(target, format!("`{}` is not installed any more", step.plugin)),
+            None => refused(target, format!("`{plugin}` is not installed any more")),
         };
         let same = |known: &&mut Group| known.grants == group.grants && known.refused == group.refused;
         match targets.iter_mut().find(same) {
@@ -112,14 +114,14 @@ fn explained(runbook: &Runbook, step: &Step, on_these: &[&Asset], home: &Home) -
             None => targets.push(group),
         }
     }
-    Explained {
+    Some(Explained {
         runbook: runbook.name.clone(),
         step: step.id.clone(),
-        plugin: step.plugin.to_string(),
-        kind: step.plugin.kind,
+        plugin: plugin.to_string(),
+        kind: plugin.kind,
         targets,
         not_granted: manifest.map(|manifest| not_granted(step, manifest)).unwrap_or_default(),
-    }
+    })
 }
 
 fn targets_of<'h>(select: Option<&Selector>, home: &'h Home) -> impl Iterator<Item = &'h Asset> {

@@ -63,6 +63,7 @@ fn read_notifier(name: At<String>, table: &Table<'_, '_>) -> Notifier {
         what: NOTIFIER,
         place: name.span(),
         id: Some(name),
+        runs: None,
         uses: uses.and_then(|uses| step::read_uses(table, &uses)),
         with: step::read_with(table),
         when: None,

@@ -28,6 +28,8 @@ pub(crate) struct Step {
     pub place: Range<usize>,
     pub id: Option<At<String>>,
     pub uses: Option<At<Uses>>,
+    /// Another runbook, in the place of a plugin.
+    pub runs: Option<At<String>>,
     /// None: something was said about it as a whole.
     pub with: Option<Json>,
     pub when: Option<At<String>>,
@@ -77,9 +79,16 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
     if let Some(id) = &id {
         table.check_name("a step", id);
     }
-    let uses = table
-        .required::<String>("uses")
-        .and_then(|uses| read_uses(table, &uses));
+    let runs = table.optional::<String>("runs");
+    let uses = match &runs {
+        Some(runs) => {
+            refuse_with_runs(table, runs);
+            None
+        }
+        None => table
+            .required::<String>("uses")
+            .and_then(|uses| read_uses(table, &uses)),
+    };
     let with = read_with(table);
     let grant = table.table("grant");
     let grants = grant.as_ref().map(read_grants).unwrap_or_default();
@@ -89,6 +98,7 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
         place: table.span.clone(),
         id,
         uses,
+        runs,
         with,
         when,
         needs: table.optional::<Strings>("needs").map(At::into_inner),
@@ -112,6 +122,19 @@ pub(crate) fn read(table: &Table<'_, '_>) -> Step {
     };
     table.finish();
     step
+}
+
+/// What another runbook does, it says itself.
+fn refuse_with_runs(table: &Table<'_, '_>, runs: &At<String>) {
+    for key in ["uses", "grant", "ask_from", "ask", "expires", "timeout", "retry"] {
+        if let Some(place) = table.key_span(key) {
+            let message = format!("`{key}` is not for a step that runs `{}`", runs.get_ref());
+            let problem = table.problem("with-runs", place, message);
+            table.say(problem.help("that runbook says it of its own steps; leave it out here"));
+        }
+    }
+    // Said already.
+    table.optional::<String>("uses");
 }
 
 fn read_retry(table: &Table<'_, '_>) -> Retry {

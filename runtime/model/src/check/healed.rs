@@ -17,6 +17,10 @@ pub(super) fn check_rerun(reader: &Reader<'_>, rerun: &At<String>, steps: &[Auth
             .map(|(step, _)| step.name())
     };
     let problem = match found {
+        Some((step, _)) if step.runs.is_some() => reader
+            .file
+            .problem("not-a-check", rerun.span(), "`rerun` names a step that runs a runbook")
+            .label("it takes a check"),
         Some((_, None | Some(Kind::Check))) => return,
         Some((_, Some(kind))) => {
             let message = format!("`rerun` names a {kind}, which would change something");

@@ -15,10 +15,9 @@ use crate::authored::runbook::{AuthoredRunbook, Proof};
 use crate::authored::step::Step as AuthoredStep;
 use crate::authored::{At, Reader, inside};
 use crate::name::{AssetId, StepId};
-use crate::plugin::Kind;
 use crate::problem::closest;
 use crate::run::Over;
-use crate::runbook::{self, Input, MatchOp, On, Runbook, Selector, Step, Targets};
+use crate::runbook::{self, Does, Input, MatchOp, On, Runbook, Selector, Step, Targets};
 use crate::{query, template};
 
 use sha2::{Digest as _, Sha256};
@@ -110,6 +109,10 @@ impl<'r, 's> Series<'r, 's> {
     ) -> (Option<Found<'s>>, Option<Step>) {
         let step = self.steps[at];
         used_inputs.extend(self.check_templates(reader, authored, at));
+        if let Some(runs) = &step.runs {
+            let does = Does::Runbook(runs.get_ref().as_str().into());
+            return (None, checked_step(step, self.needs.of(at), does));
+        }
         let found = scope.plugins.find(reader, step);
         if let Some(found) = found {
             check_parameters(reader, step, found, scope);
@@ -118,7 +121,7 @@ impl<'r, 's> Series<'r, 's> {
         check_ask(reader, step, scope);
         (
             found,
-            found.and_then(|found| checked_step(step, self.needs.of(at), found)),
+            found.and_then(|found| checked_step(step, self.needs.of(at), Does::Plugin(found.pinned()))),
         )
     }
 
@@ -229,10 +232,10 @@ fn checked_inputs(authored: &AuthoredRunbook) -> Vec<Input> {
     inputs.collect()
 }
 
-fn checked_step(step: &AuthoredStep, needs: Vec<StepId>, found: Found<'_>) -> Option<Step> {
+fn checked_step(step: &AuthoredStep, needs: Vec<StepId>, does: Does) -> Option<Step> {
     Some(Step {
         id: step.id.as_ref()?.get_ref().as_str().into(),
-        plugin: found.pinned(),
+        does,
         needs,
         when: step.when.as_ref().map(|when| when.get_ref().clone()),
         each: match &step.each {

@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Request, StepResult, Verdict};
+use super::{Ended, Request, StepResult, Verdict};
 use crate::action::{Action, PlanHash, Risk};
 use crate::call::{Answer, Call, Level};
 use crate::invocation::{Key, Outcome};
-use crate::name::StepId;
+use crate::name::{RunId, StepId};
 use crate::plugin::Pinned;
 use crate::tape::{Given, Tape};
 
@@ -143,6 +143,30 @@ pub enum Body {
     StepFinished {
         step: StepId,
         result: StepResult,
+    },
+    /// A step has another runbook run.
+    RunOpened {
+        step: StepId,
+        item: Option<u32>,
+        run: RunId,
+    },
+    /// It can't be run, and why.
+    RunRefused {
+        step: StepId,
+        item: Option<u32>,
+        why: String,
+    },
+    RunEnded {
+        step: StepId,
+        item: Option<u32>,
+        ended: Box<Ended>,
+    },
+    /// It was to be undone with this one.
+    RunUndone {
+        step: StepId,
+        item: Option<u32>,
+        verdict: Verdict,
+        why: String,
     },
     /// What a step came to stops the others: what they have begun is finished, and nothing further
     /// begins.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Identity;
-use crate::name::{RoundId, RunbookName};
+use crate::name::{RoundId, RunId, RunbookName, StepId};
 
 /// What started a round; it starts at most one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -30,6 +30,16 @@ pub enum Occurrence {
         runbook: RunbookName,
         request: String,
         who: String,
+    },
+    /// A step of another run.
+    Step {
+        runbook: RunbookName,
+        run: RunId,
+        step: StepId,
+        /// The index of the item, in a step with `each`.
+        item: Option<u32>,
+        /// The runs above it, the first of which something else asked for; the last is `run`.
+        above: Vec<RunId>,
     },
     /// All runs of a round have ended, and `[[after]]` looks at them.
     After {
@@ -64,11 +74,19 @@ impl Occurrence {
             Self::Tick { runbook, .. }
             | Self::Alert { runbook, .. }
             | Self::Person { runbook, .. }
+            | Self::Step { runbook, .. }
             | Self::After { runbook, .. } => runbook,
         }
     }
     pub fn is_after(&self) -> bool {
         matches!(self, Self::After { .. })
+    }
+    /// The runs above it.
+    pub fn above(&self) -> &[RunId] {
+        match self {
+            Self::Step { above, .. } => above,
+            _ => &[],
+        }
     }
     /// The unique key under which the store keeps it.
     pub fn key(&self) -> String {

@@ -142,3 +142,11 @@ pub fn after(connection: &Connection, round: RoundId) -> rusqlite::Result<Option
     }
     Ok(Some(After { pending, runs }))
 }
+
+/// Rounds below a run, but for the one of an occurrence.
+pub fn below(connection: &Connection, root: RunId, but: &str) -> rusqlite::Result<usize> {
+    let sql = "SELECT count(*) FROM rounds WHERE json_extract(occurrence, '$.step.above[0]') = ?1 AND occurrence <> ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let count: i64 = statement.query_row(params![rows::id(root.0), but], |row| row.get(0))?;
+    Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}

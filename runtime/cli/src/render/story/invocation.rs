@@ -1,6 +1,8 @@
 //! What a run calls, and what comes of that.
 
+use evenkeel_model::call::Level;
 use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase};
+use evenkeel_model::run::Body;
 use serde_json::Value;
 
 use super::{brief, inner, plural, row};
@@ -36,8 +38,36 @@ pub fn invoked(key: &Key, plugin: &str, params: &Value) -> String {
     )
 }
 
-pub fn progressed(permille: u16, note: &str) -> String {
-    inner(&format!("{:>3} % {}", permille / 10, safe::short(note, super::WIDTH)))
+/// While it was under way.
+pub fn said(body: &Body) -> String {
+    match body {
+        Body::Logged {
+            level, message, fields, ..
+        } => logged(*level, message, fields),
+        Body::LogsDropped { lines, .. } => inner(&format!("… {lines} more log lines were not kept")),
+        Body::Progressed { permille, note, .. } => {
+            inner(&format!("{:>3} % {}", permille / 10, safe::short(note, super::WIDTH)))
+        }
+        _ => String::new(),
+    }
+}
+
+fn logged(level: Level, message: &str, fields: &[(String, String)]) -> String {
+    let level = match level {
+        Level::Debug => "debug",
+        Level::Info => "info",
+        Level::Warn => "warn",
+        Level::Error => "error",
+    };
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| format!(" {}={}", safe::text(name), safe::text(value)))
+        .collect();
+    inner(&format!(
+        "log {level}: {}{}",
+        safe::short(message, 2 * super::WIDTH),
+        safe::short(&fields.concat(), super::WIDTH)
+    ))
 }
 
 /// Its lines come after those of another one.

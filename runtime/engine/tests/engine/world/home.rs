@@ -13,7 +13,8 @@ use evenkeel_model::home::{Approvers, Home, SandboxLimits, Settings};
 use evenkeel_model::plugin::{Digest, Installed, Kind, Pinned};
 use evenkeel_model::role::{Profile, Role, Source};
 use evenkeel_model::runbook::{
-    Batch, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Proof, Runbook, Selector, Step, Targets,
+    Batch, Does, Healed, Limits, MatchOp, Matcher, Missed, On, Otherwise, Overlap, Proof, Runbook, Selector, Step,
+    Targets,
 };
 use serde_json::json;
 
@@ -173,7 +174,7 @@ pub fn may_restart() -> Vec<Grant> {
 pub fn step(name: &str) -> Step {
     Step {
         id: name.into(),
-        plugin: pinned(name),
+        does: Does::Plugin(pinned(name)),
         needs: vec![],
         each: None,
         when: None,
@@ -192,6 +193,15 @@ pub fn step_as(id: &str, plugin: &str) -> Step {
     Step {
         id: id.into(),
         ..step(plugin)
+    }
+}
+
+/// Runs a runbook.
+pub fn running(id: &str, runbook: &str) -> Step {
+    Step {
+        id: id.into(),
+        does: Does::Runbook(runbook.into()),
+        ..step("look")
     }
 }
 

@@ -329,6 +329,12 @@ impl Journal for Memory {
         Ok(Some(After { pending, runs }))
     }
 
+    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError> {
+        let (only, first) = (format!("\"above\":[{root}]"), format!("\"above\":[{root},"));
+        let of = |key: &&String| (key.contains(&only) || key.contains(&first)) && **key != but.key();
+        Ok(self.disk.lock().unwrap().occurrences.keys().filter(of).count())
+    }
+
     async fn history(
         &self,
         runbook: &RunbookName,

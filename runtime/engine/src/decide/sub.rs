@@ -1,0 +1,178 @@
+//! A step that runs another runbook: a run of its own, with its own gates, approvals and verdict.
+
+use evenkeel_model::invocation::Severity;
+use evenkeel_model::name::{RunId, RunbookName, StepId};
+use evenkeel_model::run::{Ended, StepResult, StepStatus, Verdict};
+use evenkeel_model::runbook::Step;
+use serde_json::{Value, json};
+
+use super::part::{self, Came, Part, Sweep};
+use super::stage::{Stage, Turn};
+use super::step::{failed_with, finish, of_items, skip, unless_planned};
+use super::{Command, Subject, prepare};
+use crate::run::{Child, Run};
+
+/// A run that is to be opened.
+#[derive(Clone, Debug)]
+pub struct SubRun {
+    pub step: StepId,
+    pub item: Option<u32>,
+    pub runbook: RunbookName,
+    /// Values of its `[[input]]`, which nobody has looked at yet.
+    pub input: Value,
+}
+
+/// A run that is waited for.
+#[derive(Clone, Debug)]
+pub struct Awaited {
+    pub step: StepId,
+    pub item: Option<u32>,
+    pub run: RunId,
+    /// Why it is to stop.
+    pub stop: Option<String>,
+    /// Who ends it at once, and why.
+    pub kill: Option<(String, String)>,
+    /// It has ended, and is to be undone.
+    pub undo: bool,
+}
+
+impl Awaited {
+    fn end(run: &Run, step: &StepId, item: Option<u32>, child: &Child) -> Option<Self> {
+        Some(Self {
+            step: step.clone(),
+            item,
+            run: child.run?,
+            stop: run.stops(),
+            kill: run.killed.clone(),
+            undo: false,
+        })
+    }
+}
+
+/// What is next of a step that has no result.
+pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, runbook: &RunbookName) -> Vec<Command> {
+    let sweep = part::sweep(
+        run,
+        step,
+        |part| stage(run, step, part),
+        |part, _: Turn, stop| open(run, subject, step, runbook, part, stop),
+    );
+    let mut next: Vec<Command> = sweep
+        .next
+        .iter()
+        .filter(|next| !matches!(next, Command::AwaitWork))
+        .cloned()
+        .collect();
+    next.extend(open_ones(run, &step.id));
+    if !next.is_empty() {
+        return next;
+    }
+    vec![match (sweep.failure(), sweep.left()) {
+        (Some(why), _) => finish(step, failed_with(why, run.changed_by(&step.id), output(step, &sweep))),
+        (None, Some(why)) if !run.changed_by(&step.id) => skip(step, why.to_owned()),
+        (None, left) => finish(step, result(run, step, &sweep, left)),
+    }]
+}
+
+/// Those under way are waited for.
+fn open_ones(run: &Run, step: &StepId) -> Vec<Command> {
+    let open = run.children_of(step).filter(|(_, child)| child.is_open());
+    let awaited = open.filter_map(|(item, child)| Awaited::end(run, step, item, child));
+    awaited.map(|awaited| Command::AwaitRun(Box::new(awaited))).collect()
+}
+
+/// Of all steps.
+pub(super) fn all_open(run: &Run) -> Vec<Command> {
+    let steps: std::collections::BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
+    steps.into_iter().flat_map(|step| open_ones(run, step)).collect()
+}
+
+fn stage<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Ended> {
+    let Some(child) = run.child(&step.id, part.number()) else {
+        return Stage::Call(Turn::begin(1));
+    };
+    match (&child.refused, &child.ended) {
+        (Some(why), _) => Stage::Over(why.clone()),
+        (None, None) => Stage::AtWork,
+        (None, Some(ended)) => match ended.verdict {
+            Verdict::Healthy | Verdict::Unhealthy | Verdict::Planned | Verdict::Changed | Verdict::Repaired => {
+                Stage::Done(ended)
+            }
+            Verdict::Rejected if step.each.is_none() => Stage::Done(ended),
+            Verdict::Cancelled if run.stops().is_some() => Stage::Cancelled,
+            _ => Stage::Over(told(ended)),
+        },
+    }
+}
+
+fn open(
+    run: &Run,
+    subject: &Subject,
+    step: &Step,
+    runbook: &RunbookName,
+    part: Part<'_>,
+    stop: Option<&str>,
+) -> Result<Command, Came<&'static Ended>> {
+    if let Some(why) = stop {
+        return Err(Came::Left(why.to_owned()));
+    }
+    match prepare::rendered(run, subject, step, part) {
+        Ok(input) => Ok(Command::OpenRun(Box::new(SubRun {
+            step: step.id.clone(),
+            item: part.number(),
+            runbook: runbook.clone(),
+            input,
+        }))),
+        Err(why) => Err(unless_planned(run, subject, step, why)),
+    }
+}
+
+// ---- results -----------------------------------------------------------------------------
+
+fn told(ended: &Ended) -> String {
+    let why = match ended.why.as_str() {
+        "" => String::new(),
+        why => format!(": {why}"),
+    };
+    format!("run {} is {}{why}", ended.run, ended.verdict)
+}
+
+fn result(run: &Run, step: &Step, sweep: &Sweep<'_, &Ended>, left: Option<&str>) -> StepResult {
+    let ended = || sweep.done().map(|(_, ended)| *ended);
+    let any = |verdict: Verdict| ended().any(|ended| ended.verdict == verdict);
+    let said: Vec<String> = ended().map(told).collect();
+    let said = super::step::shortened(&said.join("; "));
+    let said = match left {
+        Some(why) => format!("stopped, {why}; {said}"),
+        None => said,
+    };
+    StepResult {
+        status: match () {
+            () if any(Verdict::Rejected) => StepStatus::Rejected,
+            () if any(Verdict::Planned) => StepStatus::Planned,
+            () => StepStatus::Ok,
+        },
+        severity: any(Verdict::Unhealthy).then_some(Severity::Warning),
+        changed: run.changed_by(&step.id),
+        summary: match step.each {
+            Some(_) => of_items(sweep, &said),
+            None => said,
+        },
+        output: output(step, sweep),
+    }
+}
+
+fn output(step: &Step, sweep: &Sweep<'_, &Ended>) -> Value {
+    let of = |ended: &Ended| {
+        json!({
+            "run": ended.run,
+            "verdict": ended.verdict,
+            "why": ended.why,
+            "steps": ended.steps,
+        })
+    };
+    match step.each {
+        Some(_) => sweep.listed(|_, ended| (told(ended), ended.changed, of(ended))),
+        None => sweep.done().next().map_or(Value::Null, |(_, ended)| of(ended)),
+    }
+}

@@ -1,0 +1,191 @@
+//! Runs that a step asks for: opened once, waited for, stopped and undone with the run above them.
+
+use std::time::Duration;
+
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Occurrence, Verdict};
+use evenkeel_model::runbook::{DEEPEST, MOST_BELOW};
+
+use super::run::Course;
+use crate::after::{self, OUTPUTS};
+use crate::decide::{Awaited, SubRun, Subject};
+use crate::port::{JournalError, Opened};
+use crate::run::Run;
+use crate::trigger;
+use crate::undo::{UndoError, UndoRequest};
+
+/// A run that this process does not drive is looked for this often.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+impl Course {
+    /// Opens it, unless an earlier process has.
+    pub(super) async fn open_run(
+        &mut self,
+        sub: SubRun,
+        subject: &Result<Subject, String>,
+        mark: u64,
+    ) -> Result<(), JournalError> {
+        let Ok(subject) = subject else { return Ok(()) };
+        let (step, item) = (sub.step.clone(), sub.item);
+        let body = match self.find_or_open(sub, subject).await? {
+            Ok(run) => Body::RunOpened { step, item, run },
+            Err(why) => Body::RunRefused { step, item, why },
+        };
+        // If it is stale, the same is asked for again, and is known by then.
+        self.live.recorder.append_after(mark, vec![body]).await.map(drop)
+    }
+
+    async fn find_or_open(&self, sub: SubRun, subject: &Subject) -> Result<Result<RunId, String>, JournalError> {
+        let name = &sub.runbook;
+        let Some(request) = self.live.recorder.read(|run| run.request.clone()) else {
+            return Ok(Err("the run has no request".to_owned()));
+        };
+        let Some(runbook) = subject.home.runbooks.get(name) else {
+            return Ok(Err(format!("the home has no runbook `{name}` any more")));
+        };
+        let above: Vec<RunId> = [request.occurrence.above(), &[self.live.id]].concat();
+        if above.len() > DEEPEST {
+            return Ok(Err(format!(
+                "`{name}` would be run {} below run {}, and {DEEPEST} is the deepest",
+                above.len(),
+                above[0]
+            )));
+        }
+        let root = above[0];
+        let occurrence = Occurrence::Step {
+            runbook: name.clone(),
+            run: self.live.id,
+            step: sub.step,
+            item: sub.item,
+            above,
+        };
+        // So that no two are counted as one.
+        let _counting = self.engine.counting.lock().await;
+        let below = self.engine.ports.journal.below(root, &occurrence).await?;
+        if below >= MOST_BELOW {
+            return Ok(Err(format!(
+                "run {root} has {below} runs below it, and no more are opened"
+            )));
+        }
+        let start = match trigger::from_step(runbook, occurrence, &request, &sub.input, &subject.home) {
+            Ok(start) => start,
+            Err(why) => return Ok(Err(format!("`{name}`: {why}"))),
+        };
+        let runs = match self.engine.open(start, subject.home.clone()).await? {
+            Opened::New(_, runs) => runs,
+            Opened::Known(round) => self.engine.runs_of(round).await?.iter().map(|run| run.run).collect(),
+        };
+        Ok(runs.first().copied().ok_or_else(|| format!("`{name}` has no run")))
+    }
+
+    /// True: what came of it was recorded.
+    pub(super) async fn look_at(&self, awaited: &Awaited) -> Result<bool, JournalError> {
+        let run = awaited.run;
+        if let Some(live) = self.engine.registry.get(run) {
+            self.pass_on(
+                awaited,
+                live.recorder.read(|run| (run.cancel.is_some(), run.killed.is_some())),
+            )
+            .await;
+            return Ok(false);
+        }
+        let journal = &self.engine.ports.journal;
+        let (Some(summary), Some(events)) = (journal.run(run).await?, journal.events(run).await?) else {
+            return Ok(false);
+        };
+        let Some(ended) = after::ended(&summary, &events, &mut OUTPUTS.clone()) else {
+            return Ok(false);
+        };
+        // A person looks, and it goes on.
+        if ended.verdict == Verdict::Unknown && awaited.stop.is_none() && awaited.kill.is_none() {
+            return Ok(false);
+        }
+        let (step, item) = (awaited.step.clone(), awaited.item);
+        let body = match awaited.undo {
+            false => Some(Body::RunEnded {
+                step,
+                item,
+                ended: Box::new(ended),
+            }),
+            true => {
+                let asked_at = Run::fold(&events).undo_asked_at();
+                let since = self.live.recorder.read(Run::undoes_since);
+                let tried = asked_at.is_some_and(|at| since.is_none_or(|since| at >= since));
+                let outcome = match tried || ended.verdict == Verdict::Undone {
+                    true => Some((ended.verdict, ended.why)),
+                    false => self.undo(run).await?,
+                };
+                outcome.map(|(verdict, why)| Body::RunUndone {
+                    step,
+                    item,
+                    verdict,
+                    why,
+                })
+            }
+        };
+        match body {
+            Some(body) => self.live.recorder.append(vec![body]).await.map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Whoever stops a run stops what it waits for.
+    async fn pass_on(&self, awaited: &Awaited, (cancelled, killed): (bool, bool)) {
+        // It may have ended by now, or its journal is broken: then it does nothing any more.
+        let _ = match (&awaited.kill, &awaited.stop) {
+            (Some((who, why)), _) if !killed => self.engine.kill(awaited.run, who, why).await,
+            (None, Some(why)) if !cancelled => {
+                let why = format!("run {} stops: {why}", self.live.id);
+                self.engine.cancel(awaited.run, &why).await
+            }
+            _ => Ok(()),
+        };
+    }
+
+    /// None: it is under way. Otherwise it can't be undone, and why.
+    async fn undo(&self, run: RunId) -> Result<Option<(Verdict, String)>, JournalError> {
+        let (who, why) = self.live.recorder.read(|run| run.undo.clone()).unwrap_or_default();
+        let above = format!("with run {}", self.live.id);
+        let asked = UndoRequest {
+            who: if who.is_empty() {
+                format!("run {}", self.live.id)
+            } else {
+                who
+            },
+            why: if why.is_empty() {
+                above
+            } else {
+                format!("{above}: {why}")
+            },
+            override_freeze: self
+                .live
+                .recorder
+                .read(|run| run.request.as_ref()?.override_freeze.clone()),
+            despite_later: true,
+        };
+        match self.engine.undo(run, asked).await {
+            Ok(()) | Err(UndoError::UnderWay(_) | UndoError::Draining) => Ok(None),
+            Err(UndoError::Journal(error)) => Err(error),
+            Err(error @ UndoError::InDoubt(_)) => Ok(Some((Verdict::Unknown, error.to_string()))),
+            Err(error) => Ok(Some((Verdict::Failed, error.to_string()))),
+        }
+    }
+
+    /// Ends when one of them may have.
+    pub(super) async fn any_ended(&self, awaited: &[Awaited]) {
+        let each = awaited.iter().map(|awaited| {
+            Box::pin(async move {
+                match self.engine.registry.get(awaited.run) {
+                    // The sender lives as long as `live`.
+                    Some(live) => drop(live.left.subscribe().wait_for(|left| *left).await),
+                    None => tokio::time::sleep(LOOK_EVERY).await,
+                }
+            })
+        });
+        let each: Vec<_> = each.collect();
+        match each.is_empty() {
+            true => std::future::pending().await,
+            false => drop(futures::future::select_all(each).await),
+        }
+    }
+}

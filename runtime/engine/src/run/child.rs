@@ -1,0 +1,92 @@
+//! Runs that steps of a run have asked for.
+
+use chrono::{DateTime, Utc};
+use evenkeel_model::name::{RunId, StepId};
+use evenkeel_model::run::{Body, Ended, Event, Verdict};
+
+use super::Run;
+
+/// What has come of one.
+#[derive(Clone, Debug, Default)]
+pub struct Child {
+    /// None: it could not be opened.
+    pub run: Option<RunId>,
+    pub refused: Option<String>,
+    pub ended: Option<Ended>,
+    /// What came of it when it was to be undone.
+    pub undone: Option<(Verdict, String)>,
+}
+
+impl Child {
+    /// It is under way.
+    pub fn is_open(&self) -> bool {
+        self.run.is_some() && self.ended.is_none()
+    }
+
+    pub fn changed(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| ended.changed)
+    }
+
+    /// It changed something, and that has not been taken back.
+    pub fn is_to_undo(&self) -> bool {
+        self.changed() && self.undone.is_none()
+    }
+}
+
+impl Run {
+    pub(super) fn apply_to_child(&mut self, event: &Event) {
+        let (step, item) = match &event.body {
+            Body::RunOpened { step, item, .. }
+            | Body::RunRefused { step, item, .. }
+            | Body::RunEnded { step, item, .. }
+            | Body::RunUndone { step, item, .. } => (step.clone(), *item),
+            _ => return,
+        };
+        let child = self.children.entry((step, item)).or_default();
+        match &event.body {
+            Body::RunOpened { run, .. } => child.run = Some(*run),
+            Body::RunRefused { why, .. } => child.refused = Some(why.clone()),
+            Body::RunEnded { ended, .. } => child.ended = Some((**ended).clone()),
+            Body::RunUndone { verdict, why, .. } => child.undone = Some((*verdict, why.clone())),
+            _ => {}
+        }
+    }
+
+    pub fn child(&self, step: &StepId, item: Option<u32>) -> Option<&Child> {
+        self.children.get(&(step.clone(), item))
+    }
+
+    /// Those of a step, in the order of its items.
+    pub fn children_of(&self, step: &StepId) -> impl DoubleEndedIterator<Item = (Option<u32>, &Child)> {
+        let all = self
+            .children
+            .range((step.clone(), None)..=(step.clone(), Some(u32::MAX)));
+        all.map(|((_, item), child)| (*item, child))
+    }
+
+    /// Nobody knows what it did.
+    pub fn unknown_child(&self) -> Option<&Ended> {
+        let mut ended = self.children.values().filter_map(|child| child.ended.as_ref());
+        let undone = self.children.values().filter_map(|child| child.undone.as_ref());
+        let lost = undone
+            .map(|(verdict, _)| *verdict)
+            .any(|verdict| verdict == Verdict::Unknown);
+        ended.find(|ended| ended.verdict == Verdict::Unknown || (lost && ended.changed))
+    }
+
+    /// Something that it did, or had done, may or may not have happened.
+    pub fn is_in_doubt(&self) -> bool {
+        self.doubt().is_some() || self.unknown_child().is_some()
+    }
+
+    /// When somebody wanted it undone, the last time.
+    pub fn undo_asked_at(&self) -> Option<DateTime<Utc>> {
+        self.undo_at
+    }
+
+    /// Since when what it did is to be undone: what was undone before that, was not for it.
+    pub fn undoes_since(&self) -> Option<DateTime<Utc>> {
+        self.undo_at
+            .or_else(|| self.steps.values().filter_map(|step| step.finished_at).max())
+    }
+}
