@@ -218,3 +218,6 @@ CREATE INDEX rounds_to_conclude ON rounds (id) WHERE to_conclude = 1;
 CREATE INDEX notices_by_run ON notices (run);
 
 CREATE INDEX notices_settled ON notices (settled_at) WHERE settled_at IS NOT NULL;
+
+CREATE INDEX rounds_below ON rounds (json_extract(occurrence, '$.step.above[0]'))
+    WHERE json_extract(occurrence, '$.step.above[0]') IS NOT NULL;

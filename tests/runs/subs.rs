@@ -60,7 +60,11 @@ fn it_is_told_listed_and_undone_as_a_whole() -> anyhow::Result<()> {
         "{}",
         home.story(2)?
     );
-    assert!(home.done(&["why", "2"])?.stdout.contains("step `repair` of run 1"));
+    assert!(
+        home.done(&["why", "--runbook", "repair"])?
+            .stdout
+            .contains("step `repair` of run 1")
+    );
 
     let shown = home.done(&["runs", "undo", "1", "--dry-run"])?;
     assert!(

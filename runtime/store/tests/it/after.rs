@@ -69,3 +69,37 @@ async fn a_round_is_concluded_once_when_all_of_its_runs_have_ended() {
     let events = store.events(first[0]).await.unwrap().unwrap();
     assert!(matches!(&events[0].body, Body::Requested(request) if request.runs.len() == 1));
 }
+
+fn below(root: u64, run: u64, step: &str) -> NewRound {
+    let above = if root == run {
+        vec![RunId(root)]
+    } else {
+        vec![RunId(root), RunId(run)]
+    };
+    let mut new = round("not used");
+    new.occurrence = Occurrence::Step {
+        runbook: "disk".into(),
+        run: RunId(run),
+        step: step.into(),
+        item: Some(3),
+        above,
+    };
+    new
+}
+
+#[tokio::test]
+async fn a_run_below_another_is_opened_once_and_counted_for_the_first_above() {
+    let home = Home::new();
+    let store = home.open();
+    open_round(&store, round("1")).await;
+    let count = async |root: u64, but: &NewRound| store.below(RunId(root), &but.occurrence).await.unwrap();
+    let other = below(1, 1, "other");
+    assert_eq!(count(1, &other).await, 0);
+    let (round, _) = open_round(&store, below(1, 1, "a")).await;
+    assert_eq!(store.open(below(1, 1, "a"), at(5)).await.unwrap(), Opened::Known(round));
+    open_round(&store, below(1, 2, "a")).await;
+    open_round(&store, below(12, 12, "a")).await;
+    assert_eq!(count(1, &other).await, 2);
+    assert_eq!(count(1, &below(1, 2, "a")).await, 1, "it does not count itself");
+    assert_eq!((count(12, &other).await, count(2, &other).await), (1, 0));
+}
