@@ -161,6 +161,7 @@ async fn write_run(store: &Store, n: u64) -> Result<()> {
             ..NewRun::default()
         }],
         override_freeze: None,
+        asked_by: None,
         has_after: false,
     };
     let Opened::New(_, opened) = store.open(round, at).await? else {
@@ -277,6 +278,7 @@ async fn durable(store: &Store, n: u64, now: DateTime<Utc>) -> Result<Duration> 
         input: json!({}),
         targets: vec![NewRun::default()],
         override_freeze: None,
+        asked_by: None,
         has_after: false,
     };
     let start = Instant::now();

@@ -82,6 +82,7 @@ impl Stored {
             input: serde_json::json!({}),
             targets: vec![NewRun::default()],
             override_freeze: None,
+            asked_by: None,
             has_after: false,
         };
         match store.open(round, DateTime::<Utc>::UNIX_EPOCH).await? {

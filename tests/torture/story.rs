@@ -161,7 +161,8 @@ impl Story {
         over.sort_by_key(|invocation| (&invocation.step, invocation.phase == "rollback", &invocation.action));
         let doubt = over.iter().find_map(|invocation| {
             let open = invocation.open().last();
-            open.or_else(|| invocation.effects.last().filter(|_| invocation.ended.is_none()))
+            let last = invocation.effects.last().filter(|effect| !effect.taken_back);
+            open.or(last.filter(|_| invocation.ended.is_none()))
         });
         Some(doubt?.token.as_str())
     }

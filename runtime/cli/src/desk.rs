@@ -104,8 +104,12 @@ impl Desk {
     }
 
     /// Runs are driven by this process.
-    pub fn is_here(&self) -> bool {
-        matches!(self, Self::House(_))
+    /// Nobody can say yes to a run of this process while it waits here.
+    pub fn waits_for_people(&self, run: RunId) -> Option<RunId> {
+        match self {
+            Self::House(house) => house.engine.waits_for_people(run),
+            Self::Daemon(_) | Self::Files(_) => None,
+        }
     }
 
     pub async fn runs(&mut self, filter: RunFilter) -> Result<Vec<Summary>> {

@@ -300,7 +300,7 @@ impl From<ResolveError> for Error {
         let status = match error {
             ResolveError::Journal(error) => return error.into(),
             ResolveError::Unknown(_) => StatusCode::NOT_FOUND,
-            ResolveError::UnderWay(_) | ResolveError::Known { .. } => StatusCode::CONFLICT,
+            ResolveError::UnderWay(_) | ResolveError::Known { .. } | ResolveError::Below { .. } => StatusCode::CONFLICT,
             ResolveError::Draining => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use evenkeel_model::name::{AssetId, CustomerId, RoundId};
+use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId};
 use evenkeel_model::run::{Ended, Event, Occurrence, Over, Request, Summary};
 use evenkeel_model::runbook::Runbook;
 use serde_json::Value;
@@ -128,7 +128,10 @@ fn starts(runbook: &Arc<Runbook>, request: &Request, ended: &[Ended]) -> Vec<Sta
         let mut steps = runbook.after.iter();
         !runs.is_empty() && steps.any(|(of, _)| of == over)
     });
-    wanted.map(|(over, runs)| start(runbook, request, over, runs)).collect()
+    let above = above(request, ended);
+    wanted
+        .map(|(over, runs)| start(runbook, request, (over, above.clone()), runs))
+        .collect()
 }
 
 fn run(customer: Option<&CustomerId>, runs: Vec<Ended>) -> NewRun {
@@ -140,11 +143,21 @@ fn run(customer: Option<&CustomerId>, runs: Vec<Ended>) -> NewRun {
     }
 }
 
-fn start(runbook: &Arc<Runbook>, request: &Request, over: Over, targets: Vec<NewRun>) -> Start {
+/// The first run of the round is above it, if a step had that run: so that nothing goes on for ever
+/// through it.
+fn above(request: &Request, ended: &[Ended]) -> Vec<RunId> {
+    let first = ended.iter().map(|ended| ended.run).min();
+    let above = request.occurrence.above();
+    let first = first.filter(|_| !above.is_empty());
+    above.iter().copied().chain(first).collect()
+}
+
+fn start(runbook: &Arc<Runbook>, request: &Request, (over, above): (Over, Vec<RunId>), targets: Vec<NewRun>) -> Start {
     let occurrence = Occurrence::After {
         runbook: runbook.name.clone(),
         round: request.round,
         over,
+        above,
     };
     let part = runbook.part(&occurrence);
     let round = NewRound {
@@ -152,6 +165,7 @@ fn start(runbook: &Arc<Runbook>, request: &Request, over: Over, targets: Vec<New
         alert: request.alert.clone(),
         input: request.input.clone(),
         override_freeze: request.override_freeze.clone(),
+        asked_by: request.person().cloned(),
         ..trigger::round(&part, occurrence, targets)
     };
     Start { runbook: part, round }

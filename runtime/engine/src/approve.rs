@@ -8,7 +8,7 @@ use evenkeel_model::action::{Action, Risk};
 use evenkeel_model::grant::Grant;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName, StepId};
-use evenkeel_model::run::{Body, Occurrence};
+use evenkeel_model::run::Body;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::Engine;
@@ -172,9 +172,10 @@ impl Engine {
     async fn say(&self, live: &Arc<Live>, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {
         let home = self.home();
         loop {
+            let now = self.ports.clock.now();
             let (mark, body) = live
                 .recorder
-                .read(|run| (run.mark, body(live.id, run, &home, plan, said)));
+                .read(|run| (run.mark, body(live.id, run, &home, plan, said, now)));
             match live.recorder.append_after(mark, vec![body?]).await? {
                 Append::Done => {
                     live.touched.notify_one();
@@ -186,8 +187,18 @@ impl Engine {
     }
 }
 
-fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) -> Result<Body, ApprovalError> {
-    let (step, approval) = meant(id, run, plan)?;
+fn body(
+    id: RunId,
+    run: &Run,
+    home: &Home,
+    plan: Option<&str>,
+    said: &Decision,
+    now: DateTime<Utc>,
+) -> Result<Body, ApprovalError> {
+    let (step, approval) = meant(id, run, plan, &said.who)?;
+    if approval.until <= now {
+        return Err(ApprovalError::NothingAsked(id));
+    }
     may(id, run, approval, home, said)?;
     let (step, who, why) = (step.clone(), said.who.clone(), said.why.clone());
     Ok(match said.approve {
@@ -202,17 +213,24 @@ fn body(id: RunId, run: &Run, home: &Home, plan: Option<&str>, said: &Decision) 
     })
 }
 
-/// What waits, and is named if anything is.
-fn meant<'r>(id: RunId, run: &'r Run, plan: Option<&str>) -> Result<(&'r StepId, &'r Approval), ApprovalError> {
+/// What waits, and is named if anything is; of plans that are the same, one that this person has not
+/// approved yet.
+fn meant<'r>(
+    id: RunId,
+    run: &'r Run,
+    plan: Option<&str>,
+    who: &str,
+) -> Result<(&'r StepId, &'r Approval), ApprovalError> {
     if plan.is_some_and(|plan| plan.len() < NAMED) {
         return Err(ApprovalError::TooShort);
     }
     let hash = |step| run.plan(step).map(|plan| plan.hash.as_str());
     let is_meant = |step| plan.is_none_or(|plan| hash(step).is_some_and(|hash| hash.starts_with(plan)));
-    let mut meant = run.waiting_for_approval().filter(|(step, _)| is_meant(step));
-    match (meant.next(), meant.next()) {
-        (Some(_), Some(_)) if plan.is_none() => Err(ApprovalError::Several(id)),
-        (Some(meant), _) => Ok(meant),
+    let meant: Vec<_> = run.waiting_for_approval().filter(|(step, _)| is_meant(step)).collect();
+    let is_new = |(_, approval): &&(_, &Approval)| approval.approved.iter().all(|before| before.who != who);
+    match (meant.iter().find(is_new).or(meant.first()), meant.len()) {
+        (Some(_), 2..) if plan.is_none() => Err(ApprovalError::Several(id)),
+        (Some(meant), _) => Ok(*meant),
         (None, _) if run.waits_for_approval() => Err(ApprovalError::OtherPlan(id)),
         (None, _) => Err(ApprovalError::NothingAsked(id)),
     }
@@ -239,8 +257,7 @@ fn may(id: RunId, run: &Run, approval: &Approval, home: &Home, said: &Decision) 
     if !said.approve {
         return Ok(());
     }
-    let occurrence = run.request.as_ref().map(|request| &request.occurrence);
-    let own = matches!(occurrence, Some(Occurrence::Person { who: asked, .. }) if *asked == who);
+    let own = run.request.as_ref().and_then(|request| request.person()) == Some(&who);
     if own && !home.settings.approve_own {
         return Err(ApprovalError::Own { run: id, who });
     }

@@ -197,6 +197,13 @@ impl Engine {
         };
         let live = self.stop(run, body).await?;
         live.killed.send_replace(true);
+        let below: Vec<RunId> = live
+            .recorder
+            .read(|run| run.children.values().filter_map(|child| child.run).collect());
+        for run in below.into_iter().filter(|run| self.registry.get(*run).is_some()) {
+            // It may have ended by now.
+            let _ = Box::pin(self.kill(run, who, why)).await;
+        }
         Ok(())
     }
 
@@ -208,6 +215,30 @@ impl Engine {
     /// The fold of a run that this process drives.
     pub fn fold(&self, run: RunId) -> Option<Run> {
         Some(self.registry.get(run)?.recorder.read(Run::clone))
+    }
+
+    /// The run that waits for a person, if that is all that a run of this process waits for: itself, or
+    /// one below it.
+    pub fn waits_for_people(&self, run: RunId) -> Option<RunId> {
+        let live = self.registry.get(run)?;
+        let (only_waits, asks, below) = live.recorder.read(|fold| {
+            let open = fold.children.values().filter(|child| child.is_open());
+            let below: Vec<RunId> = open.filter_map(|child| child.run).collect();
+            (
+                fold.only_waits() && fold.at_work.is_empty(),
+                fold.waits_for_approval(),
+                below,
+            )
+        });
+        // One that nobody drives has ended, and is unknown.
+        let waiting = |run: &RunId| {
+            self.waits_for_people(*run)
+                .or(self.registry.get(*run).is_none().then_some(*run))
+        };
+        let waiting: Vec<Option<RunId>> = below.iter().map(waiting).collect();
+        let all_wait = only_waits && waiting.iter().all(Option::is_some);
+        let first = waiting.into_iter().flatten().next();
+        all_wait.then(|| first.or(asks.then_some(run))).flatten()
     }
 
     /// Runs that this process drives: held, waiting or at work.

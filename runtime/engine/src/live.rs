@@ -224,11 +224,6 @@ impl Taken {
         self.berth.is_some()
     }
 
-    /// Others may work in its place while it waits, and it keeps its target.
-    pub(crate) fn leave_berth(&mut self) {
-        self.berth = None;
-    }
-
     /// From here on it is the run's until [`Taken::give_back`].
     pub(crate) fn begun(mut self) -> Self {
         self.begun = true;

@@ -208,9 +208,10 @@ pub trait Journal: Send + Sync {
     ) -> Result<Vec<Opened>, JournalError>;
     /// What looks, or looked, at the runs of a round; none: there is no such round.
     async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError>;
-    /// Rounds below a run, but for the one of this occurrence: those whose occurrences have it first in
-    /// `above`.
-    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError>;
+    /// Rounds of steps below a run: those whose occurrences have it first in `above`.
+    async fn below(&self, root: RunId) -> Result<usize, JournalError>;
+    /// The round of an occurrence; none: it has had none.
+    async fn round_of(&self, occurrence: &Occurrence) -> Result<Option<RoundId>, JournalError>;
     /// All that is noted of schedules, in one read.
     async fn schedules(&self) -> Result<Vec<Scheduled>, JournalError>;
     /// A word that no other home has, and that stays the same.
@@ -261,6 +262,8 @@ pub struct NewRound {
     pub targets: Vec<NewRun>,
     /// Why a person wants it in spite of a change freeze.
     pub override_freeze: Option<String>,
+    /// Who asked for what asked for it.
+    pub asked_by: Option<String>,
     /// `[[after]]` is to look at its runs when all of them have ended.
     pub has_after: bool,
 }
@@ -280,6 +283,7 @@ impl NewRound {
             input: self.input.clone(),
             batch: target.batch,
             override_freeze: self.override_freeze.clone(),
+            asked_by: self.asked_by.clone(),
             runs: target.runs.clone(),
         }
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Event, Verdict};
 
+use crate::after::{self, OUTPUTS};
 use crate::drive::round::Round;
 use crate::engine::Engine;
 use crate::port::{Durability, JournalError};
@@ -27,6 +28,8 @@ pub enum ResolveError {
     UnderWay(RunId),
     #[error("run {run} ended as `{verdict}`: there is nothing unknown about it")]
     Known { run: RunId, verdict: Verdict },
+    #[error("run {run} is unknown because run {below} was: look at that one, and resolve it first")]
+    Below { run: RunId, below: RunId },
     #[error("the daemon is stopping; ask again when it is back")]
     Draining,
     #[error(transparent)]
@@ -52,9 +55,38 @@ impl Engine {
         let events = self.ports.journal.take_on(run).await?;
         let events = events.ok_or(ResolveError::Unknown(run))?;
         let mut fold = Run::fold(&events);
-        let body = resolved(run, &fold, said)?;
+        let body = match self.known_below(run, &fold, &said).await? {
+            Some(body) => body,
+            None => resolved(run, &fold, said)?,
+        };
         self.append_to(run, &mut fold, body).await?;
         Ok(self.go_on(run, fold).await?)
+    }
+
+    /// What is known by now of a run below that was unknown; none: that is not what is in doubt.
+    async fn known_below(&self, run: RunId, fold: &Run, said: &Resolution) -> Result<Option<Body>, ResolveError> {
+        let is_unknown = fold
+            .finished
+            .as_ref()
+            .is_some_and(|finished| finished.verdict == Verdict::Unknown);
+        let place = fold
+            .place_of_unknown()
+            .filter(|_| is_unknown && fold.doubt_left().is_none());
+        let Some((step, item, below)) = place else {
+            return Ok(None);
+        };
+        let summary = self.ports.journal.run(below).await?;
+        let summary = summary.filter(|summary| summary.verdict.is_some_and(|verdict| verdict != Verdict::Unknown));
+        let events = self.ports.journal.events(below).await?.unwrap_or_default();
+        let ended = summary.and_then(|summary| after::ended(&summary, &events, &mut OUTPUTS.clone()));
+        let ended = ended.ok_or(ResolveError::Below { run, below })?;
+        Ok(Some(Body::RunKnown {
+            step,
+            item,
+            ended: Box::new(ended),
+            who: said.who.clone(),
+            why: said.why.clone(),
+        }))
     }
 
     /// As a round of its own: it had begun, and no other run of its round has a say in that.

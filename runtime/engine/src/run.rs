@@ -61,6 +61,9 @@ pub struct Run {
     pub cancel: Option<String>,
     /// The step whose result stops the others, and why.
     pub halt: Option<(StepId, String)>,
+    halted_at: Option<DateTime<Utc>>,
+    /// A person has said what became of something that was in doubt, and nothing has come after that.
+    pub reopened: bool,
     /// Who ended it at once, and why.
     pub killed: Option<(String, String)>,
     /// A cancel kept a step from running.
@@ -111,6 +114,7 @@ impl Run {
                 ..
             } => self.begin(Attempt::begin(key, plugin, params, event.at), before.as_ref()),
             Body::Resumed { key } => {
+                self.reopened = false;
                 if let Some(attempt) = self.under_way(key) {
                     attempt.resumed = attempt.resumed.saturating_add(1);
                 }
@@ -128,13 +132,16 @@ impl Run {
             }
             Body::Escalated { why } => self.escalated = Some(why.clone()),
             Body::Halted { .. } | Body::CancelRequested { .. } | Body::Killed { .. } | Body::Overdue { .. } => {
-                self.stop(&event.body)
+                self.stop(&event.body, event.at)
             }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
             Body::UndoRequested { who, why } => self.take_back(who, why, event.at),
-            Body::RunOpened { .. } | Body::RunRefused { .. } | Body::RunEnded { .. } | Body::RunUndone { .. } => {
-                self.apply_to_child(event)
-            }
+            Body::RunIntended { .. }
+            | Body::RunOpened { .. }
+            | Body::RunRefused { .. }
+            | Body::RunEnded { .. }
+            | Body::RunKnown { .. }
+            | Body::RunUndone { .. } => self.apply_to_child(event),
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished::new(event.at, *verdict, why, *changed));
             }
@@ -153,9 +160,10 @@ impl Run {
     }
 
     /// The first reason stands.
-    fn stop(&mut self, body: &Body) {
+    fn stop(&mut self, body: &Body, at: DateTime<Utc>) {
         match body {
             Body::Halted { step, why } => {
+                self.halted_at.get_or_insert(at);
                 self.halt.get_or_insert_with(|| (step.clone(), why.clone()));
             }
             Body::CancelRequested { why } => {
@@ -209,6 +217,7 @@ impl Run {
 
     /// One that has its result is called again before an approved plan is applied, and by `[healed]`.
     fn begin(&mut self, mut attempt: Attempt, before: Option<&StepId>) {
+        self.reopened = false;
         let (step, place) = (attempt.key.step.clone(), Place::of(&attempt.key));
         if attempt.key.phase == Phase::Check {
             let highest = self.checks.entry(place.clone()).or_default();
@@ -354,9 +363,9 @@ impl Run {
         pins
     }
 
-    /// An action of it was begun.
+    /// An action of it was begun, or a run that it asked for.
     pub fn has_begun_to_apply(&self) -> bool {
-        self.effecting().next().is_some()
+        self.effecting().next().is_some() || !self.children.is_empty()
     }
 
     /// The same of one step.
@@ -369,6 +378,11 @@ impl Run {
 
     /// A step that ended well without all of its actions having been applied.
     fn left_out_actions(&self, step: &StepId, result: &StepResult) -> bool {
+        let items = self.items(step).map_or(1, <[Value]>::len);
+        let runs = self.children_of(step).count();
+        if runs > 0 {
+            return result.status == StepStatus::Ok && runs < items;
+        }
         result.status == StepStatus::Ok
             && self.plan(step).is_some_and(|plan| {
                 let mut actions = plan.actions.iter();

@@ -135,6 +135,7 @@ pub(crate) fn from_step(
             alert: above.alert.clone(),
             input: Value::Object(input),
             override_freeze: above.override_freeze.clone(),
+            asked_by: above.person().cloned(),
             ..round(runbook, occurrence, runs_on(vec![asset], Batch::All))
         },
     })
@@ -173,6 +174,7 @@ pub(crate) fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewR
         input: Value::Object(defaults(&runbook.inputs)),
         targets,
         override_freeze: None,
+        asked_by: None,
         has_after: !runbook.after.is_empty(),
     }
 }

@@ -170,11 +170,13 @@ fn standing(run: RunId, fold: &Run, request: &Request) -> Result<(), UndoError> 
     Ok(())
 }
 
+pub(crate) const ALREADY: &str = "it was undone already";
+
 fn nothing(fold: &Run, subject: &Subject) -> &'static str {
     if !fold.changed() {
         "it changed nothing"
     } else if decide::undoes_anything(fold, subject) {
-        "it was undone already"
+        ALREADY
     } else {
         "nothing of what it did has an undo"
     }

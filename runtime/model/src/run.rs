@@ -101,9 +101,22 @@ pub struct Request {
     /// Why a person wants it in spite of a change freeze.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub override_freeze: Option<String>,
+    /// Who asked for what asked for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_by: Option<String>,
     /// What a run of `[[after]]` looks at.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub runs: Vec<Ended>,
+}
+
+impl Request {
+    /// The person who wanted it, directly or through other runs.
+    pub fn person(&self) -> Option<&String> {
+        match &self.occurrence {
+            Occurrence::Person { who, .. } => Some(who),
+            _ => self.asked_by.as_ref(),
+        }
+    }
 }
 
 /// A run that has ended, as `[[after]]` sees it.

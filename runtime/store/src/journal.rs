@@ -212,9 +212,14 @@ impl Journal for Store {
         self.read(query).await.map_err(unread)
     }
 
-    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError> {
-        let but = but.key();
-        let query = move |connection: &Connection| rounds::below(connection, root, &but);
+    async fn below(&self, root: RunId) -> Result<usize, JournalError> {
+        let query = move |connection: &Connection| rounds::below(connection, root);
+        self.read(query).await.map_err(unread)
+    }
+
+    async fn round_of(&self, occurrence: &Occurrence) -> Result<Option<RoundId>, JournalError> {
+        let occurrence = occurrence.key();
+        let query = move |connection: &Connection| rounds::of(connection, &occurrence);
         self.read(query).await.map_err(unread)
     }
 

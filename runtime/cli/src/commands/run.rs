@@ -32,7 +32,8 @@ const AFTER_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 #[derive(Serialize)]
 struct Told {
     summary: Summary,
-    events: Vec<Event>,
+    /// It is left, for nobody can say yes to it here.
+    waits: bool,
 }
 
 /// Starts a round, and follows its runs one after the other.
@@ -150,7 +151,7 @@ async fn follow_after(desk: &mut Desk, told: &[Told], silent: bool) -> Result<Ve
 fn code(told: &[Told]) -> ExitCode {
     let worst = told
         .iter()
-        .map(|told| match (told.summary.verdict, waits(&told.events)) {
+        .map(|told| match (told.summary.verdict, told.waits) {
             (Some(verdict), _) => exit::code(verdict),
             (None, true) => exit::WAITING,
             (None, false) => exit::ERROR,
@@ -173,25 +174,20 @@ async fn follow(desk: &mut Desk, run: RunId, seq: u64, silent: bool) -> Result<T
         }
         all.extend(events);
         if let Some(summary) = ended(&summary, all.last()) {
-            return Ok(Told { summary, events: all });
+            return Ok(Told { summary, waits: false });
         }
-        if desk.is_here() && !more && waits(&all) {
-            let how = format!("`evenkeel approve {run}` goes on with it, here or beside a daemon");
-            render::note(&format!("run {run} waits for an approval, and is left so; {how}"));
-            return Ok(Told { summary, events: all });
+        if let Some(waiting) = desk.waits_for_people(run).filter(|_| !more) {
+            let how = format!("`evenkeel approve {waiting}` goes on with it, here or beside a daemon");
+            render::note(&format!("run {waiting} waits for a person, and is left so; {how}"));
+            return Ok(Told { summary, waits: true });
         }
         if summary.finished_at.is_some() && !more {
-            return Ok(Told { summary, events: all });
+            return Ok(Told { summary, waits: false });
         }
         if desk.only_reads() && !more {
             bail!("the daemon stopped before run {run} had ended; its next start goes on with it");
         }
     }
-}
-
-/// Nobody can say yes to a run of this process while it waits here.
-fn waits(events: &[Event]) -> bool {
-    matches!(events.last().map(|event| &event.body), Some(Body::ApprovalAsked { .. }))
 }
 
 /// The summary of a run whose end has been told. The one that came with it may have been read

@@ -110,9 +110,12 @@ impl Story {
             | Body::Declined { .. }
             | Body::UndoRequested { .. }
             | Body::Killed { .. } => people::lines(&event.body),
-            Body::RunOpened { .. } | Body::RunRefused { .. } | Body::RunEnded { .. } | Body::RunUndone { .. } => {
-                vec![runs::line(&event.body)]
-            }
+            Body::RunIntended { .. } => Vec::new(),
+            Body::RunOpened { .. }
+            | Body::RunRefused { .. }
+            | Body::RunEnded { .. }
+            | Body::RunKnown { .. }
+            | Body::RunUndone { .. } => vec![runs::line(&event.body)],
             Body::PlanVoid { .. }
             | Body::Queried { .. }
             | Body::Verified { .. }

@@ -183,6 +183,8 @@ fn look(run: &Run, subject: &Subject, step: &Step, (check, part): (&Step, Part<'
     match prepare::look(run, subject, check, part, Work::Check, turn) {
         Ok(mut invoke) => {
             invoke.before = Some(step.id.clone());
+            // What it says has to hold when its turn has come.
+            invoke.in_turn = true;
             when_due(invoke, turn.at, now)
         }
         Err(why) => fail(

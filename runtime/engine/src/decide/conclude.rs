@@ -5,7 +5,7 @@
 //! | verdict | when |
 //! |---|---|
 //! | `cancelled` | it was cancelled before it started, or killed before it had changed anything |
-//! | `rejected` | a gate refused it; or a person would have to approve a plan. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
+//! | `rejected` | a gate refused it; or a person would have to approve a plan, and nothing else failed meanwhile. What earlier steps changed stays: nobody was asked about that, and nobody objects to it now |
 //! | `unknown` | an effect may or may not have happened: its answer is missing and it can't safely be made again, or the host gave up on it after it was sent or started and its action failed, or its action was interrupted after it had begun an effect. Nothing is undone, for nobody knows what |
 //! | `failed` | a step failed. Later steps don't run, unless it says `on_failure = "continue"` (then `[healed]` may still say that it is well); with `on_failure` or `otherwise` = `"undo"` what was applied is rolled back, the last first. Or its deadline kept a step from running, it was killed after it had changed something, or the home has not what the run needs any more |
 //! | `planned` | a dry run that planned at least one action |
@@ -126,7 +126,11 @@ pub(super) fn restored(run: &Run, taken_at: DateTime<Utc>) -> Command {
 
 /// A person would have to approve the step.
 pub(super) fn rejected(run: &Run, step: &StepId) -> Command {
-    finish(Verdict::Rejected, format!("step `{step}`: {}", summary(run, step)), run)
+    let why = format!("step `{step}`: {}", summary(run, step));
+    match doubt_left(run) {
+        Some(doubt) => escalate(Verdict::Unknown, format!("{why}; {doubt}"), run),
+        None => finish(Verdict::Rejected, why, run),
+    }
 }
 
 /// What nobody knows about, once nothing can be gone on with.

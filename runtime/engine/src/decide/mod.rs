@@ -154,7 +154,7 @@ pub fn decide(run: &Run, subject: Result<&Subject, &str>, now: DateTime<Utc>) ->
     let next = match (run.started_at, subject) {
         (None, _) if run.cancel.is_some() => Command::Append(cancelled(run.cancel.clone().unwrap_or_default())),
         (None, _) if refused(run).is_some() => finish(Verdict::Rejected, refused(run).unwrap_or_default(), run),
-        (_, Err(why)) => abandon(run, why),
+        (_, Err(why)) => return abandon(run, why),
         (None, Ok(_)) => Command::AskGates,
         (Some(_), Ok(subject)) => return in_time(started(run, subject, now), run, subject, now),
     };
@@ -180,7 +180,7 @@ fn refused(run: &Run) -> Option<String> {
 
 fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some((who, why)) = &run.killed {
-        let open = sub::all_open(run);
+        let open = sub::all_open(run, None);
         return match open.is_empty() {
             true => vec![when_idle(run, || conclude::killed(run, who, why))],
             false => open,
@@ -188,6 +188,10 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     }
     if let Some((who, why)) = &run.undo {
         return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
+    }
+    if let Some(doubt) = conclude::doubt_left(run).filter(|_| run.reopened) {
+        // A person has looked at one of several: the others come first.
+        return vec![escalate(Verdict::Unknown, doubt, run)];
     }
     if let Some(overdue) = overdue(run, subject, now) {
         return vec![overdue];
@@ -222,22 +226,25 @@ fn written_first(next: Vec<Command>) -> Vec<Command> {
 
 /// A step whose result keeps others from beginning.
 fn stopped_by<'a>(run: &Run, subject: &'a Subject) -> Option<&'a Step> {
-    let stops = |step: &&Step| match run.result(&step.id).map(|result| result.status) {
-        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.is_in_doubt(),
-        Some(StepStatus::Rejected) => true,
-        None | Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => false,
-    };
+    let stops = |step: &&Step| does_stop(run, step);
     let first = run.halt.as_ref().map(|(step, _)| step);
     let mut steps = subject.runbook.steps.iter();
     let halted = first.and_then(|first| subject.runbook.steps.iter().find(|step| step.id == *first));
     halted.filter(stops).or_else(|| steps.find(stops))
 }
 
+fn does_stop(run: &Run, step: &Step) -> bool {
+    match run.result(&step.id).map(|result| result.status) {
+        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.is_in_doubt(),
+        Some(StepStatus::Rejected) => true,
+        None | Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => false,
+    }
+}
+
 /// What others have begun is finished, as by a cancel; then the run ends.
 fn halt(run: &Run, subject: &Subject, by: &Step, now: DateTime<Utc>) -> Vec<Command> {
-    let rejected = run
-        .result(&by.id)
-        .is_some_and(|result| result.status == StepStatus::Rejected);
+    let is = |step: &Step, status| run.result(&step.id).is_some_and(|result| result.status == status);
+    let rejected = is(by, StepStatus::Rejected);
     let open = subject
         .runbook
         .steps
@@ -245,9 +252,15 @@ fn halt(run: &Run, subject: &Subject, by: &Step, now: DateTime<Utc>) -> Vec<Comm
         .filter(|step| run.result(&step.id).is_none());
     let begun: Vec<&Step> = open.filter(|step| run.has_begun(&step.id)).collect();
     if begun.is_empty() {
-        let end = || match rejected {
-            true => conclude::rejected(run, &by.id),
-            false => conclude::failed(run, subject, &by.id, now),
+        // What another one did meanwhile counts more than that nobody wanted this.
+        let mut steps = subject.runbook.steps.iter();
+        let failed = match rejected {
+            true => steps.find(|step| is(step, StepStatus::Failed) && does_stop(run, step)),
+            false => Some(by),
+        };
+        let end = || match failed {
+            Some(step) => conclude::failed(run, subject, &step.id, now),
+            None => conclude::rejected(run, &by.id),
         };
         return vec![when_idle(run, end)];
     }
@@ -336,15 +349,19 @@ pub fn cancelled(why: String) -> Vec<Body> {
 }
 
 /// The home has changed under a run: its text, its target or its plugin is not there any more.
-fn abandon(run: &Run, why: &str) -> Command {
+fn abandon(run: &Run, why: &str) -> Vec<Command> {
+    let below = sub::all_open(run, Some(why));
+    if !below.is_empty() {
+        return below;
+    }
     let (verdict, why) = match conclude::doubt_left(run) {
         Some(doubt) => (Verdict::Unknown, format!("{doubt}; and {why}")),
         None => (Verdict::Failed, why.to_owned()),
     };
-    if run.dry() || run.started_at.is_none() {
-        return finish(verdict, why, run);
-    }
-    escalate(verdict, why, run)
+    vec![match run.dry() || run.started_at.is_none() {
+        true => finish(verdict, why, run),
+        false => escalate(verdict, why, run),
+    }]
 }
 
 fn finish(verdict: Verdict, why: String, run: &Run) -> Command {

@@ -44,32 +44,35 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
 
 /// Fixes what it is done for.
 fn list(run: &Run, subject: &Subject, step: &Step, each: &Each) -> Command {
+    match items(run, subject, step, each) {
+        Ok(items) => {
+            let step = step.id.clone();
+            Command::Append(vec![Body::Listed { step, items }])
+        }
+        Err(why) if planned(run, subject, step).is_empty() => fail(step, why, false),
+        Err(why) => skip(step, untold(run, subject, step, &why)),
+    }
+}
+
+pub(super) fn items(run: &Run, subject: &Subject, step: &Step, each: &Each) -> Result<Vec<Value>, String> {
     let context = context::of(run, subject, Some(step));
     let listed = match &each.list {
         List::Expression(expression) => template::value(expression, &context),
         List::Items(items) => template::render(&Value::Array(items.clone()), &context),
     };
-    let refused = match listed {
-        Ok(Value::Array(items)) if items.len() > Each::MOST => {
-            format!(
-                "`each` has {} items, and a step is done for {} at most",
-                items.len(),
-                Each::MOST
-            )
-        }
-        Ok(listed @ Value::Array(_)) if listed.to_string().len() > OUTPUTS => {
-            format!("the items of `each` are larger than {} KiB together", OUTPUTS >> 10)
-        }
-        Ok(Value::Array(items)) => {
-            let step = step.id.clone();
-            return Command::Append(vec![Body::Listed { step, items }]);
-        }
-        Ok(other) => format!("`each` is no array: {}", shortened(&other.to_string())),
-        Err(error) => format!("`each`: {error}"),
-    };
-    match planned(run, subject, step).is_empty() {
-        true => fail(step, refused, false),
-        false => skip(step, untold(run, subject, step, &refused)),
+    match listed {
+        Ok(Value::Array(items)) if items.len() > Each::MOST => Err(format!(
+            "`each` has {} items, and a step is done for {} at most",
+            items.len(),
+            Each::MOST
+        )),
+        Ok(listed @ Value::Array(_)) if listed.to_string().len() > OUTPUTS => Err(format!(
+            "the items of `each` are larger than {} KiB together",
+            OUTPUTS >> 10
+        )),
+        Ok(Value::Array(items)) => Ok(items),
+        Ok(other) => Err(format!("`each` is no array: {}", shortened(&other.to_string()))),
+        Err(error) => Err(format!("`each`: {error}")),
     }
 }
 

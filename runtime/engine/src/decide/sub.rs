@@ -20,6 +20,10 @@ pub struct SubRun {
     pub runbook: RunbookName,
     /// Values of its `[[input]]`, which nobody has looked at yet.
     pub input: Value,
+    /// That it is to be opened is written down.
+    pub intended: bool,
+    /// Only if it is open already: why nothing new begins.
+    pub stop: Option<String>,
 }
 
 /// A run that is waited for.
@@ -37,12 +41,12 @@ pub struct Awaited {
 }
 
 impl Awaited {
-    fn end(run: &Run, step: &StepId, item: Option<u32>, child: &Child) -> Option<Self> {
+    fn end(run: &Run, step: &StepId, item: Option<u32>, child: &Child, stop: Option<&str>) -> Option<Self> {
         Some(Self {
             step: step.clone(),
             item,
             run: child.run?,
-            stop: run.stops(),
+            stop: stop.map(str::to_owned).or_else(|| run.stops()),
             kill: run.killed.clone(),
             undo: false,
         })
@@ -63,7 +67,7 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, runbook: &Runbo
         .filter(|next| !matches!(next, Command::AwaitWork))
         .cloned()
         .collect();
-    next.extend(open_ones(run, &step.id));
+    next.extend(open_ones(run, &step.id, None));
     if !next.is_empty() {
         return next;
     }
@@ -75,16 +79,16 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, runbook: &Runbo
 }
 
 /// Those under way are waited for.
-fn open_ones(run: &Run, step: &StepId) -> Vec<Command> {
+fn open_ones(run: &Run, step: &StepId, stop: Option<&str>) -> Vec<Command> {
     let open = run.children_of(step).filter(|(_, child)| child.is_open());
-    let awaited = open.filter_map(|(item, child)| Awaited::end(run, step, item, child));
+    let awaited = open.filter_map(|(item, child)| Awaited::end(run, step, item, child, stop));
     awaited.map(|awaited| Command::AwaitRun(Box::new(awaited))).collect()
 }
 
-/// Of all steps.
-pub(super) fn all_open(run: &Run) -> Vec<Command> {
+/// Of all steps. `stop`: why they are to stop, besides what stops the run.
+pub(super) fn all_open(run: &Run, stop: Option<&str>) -> Vec<Command> {
     let steps: std::collections::BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
-    steps.into_iter().flat_map(|step| open_ones(run, step)).collect()
+    steps.into_iter().flat_map(|step| open_ones(run, step, stop)).collect()
 }
 
 fn stage<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Ended> {
@@ -93,6 +97,10 @@ fn stage<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Ended> {
     };
     match (&child.refused, &child.ended) {
         (Some(why), _) => Stage::Over(why.clone()),
+        (None, None) if child.run.is_none() => Stage::Call(Turn {
+            resumes: true,
+            ..Turn::begin(1)
+        }),
         (None, None) => Stage::AtWork,
         (None, Some(ended)) => match ended.verdict {
             Verdict::Healthy | Verdict::Unhealthy | Verdict::Planned | Verdict::Changed | Verdict::Repaired => {
@@ -113,6 +121,19 @@ fn open(
     part: Part<'_>,
     stop: Option<&str>,
 ) -> Result<Command, Came<&'static Ended>> {
+    let intended = run
+        .child(&step.id, part.number())
+        .and_then(|child| child.intended.clone());
+    if let Some((runbook, input)) = intended {
+        return Ok(Command::OpenRun(Box::new(SubRun {
+            step: step.id.clone(),
+            item: part.number(),
+            runbook,
+            input,
+            intended: true,
+            stop: stop.map(str::to_owned),
+        })));
+    }
     if let Some(why) = stop {
         return Err(Came::Left(why.to_owned()));
     }
@@ -122,6 +143,8 @@ fn open(
             item: part.number(),
             runbook: runbook.clone(),
             input,
+            intended: false,
+            stop: None,
         }))),
         Err(why) => Err(unless_planned(run, subject, step, why)),
     }

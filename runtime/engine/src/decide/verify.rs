@@ -9,7 +9,7 @@ use evenkeel_model::{access, query};
 
 use super::part::{self, Part};
 use super::stage::{ATTEMPTS, Turn};
-use super::step::{told, when_due, worst};
+use super::step::{self, told, when_due, worst};
 use super::{Command, Query, Subject, prepare};
 use crate::context;
 use crate::port::Work;
@@ -84,6 +84,16 @@ fn query(run: &Run, subject: &Subject, (expr, source): (&str, &Grant)) -> Comman
 }
 
 fn look_again(run: &Run, subject: &Subject, healed: &Healed, step: &Step, now: DateTime<Utc>) -> Command {
+    if let Some(each) = step.each.as_ref().filter(|_| run.items(&step.id).is_none()) {
+        // It was skipped; what it looks at is to be known all the same.
+        return match step::items(run, subject, step, each) {
+            Ok(items) => Command::Append(vec![Body::Listed {
+                step: step.id.clone(),
+                items,
+            }]),
+            Err(why) => answer(false, format!("`{}` can't be run again: {why}", step.id)),
+        };
+    }
     let parts = part::of(run, step);
     let Some(first) = parts.first() else {
         return answer(true, format!("`{}` has no items", step.id));

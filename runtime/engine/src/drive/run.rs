@@ -19,7 +19,7 @@ use super::sleep_until;
 use super::start::Start;
 use crate::berths::Queued;
 use crate::capacity::Place;
-use crate::decide::{Command, Invoke, SubRun, Subject, decide};
+use crate::decide::{Command, Invoke, Subject, decide};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
@@ -42,6 +42,8 @@ pub(crate) struct Course {
     pub(super) queued: Option<Queued>,
     /// Where it asks for its turn before it applies anything; none: it has it.
     turn: Option<UnboundedSender<RunId>>,
+    /// It has asked there.
+    asked_turn: bool,
 }
 
 /// How this process left a run.
@@ -72,6 +74,7 @@ impl Course {
             taken,
             queued: None,
             turn,
+            asked_turn: false,
         }
     }
 
@@ -106,14 +109,18 @@ impl Course {
                 }
                 continue;
             }
-            self.perform(commands, mark, &subject, &mut work).await?;
+            if let Err(error) = self.perform(commands, mark, &subject, &mut work).await {
+                // What the others are in the middle of comes to its end first.
+                while work.next().await.is_some() {}
+                return Err(error);
+            }
         }
     }
 
     /// A drain begins nothing any more; what has happened is still written down.
     fn is_to_be_left(&self, commands: &[Command]) -> bool {
-        let only_written = commands.iter().all(|command| matches!(command, Command::Append(_)));
-        *self.engine.draining.borrow() && !only_written
+        let is_written = commands.iter().any(|command| matches!(command, Command::Append(_)));
+        *self.engine.draining.borrow() && !is_written
     }
 
     /// Does the first that can be done at once; if there is none, waits for what comes first.
@@ -125,18 +132,22 @@ impl Course {
         work: &mut Work,
     ) -> Result<(), JournalError> {
         let (mut until, mut idle) = (None::<DateTime<Utc>>, work.is_empty());
-        let mut awaited = Vec::new();
+        let (mut awaited, mut wants_turn) = (Vec::new(), false);
         for command in commands {
             let at = match command {
                 Command::Append(bodies) => return self.append(bodies, mark).await,
                 Command::AskGates => return self.ask_gates(subject).await,
                 Command::Query(query) => return self.ask_source(*query).await,
-                Command::Invoke(invoke) if self.has_room(&invoke, work) => {
-                    return self.begin(*invoke, mark, work).await;
+                Command::Invoke(invoke) if invoke.in_turn && self.turn.is_some() => {
+                    wants_turn = true;
+                    continue;
                 }
-                Command::OpenRun(sub) if self.turn.is_none() || work.is_empty() => {
-                    return self.begin_run(*sub, subject, mark, work.is_empty()).await;
+                Command::OpenRun(_) if self.turn.is_some() => {
+                    wants_turn = true;
+                    continue;
                 }
+                Command::Invoke(invoke) if self.has_room(work) => return self.begin(*invoke, mark, work).await,
+                Command::OpenRun(sub) => return self.open_run(*sub, subject, mark).await,
                 Command::AwaitRun(run) => {
                     awaited.push(*run);
                     continue;
@@ -146,7 +157,7 @@ impl Course {
                     idle = false;
                     at
                 }
-                Command::AwaitWork | Command::Invoke(_) | Command::OpenRun(_) => continue,
+                Command::AwaitWork | Command::Invoke(_) => continue,
             };
             until = Some(until.map_or(at, |until| until.min(at)));
         }
@@ -158,6 +169,9 @@ impl Course {
         if idle {
             self.let_go();
         }
+        if wants_turn {
+            self.ask_turn();
+        }
         tokio::select! {
             Some(ended) = work.next(), if !work.is_empty() => ended?,
             () = self.time(until) => {}
@@ -165,32 +179,23 @@ impl Course {
             () = self.cancelled_since(mark) => {}
             () = self.live.touched.notified() => {}
             () = self.any_ended(&awaited) => {}
+            () = self.turn_comes(), if wants_turn => return self.take_turn().await,
         }
         Ok(())
     }
 
-    /// A run of another runbook, which may want the same target.
-    async fn begin_run(
-        &mut self,
-        sub: SubRun,
-        subject: &Result<Subject, String>,
-        mark: u64,
-        idle: bool,
-    ) -> Result<(), JournalError> {
-        if self.turn.is_some() {
-            return self.ask_turn(mark).await;
+    /// Once; the answer may come later than the run is looked at again.
+    fn ask_turn(&mut self) {
+        if let Some(ask) = self.turn.as_ref().filter(|_| !self.asked_turn) {
+            // The round lives as long as its runs.
+            let _ = ask.send(self.live.id);
+            self.asked_turn = true;
         }
-        if idle {
-            self.let_go();
-        }
-        self.open_run(sub, subject, mark).await
     }
 
-    async fn ask_turn(&mut self, mark: u64) -> Result<(), JournalError> {
-        if self.take_turn(mark).await {
-            self.live.recorder.append(vec![Body::Turn]).await?;
-        }
-        Ok(())
+    async fn take_turn(&mut self) -> Result<(), JournalError> {
+        self.turn = None;
+        self.live.recorder.append(vec![Body::Turn]).await
     }
 
     async fn append(&self, bodies: Vec<Body>, mark: u64) -> Result<(), JournalError> {
@@ -202,11 +207,9 @@ impl Course {
         Ok(())
     }
 
-    /// What waits for its turn in the round is begun when nothing else of the run is under way.
-    fn has_room(&self, invoke: &Invoke, work: &Work) -> bool {
+    fn has_room(&self, work: &Work) -> bool {
         let most = self.runbook.as_ref().map_or(1, |runbook| runbook.limits.parallel.get());
-        let in_turn = invoke.in_turn && self.turn.is_some();
-        work.is_empty() || (work.len() < most as usize && !in_turn)
+        work.len() < most as usize
     }
 
     /// None: never.
@@ -217,24 +220,10 @@ impl Course {
         }
     }
 
-    /// Its turn in its round; false: the state may be another one by now.
-    async fn take_turn(&mut self, mark: u64) -> bool {
-        let Some(ask) = &self.turn else { return true };
-        // The round lives as long as its runs.
-        let _ = ask.send(self.live.id);
-        self.permit = None;
-        // Whose turn it is needs a place too: nobody keeps one while waiting for that.
-        if let Some(taken) = &mut self.taken {
-            taken.leave_berth();
-        }
-        let mut turn = self.live.turn.subscribe();
-        tokio::select! {
-            _ = turn.wait_for(|turn| *turn) => {}
-            () = self.drained() => return false,
-            () = self.cancelled_since(mark) => return false,
-        }
-        self.turn = None;
-        true
+    /// Ends when it is its turn in its round.
+    async fn turn_comes(&self) {
+        // The sender lives as long as `live`.
+        let _ = self.live.turn.subscribe().wait_for(|turn| *turn).await;
     }
 
     /// Others may work on the target, and in its place, while it waits for people.
@@ -247,9 +236,6 @@ impl Course {
 
     /// An invocation, which comes to its end as part of `work`.
     async fn begin(&mut self, invoke: Invoke, mark: u64, work: &mut Work) -> Result<(), JournalError> {
-        if invoke.in_turn && self.turn.is_some() {
-            return self.ask_turn(mark).await;
-        }
         if !self.take_target(mark).await || !self.take_permit().await? {
             return Ok(());
         }
@@ -356,11 +342,16 @@ impl Course {
         if now != mark {
             return;
         }
-        if cancelled {
+        let stop = if cancelled {
+            &self.live.killed
+        } else {
+            &self.live.cancelled
+        };
+        if *stop.borrow() {
             return std::future::pending().await;
         }
         // The sender lives as long as `live`.
-        let _ = self.live.cancelled.subscribe().wait_for(|cancelled| *cancelled).await;
+        let _ = stop.subscribe().wait_for(|stopped| *stopped).await;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::decide::{Awaited, SubRun, Subject};
 use crate::port::{JournalError, Opened};
 use crate::run::Run;
 use crate::trigger;
-use crate::undo::{UndoError, UndoRequest};
+use crate::undo::{self, UndoError, UndoRequest};
 
 /// A run that this process does not drive is looked for this often.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -27,12 +27,21 @@ impl Course {
     ) -> Result<(), JournalError> {
         let Ok(subject) = subject else { return Ok(()) };
         let (step, item) = (sub.step.clone(), sub.item);
+        if !sub.intended {
+            let intended = Body::RunIntended {
+                step,
+                item,
+                runbook: sub.runbook,
+                input: sub.input,
+            };
+            return self.live.recorder.append_after(mark, vec![intended]).await.map(drop);
+        }
         let body = match self.find_or_open(sub, subject).await? {
             Ok(run) => Body::RunOpened { step, item, run },
             Err(why) => Body::RunRefused { step, item, why },
         };
-        // If it is stale, the same is asked for again, and is known by then.
-        self.live.recorder.append_after(mark, vec![body]).await.map(drop)
+        // Whatever has been said meanwhile: it is open.
+        self.live.recorder.append(vec![body]).await
     }
 
     async fn find_or_open(&self, sub: SubRun, subject: &Subject) -> Result<Result<RunId, String>, JournalError> {
@@ -40,10 +49,27 @@ impl Course {
         let Some(request) = self.live.recorder.read(|run| run.request.clone()) else {
             return Ok(Err("the run has no request".to_owned()));
         };
+        let above: Vec<RunId> = [request.occurrence.above(), &[self.live.id]].concat();
+        let occurrence = Occurrence::Step {
+            runbook: name.clone(),
+            run: self.live.id,
+            step: sub.step,
+            item: sub.item,
+            above: above.clone(),
+        };
+        if let Some(round) = self.engine.ports.journal.round_of(&occurrence).await? {
+            let runs = self.engine.runs_of(round).await?;
+            return Ok(runs
+                .first()
+                .map(|run| run.run)
+                .ok_or_else(|| format!("`{name}` has no run")));
+        }
+        if let Some(why) = sub.stop {
+            return Ok(Err(why));
+        }
         let Some(runbook) = subject.home.runbooks.get(name) else {
             return Ok(Err(format!("the home has no runbook `{name}` any more")));
         };
-        let above: Vec<RunId> = [request.occurrence.above(), &[self.live.id]].concat();
         if above.len() > DEEPEST {
             return Ok(Err(format!(
                 "`{name}` would be run {} below run {}, and {DEEPEST} is the deepest",
@@ -52,16 +78,9 @@ impl Course {
             )));
         }
         let root = above[0];
-        let occurrence = Occurrence::Step {
-            runbook: name.clone(),
-            run: self.live.id,
-            step: sub.step,
-            item: sub.item,
-            above,
-        };
         // So that no two are counted as one.
         let _counting = self.engine.counting.lock().await;
-        let below = self.engine.ports.journal.below(root, &occurrence).await?;
+        let below = self.engine.ports.journal.below(root).await?;
         if below >= MOST_BELOW {
             return Ok(Err(format!(
                 "run {root} has {below} runs below it, and no more are opened"
@@ -90,16 +109,21 @@ impl Course {
             return Ok(false);
         }
         let journal = &self.engine.ports.journal;
-        let (Some(summary), Some(events)) = (journal.run(run).await?, journal.events(run).await?) else {
-            return Ok(false);
-        };
-        let Some(ended) = after::ended(&summary, &events, &mut OUTPUTS.clone()) else {
+        let Some(summary) = journal.run(run).await?.filter(|summary| summary.finished_at.is_some()) else {
             return Ok(false);
         };
         // A person looks, and it goes on.
-        if ended.verdict == Verdict::Unknown && awaited.stop.is_none() && awaited.kill.is_none() {
+        if summary.verdict == Some(Verdict::Unknown) && awaited.stop.is_none() && awaited.kill.is_none() {
             return Ok(false);
         }
+        let events = journal.events(run).await?.unwrap_or_default();
+        let items = self
+            .live
+            .recorder
+            .read(|run| run.items(&awaited.step).map_or(1, <[_]>::len));
+        let Some(ended) = after::ended(&summary, &events, &mut (OUTPUTS / items.max(1))) else {
+            return Ok(false);
+        };
         let (step, item) = (awaited.step.clone(), awaited.item);
         let body = match awaited.undo {
             false => Some(Body::RunEnded {
@@ -166,6 +190,10 @@ impl Course {
         match self.engine.undo(run, asked).await {
             Ok(()) | Err(UndoError::UnderWay(_) | UndoError::Draining) => Ok(None),
             Err(UndoError::Journal(error)) => Err(error),
+            Err(UndoError::Nothing {
+                why: why @ undo::ALREADY,
+                ..
+            }) => Ok(Some((Verdict::Undone, why.to_owned()))),
             Err(error @ UndoError::InDoubt(_)) => Ok(Some((Verdict::Unknown, error.to_string()))),
             Err(error) => Ok(Some((Verdict::Failed, error.to_string()))),
         }

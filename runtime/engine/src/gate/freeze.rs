@@ -46,12 +46,17 @@ pub fn ask(ask: &Ask<'_>, now: DateTime<Utc>) -> Answer {
 
 fn overridden(ask: &Ask<'_>) -> bool {
     let occurrence = &ask.request.occurrence;
-    let asked = matches!(occurrence, Occurrence::Person { .. } | Occurrence::After { .. });
+    let asked = matches!(
+        occurrence,
+        Occurrence::Person { .. } | Occurrence::Step { .. } | Occurrence::After { .. }
+    );
     asked && ask.request.override_freeze.is_some()
 }
 
 fn excepts(freeze: &Freeze, ask: &Ask<'_>) -> bool {
-    let (Occurrence::Alert { .. }, Some(alert)) = (&ask.request.occurrence, &ask.request.alert) else {
+    let (Occurrence::Alert { .. } | Occurrence::Step { .. }, Some(alert)) =
+        (&ask.request.occurrence, &ask.request.alert)
+    else {
         return false;
     };
     freeze.except.is_some_and(|least| alert.grade >= least)

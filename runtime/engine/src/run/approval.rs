@@ -174,8 +174,11 @@ impl Run {
     pub fn only_waits(&self) -> bool {
         let waits = |id: &StepId| self.waiting_for_approval().any(|(waiting, _)| waiting == id);
         let mut begun = self.attempts.keys().map(|place| &place.step);
-        let for_runs = self.children.values().any(Child::is_open);
-        (self.waits_for_approval() || for_runs) && begun.all(|step| self.result(step).is_some() || waits(step))
+        if self.children.values().any(Child::is_open) {
+            // One that is open may have the target.
+            return self.attempts.values().all(|attempt| attempt.ended.is_some());
+        }
+        self.waits_for_approval() && begun.all(|step| self.result(step).is_some() || waits(step))
     }
 
     /// What was approved of a step before it was planned anew.

@@ -1,15 +1,18 @@
 //! Runs that steps of a run have asked for.
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::name::{RunId, StepId};
+use evenkeel_model::name::{RunId, RunbookName, StepId};
 use evenkeel_model::run::{Body, Ended, Event, Verdict};
+use serde_json::Value;
 
 use super::Run;
 
 /// What has come of one.
 #[derive(Clone, Debug, Default)]
 pub struct Child {
-    /// None: it could not be opened.
+    /// What is to be run, with which inputs.
+    pub intended: Option<(RunbookName, Value)>,
+    /// None: it is not open yet, or could not be opened.
     pub run: Option<RunId>,
     pub refused: Option<String>,
     pub ended: Option<Ended>,
@@ -36,14 +39,24 @@ impl Child {
 impl Run {
     pub(super) fn apply_to_child(&mut self, event: &Event) {
         let (step, item) = match &event.body {
-            Body::RunOpened { step, item, .. }
+            Body::RunIntended { step, item, .. }
+            | Body::RunOpened { step, item, .. }
+            | Body::RunKnown { step, item, .. }
             | Body::RunRefused { step, item, .. }
             | Body::RunEnded { step, item, .. }
             | Body::RunUndone { step, item, .. } => (step.clone(), *item),
             _ => return,
         };
-        let child = self.children.entry((step, item)).or_default();
+        let child = self.children.entry((step.clone(), item)).or_default();
         match &event.body {
+            Body::RunIntended { runbook, input, .. } => child.intended = Some((runbook.clone(), input.clone())),
+            Body::RunKnown { ended, .. } => {
+                if child.undone.is_some() {
+                    child.undone = Some((ended.verdict, ended.why.clone()));
+                }
+                child.ended = Some((**ended).clone());
+                self.reopen(&step);
+            }
             Body::RunOpened { run, .. } => child.run = Some(*run),
             Body::RunRefused { why, .. } => child.refused = Some(why.clone()),
             Body::RunEnded { ended, .. } => child.ended = Some((**ended).clone()),
@@ -72,6 +85,14 @@ impl Run {
             .map(|(verdict, _)| *verdict)
             .any(|verdict| verdict == Verdict::Unknown);
         ended.find(|ended| ended.verdict == Verdict::Unknown || (lost && ended.changed))
+    }
+
+    /// The step and the item that it is of.
+    pub fn place_of_unknown(&self) -> Option<(StepId, Option<u32>, RunId)> {
+        let unknown = self.unknown_child()?.run;
+        let mut children = self.children.iter();
+        let ((step, item), _) = children.find(|(_, child)| child.run == Some(unknown))?;
+        Some((step.clone(), *item, unknown))
     }
 
     /// Something that it did, or had done, may or may not have happened.

@@ -2,7 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Key, Outcome, Phase};
-use evenkeel_model::run::Verdict;
+use evenkeel_model::name::StepId;
+use evenkeel_model::run::{StepStatus, Verdict};
 
 use super::{Ended, Reply, Run};
 
@@ -22,11 +23,34 @@ impl Run {
         } else if let Some(intent) = attempt.intents.get_mut(&n) {
             intent.reply = Reply::Clear;
         }
-        if done || interrupted {
-            // What the step came to is not what it comes to now.
-            self.steps.entry(key.step.clone()).or_default().result = None;
+        match done || interrupted {
+            true => self.reopen(&key.step),
+            false => self.go_on(),
         }
-        (self.finished, self.escalated, self.halt) = (None, None, None);
+    }
+
+    /// What the step came to is not what it comes to now.
+    pub(super) fn reopen(&mut self, step: &StepId) {
+        self.steps.entry(step.clone()).or_default().result = None;
+        self.go_on();
+    }
+
+    /// What others left undone because one of them stopped them is done now.
+    fn go_on(&mut self) {
+        (self.finished, self.escalated, self.halt, self.reopened) = (None, None, None, true);
+        let Some(halted_at) = self.halted_at.take() else { return };
+        let is_cut_short = |id: &StepId| {
+            let result = self.result(id);
+            result.is_some_and(|result| result.status == StepStatus::Skipped || self.left_out_actions(id, result))
+        };
+        let since = self
+            .steps
+            .iter()
+            .filter(|(_, step)| step.finished_at >= Some(halted_at));
+        let cut_short: Vec<StepId> = since.map(|(id, _)| id.clone()).filter(is_cut_short).collect();
+        for id in cut_short {
+            self.steps.entry(id).or_default().result = None;
+        }
     }
 
     /// It is taken up again after its end. What could not be rolled back before is tried again.

@@ -11,7 +11,7 @@ use evenkeel_model::run::{Body, StepStatus, Verdict};
 use evenkeel_model::runbook::{OnFailure, Overlap, Runbook};
 
 use crate::world::home::{home, needing, runbook, step, step_as};
-use crate::world::script::{Script, action, applied, failed, found, plan};
+use crate::world::script::{Script, action, applied, failed, found, gave_up, hang, intend, plan};
 use crate::world::{World, person};
 
 /// Seconds on the world's clock, and then this.
@@ -251,4 +251,65 @@ async fn a_run_that_waits_for_people_and_works_keeps_its_target() {
         !world.engine.pending().is_empty(),
         "the first still waits, and nothing else of it is under way"
     );
+}
+
+fn doubtful() -> Script {
+    slow().on("fix", Phase::Apply, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        hang().await
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_is_declined_does_not_hide_what_another_step_left_in_doubt() {
+    let steps = vec![step("fix"), step("more")];
+    let book = needing(runbook("repair", steps), "more", &[]);
+    let script = doubtful()
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .on("fix", Phase::Apply, |_, calls| async move {
+            intend(&*calls, 0, false).await;
+            calls.answered(0, None, &gave_up(), Duration::ZERO).await.unwrap();
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            failed(Class::Permanent)
+        })
+        .always("more", Phase::Plan, risky("b"));
+    let world = World::new(home(vec![book]), script);
+    let run = world.ask(person("repair")).await.unwrap().runs[0];
+    world.until("it asks", || world.engine.pending().pop()).await;
+    let no = Decision {
+        approve: false,
+        ..yes("ben")
+    };
+    world.engine.decide(run, None, &no).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
+    assert_eq!(world.escalations(1), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_effects_in_doubt_are_resolved_one_by_one_and_both_actions_are_made() {
+    let steps = vec![step("fix"), step_as("more", "fix")];
+    let books = || vec![needing(runbook("repair", steps.clone()), "more", &[])];
+    let plans = |script: Script| script.always("fix", Phase::Plan, plan(&["a"]));
+    let world = World::new(home(books()), plans(doubtful()));
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let world = world.crash(home(books()), plans(slow()));
+    world.engine.resume().await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
+    for _ in 0..2 {
+        let said = evenkeel_engine::Resolution {
+            done: false,
+            who: "ben".into(),
+            why: String::new(),
+        };
+        assert!(
+            world.script.called().is_empty(),
+            "nothing goes on while another one is in doubt"
+        );
+        world.engine.resolve(RunId(1), said).await.unwrap();
+        world.until_finished(1).await;
+    }
+    assert_eq!(world.journal.summary(RunId(1)).unwrap().verdict, Some(Verdict::Changed));
+    assert_eq!(world.script.called(), ["fix/apply a", "fix/apply a"]);
 }

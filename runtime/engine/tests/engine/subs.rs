@@ -561,3 +561,153 @@ async fn one_that_asks_people_lets_both_wait() {
     world.engine.decide(RunId(2), None, &said).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
+
+fn yes(who: &str) -> evenkeel_engine::Decision {
+    evenkeel_engine::Decision {
+        approve: true,
+        who: who.into(),
+        why: String::new(),
+    }
+}
+
+fn risky() -> Outcome {
+    Outcome::Done(Output::Plan(vec![action("a", evenkeel_model::action::Risk::High)]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_approves_below_what_they_asked_for_above() {
+    let world = world(
+        vec![above(vec![]), repair()],
+        script().always("fix", Phase::Plan, risky()),
+    );
+    let asked = person("above");
+    world.ask(asked.clone()).await.unwrap();
+    world.until("it asks", || world.engine.pending().pop()).await;
+    let own = world.engine.decide(RunId(2), None, &yes(&asked.who)).await;
+    assert!(
+        matches!(own, Err(evenkeel_engine::ApprovalError::Own { .. })),
+        "{own:?}"
+    );
+    world.engine.decide(RunId(2), None, &yes("ben")).await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+}
+
+/// Wherever the journal can't be written, and whatever is said then: what was opened is known above.
+#[tokio::test(start_paused = true)]
+async fn no_run_below_is_forgotten_when_the_one_above_is_cancelled() {
+    for appends in 0..24 {
+        let books = || vec![above(vec![]), repair()];
+        let world = World::new(home(books()), stoppable(script()));
+        world.journal.fail_after(appends);
+        if world.ask(person("above")).await.is_err() {
+            continue;
+        }
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        world.journal.fail_after(usize::MAX);
+        let world = world.crash(home(books()), stoppable(script()));
+        world.engine.resume().await.unwrap();
+        let _ = world.engine.cancel(RunId(1), "enough").await;
+        world.until_finished(1).await;
+        let opened = world
+            .bodies(1)
+            .iter()
+            .filter(|body| matches!(body, Body::RunOpened { .. }))
+            .count();
+        assert_eq!(opened, world.journal.count() - 1, "after {appends} appends");
+        if opened > 0 {
+            assert!(verdict(&world, 2).is_some(), "after {appends} appends it runs on");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_after_a_cancel_reaches_what_is_below() {
+    let world = world(
+        vec![above(vec![]), repair()],
+        script().on("fix", Phase::Apply, |_, _| hang()),
+    );
+    let run = world.ask(person("above")).await.unwrap().runs[0];
+    world
+        .until("it applies", || {
+            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
+        })
+        .await;
+    world.engine.cancel(run, "enough").await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let began = world.now();
+    world.engine.kill(run, "ben", "now").await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
+    assert!((world.now() - began).num_seconds() < 10, "at once");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_ended_unknown_with_one_below_is_resolved_after_that() {
+    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        hang().await
+    });
+    let books = || vec![above(vec![]), repair()];
+    let world = world(books(), hangs);
+    let run = world.ask(person("above")).await.unwrap().runs[0];
+    world
+        .until("it applies", || {
+            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
+        })
+        .await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.engine.kill(run, "ben", "now").await.unwrap();
+    world.until_finished(1).await;
+    let said = || evenkeel_engine::Resolution {
+        done: true,
+        who: "ben".into(),
+        why: String::new(),
+    };
+    let early = world.engine.resolve(RunId(1), said()).await;
+    assert!(
+        matches!(early, Err(evenkeel_engine::ResolveError::Below { below: RunId(2), .. })),
+        "{early:?}"
+    );
+    world.engine.resolve(RunId(2), said()).await.unwrap();
+    world.until_finished(2).await;
+    world.engine.resolve(RunId(1), said()).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_ne!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_rolled_back_below_already_is_undone_with_the_run() {
+    let mut below = healed(runbook("repair", vec![step("look"), step("fix")]), Otherwise::Undo);
+    below.steps[1].when = None;
+    let mut book = above(vec![]);
+    book.steps[1].on_failure = OnFailure::Undo;
+    let world = world(
+        vec![book, below],
+        script().always("look", Phase::Check, found(Severity::Critical)),
+    );
+    let (verdict_of, why) = world.verdict("above").await;
+    assert_eq!(verdict_of, Verdict::Failed);
+    assert!(why.ends_with("run 2 undone"), "{why}");
+    assert_eq!(verdict(&world, 2), Some(Verdict::NotRepaired));
+    let rollbacks = world
+        .script
+        .called()
+        .iter()
+        .filter(|call| call.contains("rollback"))
+        .count();
+    assert_eq!(rollbacks, 1);
+}
+
+/// A round below has something that comes after it, which runs the same again.
+#[tokio::test(start_paused = true)]
+async fn a_loop_through_what_comes_after_a_round_ends_too() {
+    use evenkeel_model::run::Over;
+    let mut book = runbook("again", vec![step("look")]);
+    book.after = vec![(Over::Round, running("once-more", "again"))];
+    let world = world(vec![book], script());
+    world.ask(person("again")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let count = world.journal.count();
+    tokio::time::sleep(Duration::from_secs(600)).await;
+    assert_eq!(world.journal.count(), count, "it has come to its end");
+    assert!(count < 20, "{count}");
+}

@@ -69,11 +69,6 @@ pub(crate) struct Healed {
 
 impl AuthoredRunbook {
     /// Those of `[[after]]` too.
-    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
-        self.steps.iter().chain(self.after.iter().map(|(_, step)| step))
-    }
-
-    /// The same.
     pub fn into_steps(self) -> Vec<Step> {
         let after = self.after.into_iter().map(|(_, step)| step);
         self.steps.into_iter().chain(after).collect()

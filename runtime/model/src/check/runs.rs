@@ -8,7 +8,7 @@ use crate::authored::step::Step as Authored;
 use crate::authored::{At, Reader};
 use crate::name::RunbookName;
 use crate::problem::{File, Problem};
-use crate::runbook::{Does, InputKind, Runbook};
+use crate::runbook::{Does, InputKind, Runbook, Selector};
 use crate::template::is_template;
 
 /// `others` are of the home, besides what is checked.
@@ -27,15 +27,19 @@ pub(super) fn check(
     }
     for (file, authored, checked) in runbooks {
         let reader = Reader::new(File { ..*file });
-        let steps = authored.iter().flat_map(|authored| authored.all_steps());
-        for (step, runs) in steps.filter_map(|step| Some((step, step.runs.as_ref()?))) {
+        let steps = authored.iter().flat_map(|authored| {
+            let after = authored.after.iter().map(|(_, step)| (step, true));
+            authored.steps.iter().map(|step| (step, false)).chain(after)
+        });
+        for (step, is_after, runs) in steps.filter_map(|(step, after)| Some((step, after, step.runs.as_ref()?))) {
             match known.get(runs.get_ref().as_str()) {
                 None => refuse_unknown(&reader, runs, known.keys().copied()),
                 Some(None) => {}
                 Some(Some(wanted)) => {
                     check_inputs(&reader, step, wanted);
                     if let Some(checked) = checked {
-                        check_targets(&reader, runs, checked, wanted, scope);
+                        let select = checked.targets.select.as_ref().filter(|_| !is_after);
+                        check_targets(&reader, runs, select, wanted, scope);
                         if step.when.is_none() && step.each.is_none() {
                             refuse_endless(&reader, runs, checked, &known);
                         }
@@ -91,10 +95,10 @@ fn check_inputs(reader: &Reader<'_>, step: &Authored, wanted: &Runbook) {
 }
 
 /// What it selects are its targets whoever runs it.
-fn check_targets(reader: &Reader<'_>, runs: &At<String>, by: &Runbook, wanted: &Runbook, scope: &Scope<'_>) {
+fn check_targets(reader: &Reader<'_>, runs: &At<String>, on: Option<&Selector>, wanted: &Runbook, scope: &Scope<'_>) {
     let Some(select) = &wanted.targets.select else { return };
     let all = scope.assets.assets.values();
-    let mut targets = all.filter(|asset| match &by.targets.select {
+    let mut targets = all.filter(|asset| match on {
         Some(select) => select.matches(&asset.selectable()),
         None => asset.id.as_str() == super::assets::LOCAL,
     });
@@ -116,8 +120,7 @@ fn check_targets(reader: &Reader<'_>, runs: &At<String>, by: &Runbook, wanted: &
 fn refuse_endless(reader: &Reader<'_>, runs: &At<String>, from: &Runbook, known: &BTreeMap<&str, Option<&Runbook>>) {
     let always = |runbook: &Runbook| -> Vec<RunbookName> {
         let steps = runbook
-            .steps
-            .iter()
+            .all_steps()
             .filter(|step| step.when.is_none() && step.each.is_none());
         let runs = steps.filter_map(|step| match &step.does {
             Does::Runbook(name) => Some(name.clone()),

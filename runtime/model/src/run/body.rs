@@ -8,7 +8,7 @@ use super::{Ended, Request, StepResult, Verdict};
 use crate::action::{Action, PlanHash, Risk};
 use crate::call::{Answer, Call, Level};
 use crate::invocation::{Key, Outcome};
-use crate::name::{RunId, StepId};
+use crate::name::{RunId, RunbookName, StepId};
 use crate::plugin::Pinned;
 use crate::tape::{Given, Tape};
 
@@ -144,7 +144,13 @@ pub enum Body {
         step: StepId,
         result: StepResult,
     },
-    /// A step has another runbook run.
+    /// A step is about to have another runbook run; from here on it may be under way.
+    RunIntended {
+        step: StepId,
+        item: Option<u32>,
+        runbook: RunbookName,
+        input: Value,
+    },
     RunOpened {
         step: StepId,
         item: Option<u32>,
@@ -160,6 +166,14 @@ pub enum Body {
         step: StepId,
         item: Option<u32>,
         ended: Box<Ended>,
+    },
+    /// A person has said what it did, of which nobody knew: the run goes on.
+    RunKnown {
+        step: StepId,
+        item: Option<u32>,
+        ended: Box<Ended>,
+        who: String,
+        why: String,
     },
     /// It was to be undone with this one.
     RunUndone {

@@ -46,6 +46,9 @@ pub enum Occurrence {
         runbook: RunbookName,
         round: RoundId,
         over: Over,
+        /// As for `Step`, if a step had the round run.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        above: Vec<RunId>,
     },
 }
 
@@ -84,7 +87,7 @@ impl Occurrence {
     /// The runs above it.
     pub fn above(&self) -> &[RunId] {
         match self {
-            Self::Step { above, .. } => above,
+            Self::Step { above, .. } | Self::After { above, .. } => above,
             _ => &[],
         }
     }

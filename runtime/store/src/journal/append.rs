@@ -144,7 +144,7 @@ impl Line {
                 self.state = Some(State::Running);
                 self.why = Some(String::new());
             }
-            Body::Resolved { .. } | Body::UndoRequested { .. } => {
+            Body::Resolved { .. } | Body::RunKnown { .. } | Body::UndoRequested { .. } => {
                 *self = Self {
                     state: Some(State::Running),
                     why: Some(String::new()),

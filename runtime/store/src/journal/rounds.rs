@@ -119,20 +119,27 @@ pub fn concluded(connection: &Connection, round: RoundId) -> rusqlite::Result<()
 
 /// What looks, or looked, at the runs of a round; none: there is no such round.
 pub fn after(connection: &Connection, round: RoundId) -> rusqlite::Result<Option<After>> {
-    let sql = "SELECT runbook, to_conclude FROM rounds WHERE id = ?1";
+    let sql = "SELECT occurrence, to_conclude, (SELECT min(id) FROM runs WHERE round = ?1) FROM rounds WHERE id = ?1";
     let found = connection
         .prepare_cached(sql)?
-        .query_row([rows::id(round.0)], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))
+        .query_row([rows::id(round.0)], |row| {
+            Ok((rows::json::<Occurrence>(row, 0)?, row.get(1)?, rows::number(row, 2)?))
+        })
         .optional()?;
-    let Some((runbook, pending)) = found else {
+    let Some((of, pending, first)) = found else {
         return Ok(None);
     };
+    let mut above = of.above().to_vec();
+    if !above.is_empty() {
+        above.push(RunId(first));
+    }
     let mut runs = Vec::new();
     for over in [Over::Round, Over::Customer] {
         let occurrence = Occurrence::After {
-            runbook: runbook.as_str().into(),
+            runbook: of.runbook().clone(),
             round,
             over,
+            above: above.clone(),
         };
         let sql =
             "SELECT runs.id FROM runs JOIN rounds ON rounds.id = runs.round WHERE rounds.occurrence = ?1 ORDER BY 1";
@@ -143,10 +150,19 @@ pub fn after(connection: &Connection, round: RoundId) -> rusqlite::Result<Option
     Ok(Some(After { pending, runs }))
 }
 
-/// Rounds below a run, but for the one of an occurrence.
-pub fn below(connection: &Connection, root: RunId, but: &str) -> rusqlite::Result<usize> {
-    let sql = "SELECT count(*) FROM rounds WHERE json_extract(occurrence, '$.step.above[0]') = ?1 AND occurrence <> ?2";
+/// Rounds of steps below a run.
+pub fn below(connection: &Connection, root: RunId) -> rusqlite::Result<usize> {
+    let sql = "SELECT count(*) FROM rounds WHERE json_extract(occurrence, '$.step.above[0]') = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    let count: i64 = statement.query_row(params![rows::id(root.0), but], |row| row.get(0))?;
+    let count: i64 = statement.query_row([rows::id(root.0)], |row| row.get(0))?;
     Ok(usize::try_from(count).unwrap_or(usize::MAX))
+}
+
+/// The round of an occurrence.
+pub fn of(connection: &Connection, occurrence: &str) -> rusqlite::Result<Option<RoundId>> {
+    let mut statement = connection.prepare_cached("SELECT id FROM rounds WHERE occurrence = ?1")?;
+    let found = statement
+        .query_row([occurrence], |row| rows::number(row, 0))
+        .optional()?;
+    Ok(found.map(RoundId))
 }

@@ -21,6 +21,7 @@ fn after(of: RoundId, over: Over) -> NewRound {
         runbook: "disk".into(),
         round: of,
         over,
+        above: vec![],
     };
     new.targets[0].runs = vec![looked_at];
     new
@@ -92,14 +93,13 @@ async fn a_run_below_another_is_opened_once_and_counted_for_the_first_above() {
     let home = Home::new();
     let store = home.open();
     open_round(&store, round("1")).await;
-    let count = async |root: u64, but: &NewRound| store.below(RunId(root), &but.occurrence).await.unwrap();
-    let other = below(1, 1, "other");
-    assert_eq!(count(1, &other).await, 0);
+    let count = async |root: u64| store.below(RunId(root)).await.unwrap();
+    assert_eq!(count(1).await, 0);
     let (round, _) = open_round(&store, below(1, 1, "a")).await;
     assert_eq!(store.open(below(1, 1, "a"), at(5)).await.unwrap(), Opened::Known(round));
     open_round(&store, below(1, 2, "a")).await;
     open_round(&store, below(12, 12, "a")).await;
-    assert_eq!(count(1, &other).await, 2);
-    assert_eq!(count(1, &below(1, 2, "a")).await, 1, "it does not count itself");
-    assert_eq!((count(12, &other).await, count(2, &other).await), (1, 0));
+    assert_eq!((count(1).await, count(12).await, count(2).await), (2, 1, 0));
+    assert_eq!(store.round_of(&below(1, 1, "a").occurrence).await.unwrap(), Some(round));
+    assert_eq!(store.round_of(&below(1, 1, "b").occurrence).await.unwrap(), None);
 }

@@ -47,6 +47,7 @@ pub fn round(request: &str) -> NewRound {
         input: Value::Null,
         targets: vec![target("a")],
         override_freeze: None,
+        asked_by: None,
         has_after: false,
     }
 }

@@ -19,6 +19,16 @@ pub fn line(body: &Body) -> String {
                 &format!("run {}{} is {}: {why}", ended.run, of(item), ended.verdict),
             )
         }
+        Body::RunKnown { step, ended, who, .. } => {
+            let who = safe::text(who);
+            row(
+                step.as_str(),
+                &format!(
+                    "{who} says that it is known now: run {} is {}",
+                    ended.run, ended.verdict
+                ),
+            )
+        }
         Body::RunUndone {
             step,
             item,

@@ -244,7 +244,10 @@ impl Journal for Memory {
         let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
         for body in bodies {
             let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
-            let goes_on = matches!(body, Body::Resolved { .. } | Body::UndoRequested { .. });
+            let goes_on = matches!(
+                body,
+                Body::Resolved { .. } | Body::RunKnown { .. } | Body::UndoRequested { .. }
+            );
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
             let seq = events.len() as u64 + 1;
             events.push(Event { seq, at, body });
@@ -329,9 +332,13 @@ impl Journal for Memory {
         Ok(Some(After { pending, runs }))
     }
 
-    async fn below(&self, root: RunId, but: &Occurrence) -> Result<usize, JournalError> {
+    async fn round_of(&self, occurrence: &Occurrence) -> Result<Option<RoundId>, JournalError> {
+        Ok(self.disk.lock().unwrap().occurrences.get(&occurrence.key()).copied())
+    }
+
+    async fn below(&self, root: RunId) -> Result<usize, JournalError> {
         let (only, first) = (format!("\"above\":[{root}]"), format!("\"above\":[{root},"));
-        let of = |key: &&String| (key.contains(&only) || key.contains(&first)) && **key != but.key();
+        let of = |key: &&String| key.contains(&only) || key.contains(&first);
         Ok(self.disk.lock().unwrap().occurrences.keys().filter(of).count())
     }
 
