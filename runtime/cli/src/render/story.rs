@@ -73,15 +73,9 @@ impl Story {
             Body::Invoked {
                 key, plugin, params, ..
             } => vec![invocation::invoked(key, &plugin.to_string(), params)],
-            Body::Resumed { key } => {
+            Body::Resumed { key } | Body::Resolved { key, .. } => {
                 self.intended.retain(|(of, ..)| of != key);
-                vec![invocation::resumed(key)]
-            }
-            Body::Resolved {
-                key, done, who, why, ..
-            } => {
-                self.intended.retain(|(of, ..)| of != key);
-                vec![people::resolved(key, *done, who, why)]
+                vec![taken_up(&event.body)]
             }
             // For a replay; nobody reads it.
             Body::Sensed { .. } => Vec::new(),
@@ -307,6 +301,16 @@ pub(super) fn inner(text: &str) -> String {
 
 pub(super) fn brief(value: &Value) -> String {
     safe::short(&value.to_string(), WIDTH)
+}
+
+fn taken_up(body: &Body) -> String {
+    match body {
+        Body::Resolved {
+            key, done, who, why, ..
+        } => people::resolved(key, *done, who, why),
+        Body::Resumed { key } => invocation::resumed(key),
+        _ => String::new(),
+    }
 }
 
 /// What is thought of it.
