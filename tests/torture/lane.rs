@@ -123,12 +123,12 @@ impl Lane {
         for run in unknown.as_array().into_iter().flatten() {
             let run = run["run"].as_u64().context("a run has no number")?;
             let story = Story::of(&desk.events(run)?).with_context(|| format!("run {run}"))?;
-            let token = story
+            let (of, token) = story
                 .doubtful()
                 .with_context(|| format!("run {run} is unknown, and nothing in it"))?;
             traces::wait_for_commands(token)?;
             let done = Traces::of(self.home.path(), &self.sink)?.times(token) > 0;
-            let said = json!({ "done": done, "why": "it was looked at" });
+            let said = json!({ "done": done, "why": "it was looked at", "of": of });
             let status = desk.post(&format!("/api/v1/runs/{run}/resolve"), &said)?;
             ensure!(status < 300, "run {run} could not be resolved: {status}");
             self.tally.resolved += 1;

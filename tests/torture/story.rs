@@ -151,7 +151,7 @@ impl Story {
     }
 
     /// The effect of which a person has to say whether it was made.
-    pub fn doubtful(&self) -> Option<&str> {
+    pub fn doubtful(&self) -> Option<(String, &str)> {
         let mut over: Vec<_> = self
             .invocations
             .values()
@@ -159,12 +159,15 @@ impl Story {
             .collect();
         // As `resolve` takes them, if there are several.
         over.sort_by_key(|invocation| (&invocation.step, invocation.phase == "rollback", &invocation.action));
-        let doubt = over.iter().find_map(|invocation| {
+        over.iter().find_map(|invocation| {
             let open = invocation.open().last();
             let last = invocation.effects.last().filter(|effect| !effect.taken_back);
-            open.or(last.filter(|_| invocation.ended.is_none()))
-        });
-        Some(doubt?.token.as_str())
+            let doubt = open.or(last.filter(|_| invocation.ended.is_none()))?;
+            Some((
+                format!("{}/{}", invocation.step, invocation.action),
+                doubt.token.as_str(),
+            ))
+        })
     }
 
     pub fn effects(&self) -> impl Iterator<Item = &Effect> {

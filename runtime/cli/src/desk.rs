@@ -16,6 +16,7 @@ use evenkeel_store::Store;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::args::RunsResolve;
 use crate::args::Whose;
 use crate::client::Client;
 use crate::wire::{self, House};
@@ -270,18 +271,19 @@ impl Desk {
     }
 
     /// Says whether what nobody knew of was done.
-    pub async fn resolve(&mut self, run: RunId, done: bool, why: &str) -> Result<()> {
+    pub async fn resolve(&mut self, run: RunId, args: &RunsResolve) -> Result<()> {
         match self {
             Self::Daemon(client) => {
-                let said = json!({ "done": done, "why": why });
+                let said = json!({ "done": args.done, "why": args.why, "of": args.of });
                 let path = format!("/api/v1/runs/{run}/resolve");
                 client.post::<Value>(&path, &said).await.map(drop)
             }
             Self::House(house) => {
                 let said = Resolution {
-                    done,
+                    done: args.done,
                     who: user::name(),
-                    why: why.to_owned(),
+                    why: args.why.clone(),
+                    of: args.of.clone(),
                 };
                 Ok(house.engine.resolve(run, said).await?)
             }

@@ -215,6 +215,9 @@ pub struct Resolve {
     done: bool,
     #[serde(default)]
     why: String,
+    /// `STEP/ACTION`.
+    #[serde(default)]
+    of: Option<String>,
 }
 
 /// `POST /api/v1/runs/{run}/resolve`.
@@ -230,6 +233,7 @@ pub async fn resolve(
         done: said.done,
         who: peer.user,
         why: said.why,
+        of: said.of,
     };
     console.engine.resolve(run, resolution).await?;
     Ok(Json(json!({ "resolved": run })))
@@ -300,7 +304,11 @@ impl From<ResolveError> for Error {
         let status = match error {
             ResolveError::Journal(error) => return error.into(),
             ResolveError::Unknown(_) => StatusCode::NOT_FOUND,
-            ResolveError::UnderWay(_) | ResolveError::Known { .. } | ResolveError::Below { .. } => StatusCode::CONFLICT,
+            ResolveError::UnderWay(_)
+            | ResolveError::Known { .. }
+            | ResolveError::Several { .. }
+            | ResolveError::NotAsked { .. }
+            | ResolveError::Below { .. } => StatusCode::CONFLICT,
             ResolveError::Draining => StatusCode::SERVICE_UNAVAILABLE,
         };
         Self::new(status, error.to_string())

@@ -9,7 +9,7 @@ use crate::after::{self, OUTPUTS};
 use crate::drive::round::Round;
 use crate::engine::Engine;
 use crate::port::{Durability, JournalError};
-use crate::run::Run;
+use crate::run::{Attempt, Run};
 
 /// What a person found.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub struct Resolution {
     pub done: bool,
     pub who: String,
     pub why: String,
+    /// Which action it is about, as `STEP/ACTION`; it has to be said if several are in doubt.
+    pub of: Option<String>,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -28,6 +30,10 @@ pub enum ResolveError {
     UnderWay(RunId),
     #[error("run {run} ended as `{verdict}`: there is nothing unknown about it")]
     Known { run: RunId, verdict: Verdict },
+    #[error("run {run} is in doubt about {listed}: say which of them was looked at, as --of STEP/ACTION")]
+    Several { run: RunId, listed: String },
+    #[error("nobody asks about `{of}` of run {run}; it is in doubt about {listed}")]
+    NotAsked { run: RunId, of: String, listed: String },
     #[error("run {run} is unknown because run {below} was: look at that one, and resolve it first")]
     Below { run: RunId, below: RunId },
     #[error("the daemon is stopping; ask again when it is back")]
@@ -127,7 +133,36 @@ fn resolved(run: RunId, fold: &Run, said: Resolution) -> Result<Body, ResolveErr
     if finished.verdict != Verdict::Unknown {
         return Err(known);
     }
-    let (attempt, intent) = fold.doubt_left().ok_or(known)?;
+    let mut doubts: Vec<_> = fold.doubts().collect();
+    if doubts.is_empty() {
+        doubts = fold.doubts_left().collect();
+    }
+    let named = |attempt: &Attempt| {
+        format!(
+            "{}/{}",
+            attempt.key.step,
+            attempt.key.action.as_deref().unwrap_or_default()
+        )
+    };
+    let listed = || {
+        let all = doubts.iter().map(|(attempt, _)| format!("`{}`", named(attempt)));
+        all.collect::<Vec<_>>().join(", ")
+    };
+    let (attempt, intent) = match (doubts.as_slice(), &said.of) {
+        ([], _) => return Err(known),
+        (all, Some(of)) => {
+            let asked = all.iter().find(|(attempt, _)| named(attempt) == *of);
+            asked.ok_or_else(|| ResolveError::NotAsked {
+                run,
+                of: of.clone(),
+                listed: listed(),
+            })?
+        }
+        ([one], None) => one,
+        (_, None) => {
+            return Err(ResolveError::Several { run, listed: listed() });
+        }
+    };
     Ok(Body::Resolved {
         key: attempt.key.clone(),
         n: intent.n,

@@ -212,15 +212,24 @@ impl Run {
     /// What came to its end well is not in doubt: its plugin saw the answers, and says what was
     /// done. What was interrupted for good is, as a whole: nobody knows what had followed.
     pub fn doubt(&self) -> Option<(&Attempt, &Intent)> {
+        self.doubts().next()
+    }
+
+    /// All of them: one an action.
+    pub fn doubts(&self) -> impl Iterator<Item = (&Attempt, &Intent)> {
         let is_over = |attempt: &&Attempt| !attempt.goes_on() && !self.is_at_work(attempt);
-        let mut over = self.effecting().filter(is_over);
-        over.find_map(|attempt| Some((attempt, attempt.doubtful()?)))
+        let over = self.effecting().filter(is_over);
+        over.filter_map(|attempt| Some((attempt, attempt.doubtful()?)))
     }
 
     /// The same, when nothing is gone on with any more.
     pub fn doubt_left(&self) -> Option<(&Attempt, &Intent)> {
+        self.doubts_left().next()
+    }
+
+    pub fn doubts_left(&self) -> impl Iterator<Item = (&Attempt, &Intent)> {
         self.effecting()
-            .find_map(|attempt| Some((attempt, attempt.doubtful()?)))
+            .filter_map(|attempt| Some((attempt, attempt.doubtful()?)))
     }
 
     /// Attempts that may change the world.

@@ -46,6 +46,9 @@ pub struct RunsResolve {
     /// The effect was not made: an action that was interrupted there makes it now.
     #[arg(long, group = "found")]
     pub not_done: bool,
+    /// Which action you looked at, if several are in doubt.
+    #[arg(long, value_name = "STEP/ACTION")]
+    pub of: Option<String>,
     /// What you saw; it is kept with the run.
     #[arg(long, value_name = "TEXT", default_value = "")]
     pub why: String,

@@ -58,7 +58,7 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
 pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
     let mut desk = Desk::to_run(dir).await?;
     let known = desk.whole_story(args.run).await?.1;
-    desk.resolve(args.run, args.done, &args.why).await?;
+    desk.resolve(args.run, args).await?;
     desk.cancel_when_interrupted(&[args.run])?;
     let after = known.last().map_or(0, |event| event.seq);
     let told = [follow(&mut desk, args.run, after, false).await?];

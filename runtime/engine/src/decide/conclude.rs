@@ -138,8 +138,13 @@ pub(super) fn doubt_left(run: &Run) -> Option<String> {
     run.doubt_left().map(in_doubt).or_else(|| of_child(run))
 }
 
-fn doubt(run: &Run) -> Option<String> {
-    run.doubt().map(in_doubt).or_else(|| of_child(run))
+pub(super) fn doubt(run: &Run) -> Option<String> {
+    let more = match run.doubts().count() {
+        0 | 1 => String::new(),
+        several => format!("; and {} more like it", several - 1),
+    };
+    let told = run.doubt().map(|doubt| format!("{}{more}", in_doubt(doubt)));
+    told.or_else(|| of_child(run))
 }
 
 fn of_child(run: &Run) -> Option<String> {

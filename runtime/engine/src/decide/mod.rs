@@ -189,7 +189,7 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some((who, why)) = &run.undo {
         return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
     }
-    if let Some(doubt) = conclude::doubt_left(run).filter(|_| run.reopened) {
+    if let Some(doubt) = conclude::doubt(run).filter(|_| run.reopened) {
         // A person has looked at one of several: the others come first.
         return vec![escalate(Verdict::Unknown, doubt, run)];
     }

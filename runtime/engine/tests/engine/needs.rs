@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use evenkeel_engine::{ApprovalError, Decision};
+use evenkeel_engine::{ApprovalError, Decision, ResolveError};
 use evenkeel_model::action::Risk;
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity};
 use evenkeel_model::name::RunId;
@@ -11,7 +11,7 @@ use evenkeel_model::run::{Body, StepStatus, Verdict};
 use evenkeel_model::runbook::{OnFailure, Overlap, Runbook};
 
 use crate::world::home::{home, needing, runbook, step, step_as};
-use crate::world::script::{Script, action, applied, failed, found, gave_up, hang, intend, plan};
+use crate::world::script::{Script, action, applied, effect, failed, found, gave_up, hang, intend, plan};
 use crate::world::{World, person};
 
 /// Seconds on the world's clock, and then this.
@@ -253,9 +253,11 @@ async fn a_run_that_waits_for_people_and_works_keeps_its_target() {
     );
 }
 
+/// The second effect of an action is in doubt.
 fn doubtful() -> Script {
     slow().on("fix", Phase::Apply, |_, calls| async move {
-        intend(&*calls, 0, false).await;
+        effect(&*calls, 0, false).await;
+        intend(&*calls, 1, false).await;
         hang().await
     })
 }
@@ -297,17 +299,23 @@ async fn two_effects_in_doubt_are_resolved_one_by_one_and_both_actions_are_made(
     let world = world.crash(home(books()), plans(slow()));
     world.engine.resume().await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
-    for _ in 0..2 {
+    for of in [None, Some("fix/b"), Some("fix/a"), Some("more/a")] {
         let said = evenkeel_engine::Resolution {
             done: false,
             who: "ben".into(),
             why: String::new(),
+            of: of.map(str::to_owned),
         };
         assert!(
             world.script.called().is_empty(),
             "nothing goes on while another one is in doubt"
         );
-        world.engine.resolve(RunId(1), said).await.unwrap();
+        let answer = world.engine.resolve(RunId(1), said).await;
+        match of {
+            None => assert!(matches!(answer, Err(ResolveError::Several { .. })), "{answer:?}"),
+            Some("fix/b") => assert!(matches!(answer, Err(ResolveError::NotAsked { .. })), "{answer:?}"),
+            _ => answer.unwrap(),
+        }
         world.until_finished(1).await;
     }
     assert_eq!(world.journal.summary(RunId(1)).unwrap().verdict, Some(Verdict::Changed));

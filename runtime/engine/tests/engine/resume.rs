@@ -169,6 +169,7 @@ fn said(done: bool) -> Resolution {
         done,
         who: "ada".into(),
         why: "I looked".into(),
+        of: None,
     }
 }
 

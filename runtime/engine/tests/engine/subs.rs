@@ -240,6 +240,7 @@ async fn what_is_in_doubt_below_is_waited_for_until_somebody_has_looked() {
         done: true,
         who: "ben".into(),
         why: String::new(),
+        of: None,
     };
     world.engine.resolve(RunId(2), said).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
@@ -661,6 +662,7 @@ async fn a_run_that_ended_unknown_with_one_below_is_resolved_after_that() {
         done: true,
         who: "ben".into(),
         why: String::new(),
+        of: None,
     };
     let early = world.engine.resolve(RunId(1), said()).await;
     assert!(

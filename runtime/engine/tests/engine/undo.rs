@@ -150,6 +150,7 @@ async fn a_rollback_that_was_cut_off_in_an_effect_is_in_doubt_until_somebody_loo
         done: true,
         who: "ben".into(),
         why: String::new(),
+        of: None,
     };
     world.engine.resolve(RunId(1), looked).await.unwrap();
     let run = world.engine.wait(RunId(1)).await.unwrap();
