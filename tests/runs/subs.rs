@@ -123,3 +123,24 @@ fn an_unknown_end_below_is_waited_for_until_a_person_has_said_what_it_was() -> a
     );
     Ok(())
 }
+
+/// Without a daemon nobody could say yes while the command waits, so that it does not.
+#[test]
+fn a_command_does_not_wait_for_what_a_run_below_asks() -> anyhow::Result<()> {
+    let home = broken(&[Repair::new("repair", "fix").step("ask_from = \"low\"\n")])?;
+    home.write(
+        "evenkeel.toml",
+        &format!("[engine]\napprove_own = true\n{}", crate::workshop::ROLE),
+    )?;
+    home.write("runbooks/above.toml", &above(""))?;
+    home.done(&["lock"])?;
+    let said = home.run(&["run", "above"])?;
+    assert_eq!(said.code, 16, "{said:#?}");
+    assert!(said.stderr.contains("run 2 waits for a person"), "{said:#?}");
+    assert!(is_broken(&home));
+    let said = home.run(&["approve", "2"])?;
+    assert_eq!(said.code, 0, "{said:#?}");
+    assert!(!is_broken(&home));
+    assert_eq!(home.finished(2)[0]["verdict"], "changed");
+    Ok(())
+}

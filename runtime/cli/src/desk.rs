@@ -106,10 +106,10 @@ impl Desk {
 
     /// Runs are driven by this process.
     /// Nobody can say yes to a run of this process while it waits here.
-    pub fn waits_for_people(&self, run: RunId) -> Option<RunId> {
+    pub async fn waits_for_people(&self, run: RunId) -> Result<Option<RunId>> {
         match self {
-            Self::House(house) => house.engine.waits_for_people(run),
-            Self::Daemon(_) | Self::Files(_) => None,
+            Self::House(house) => Ok(house.engine.waits_for_people(run).await?),
+            Self::Daemon(_) | Self::Files(_) => Ok(None),
         }
     }
 
@@ -380,7 +380,9 @@ async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
     let mut news = house.store.appended();
     loop {
         let story = read(&house.store, run, after).await?;
-        if !story.events.is_empty() || story.summary.finished_at.is_some() {
+        let is_told = story.events.is_empty() && story.summary.finished_at.is_none();
+        // What a run below asks adds nothing to this one.
+        if !is_told || house.engine.waits_for_people(run).await?.is_some() {
             return Ok(story);
         }
         tokio::select! {

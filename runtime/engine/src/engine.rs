@@ -1,12 +1,13 @@
 //! The engine as the other rooms see it.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
-use evenkeel_model::run::{Body, Event, Summary};
+use evenkeel_model::run::{Body, Event, Summary, Verdict};
 use tokio::sync::{Notify, RwLock, broadcast, watch};
 
 use crate::berths::Berths;
@@ -219,26 +220,31 @@ impl Engine {
 
     /// The run that waits for a person, if that is all that a run of this process waits for: itself, or
     /// one below it.
-    pub fn waits_for_people(&self, run: RunId) -> Option<RunId> {
-        let live = self.registry.get(run)?;
-        let (only_waits, asks, below) = live.recorder.read(|fold| {
+    ///
+    /// # Errors
+    /// The journal can't be read.
+    pub async fn waits_for_people(&self, run: RunId) -> Result<Option<RunId>, JournalError> {
+        let Some(live) = self.registry.get(run) else {
+            let summary = self.ports.journal.run(run).await?;
+            let unknown = summary.is_some_and(|summary| summary.verdict == Some(Verdict::Unknown));
+            return Ok(unknown.then_some(run));
+        };
+        if !live.parked.load(Ordering::Acquire) {
+            return Ok(None);
+        }
+        let (asks, below) = live.recorder.read(|fold| {
             let open = fold.children.values().filter(|child| child.is_open());
             let below: Vec<RunId> = open.filter_map(|child| child.run).collect();
-            (
-                fold.only_waits() && fold.at_work.is_empty(),
-                fold.waits_for_approval(),
-                below,
-            )
+            (fold.waits_for_approval(), below)
         });
-        // One that nobody drives has ended, and is unknown.
-        let waiting = |run: &RunId| {
-            self.waits_for_people(*run)
-                .or(self.registry.get(*run).is_none().then_some(*run))
-        };
-        let waiting: Vec<Option<RunId>> = below.iter().map(waiting).collect();
-        let all_wait = only_waits && waiting.iter().all(Option::is_some);
-        let first = waiting.into_iter().flatten().next();
-        all_wait.then(|| first.or(asks.then_some(run))).flatten()
+        let mut first = asks.then_some(run);
+        for below in below {
+            match Box::pin(self.waits_for_people(below)).await? {
+                Some(waiting) => first = first.or(Some(waiting)),
+                None => return Ok(None),
+            }
+        }
+        Ok(first)
     }
 
     /// Runs that this process drives: held, waiting or at work.

@@ -2,6 +2,7 @@
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use evenkeel_model::alert::Identity;
@@ -25,6 +26,8 @@ pub(crate) struct Live {
     pub(crate) turn: watch::Sender<bool>,
     /// Somebody said something to it: what is next is to be decided again.
     pub(crate) touched: Notify,
+    /// It waits for people and for other runs, and for nothing else.
+    pub(crate) parked: AtomicBool,
     /// True once this process does nothing more for it: it has finished, or it is parked.
     pub(crate) left: watch::Sender<bool>,
 }
@@ -55,6 +58,7 @@ impl Live {
             killed: watch::Sender::new(false),
             turn: watch::Sender::new(false),
             touched: Notify::new(),
+            parked: AtomicBool::new(false),
             left: watch::Sender::new(false),
         })
     }
@@ -222,6 +226,11 @@ impl Taken {
 
     pub(crate) fn has_berth(&self) -> bool {
         self.berth.is_some()
+    }
+
+    /// Others may work in its place while it waits, and it keeps its target.
+    pub(crate) fn leave_berth(&mut self) {
+        self.berth = None;
     }
 
     /// From here on it is the run's until [`Taken::give_back`].

@@ -75,9 +75,7 @@ impl Engine {
             .finished
             .as_ref()
             .is_some_and(|finished| finished.verdict == Verdict::Unknown);
-        let place = fold
-            .place_of_unknown()
-            .filter(|_| is_unknown && fold.doubt_left().is_none());
+        let place = fold.place_of_unknown().filter(|_| is_unknown && fold.doubt().is_none());
         let Some((step, item, below)) = place else {
             return Ok(None);
         };

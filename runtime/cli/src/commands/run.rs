@@ -32,7 +32,9 @@ const AFTER_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
 #[derive(Serialize)]
 struct Told {
     summary: Summary,
+    events: Vec<Event>,
     /// It is left, for nobody can say yes to it here.
+    #[serde(skip)]
     waits: bool,
 }
 
@@ -174,15 +176,27 @@ async fn follow(desk: &mut Desk, run: RunId, seq: u64, silent: bool) -> Result<T
         }
         all.extend(events);
         if let Some(summary) = ended(&summary, all.last()) {
-            return Ok(Told { summary, waits: false });
+            return Ok(Told {
+                summary,
+                events: all,
+                waits: false,
+            });
         }
-        if let Some(waiting) = desk.waits_for_people(run).filter(|_| !more) {
+        if let Some(waiting) = desk.waits_for_people(run).await?.filter(|_| !more) {
             let how = format!("`evenkeel approve {waiting}` goes on with it, here or beside a daemon");
             render::note(&format!("run {waiting} waits for a person, and is left so; {how}"));
-            return Ok(Told { summary, waits: true });
+            return Ok(Told {
+                summary,
+                events: all,
+                waits: true,
+            });
         }
         if summary.finished_at.is_some() && !more {
-            return Ok(Told { summary, waits: false });
+            return Ok(Told {
+                summary,
+                events: all,
+                waits: false,
+            });
         }
         if desk.only_reads() && !more {
             bail!("the daemon stopped before run {run} had ended; its next start goes on with it");

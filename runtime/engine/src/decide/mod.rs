@@ -189,7 +189,8 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some((who, why)) = &run.undo {
         return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
     }
-    if let Some(doubt) = conclude::doubt(run).filter(|_| run.reopened) {
+    let stands = run.reopened && sub::all_open(run, None).is_empty();
+    if let Some(doubt) = conclude::doubt(run).filter(|_| stands) {
         // A person has looked at one of several: the others come first.
         return vec![escalate(Verdict::Unknown, doubt, run)];
     }

@@ -85,16 +85,34 @@ fn open_ones(run: &Run, step: &StepId, stop: Option<&str>) -> Vec<Command> {
     awaited.map(|awaited| Command::AwaitRun(Box::new(awaited))).collect()
 }
 
-/// Of all steps. `stop`: why they are to stop, besides what stops the run.
+/// Of all steps, with those that may be open without a word about it. `stop`: why they are to stop,
+/// besides what stops the run.
 pub(super) fn all_open(run: &Run, stop: Option<&str>) -> Vec<Command> {
+    let stopped = || stop.map(str::to_owned).or_else(|| run.stops());
+    let intended = run.children.iter().filter(|(_, child)| child.is_intended());
+    let intended = intended.filter_map(|((step, item), child)| {
+        let (runbook, input) = child.intended.clone()?;
+        Some(Command::OpenRun(Box::new(SubRun {
+            step: step.clone(),
+            item: *item,
+            runbook,
+            input,
+            intended: true,
+            stop: stopped(),
+        })))
+    });
     let steps: std::collections::BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
-    steps.into_iter().flat_map(|step| open_ones(run, step, stop)).collect()
+    let open = steps.into_iter().flat_map(|step| open_ones(run, step, stop));
+    intended.chain(open).collect()
 }
 
 fn stage<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Ended> {
     let Some(child) = run.child(&step.id, part.number()) else {
         return Stage::Call(Turn::begin(1));
     };
+    if child.stopped {
+        return Stage::Cancelled;
+    }
     match (&child.refused, &child.ended) {
         (Some(why), _) => Stage::Over(why.clone()),
         (None, None) if child.run.is_none() => Stage::Call(Turn {

@@ -92,7 +92,7 @@ impl Round {
             let cancelled = any_cancelled(held);
             tokio::select! {
                 Some(joined) = tasks.join_next() => self.note(engine, joined),
-                Some(run) = self.asked.recv() => self.set(run, Progress::AtTurn),
+                Some(run) = self.asked.recv() => self.at_turn(run),
                 () = cancelled => {}
                 _ = draining.changed() => {}
             }
@@ -250,6 +250,14 @@ impl Round {
     fn held(&self) -> Vec<Arc<Live>> {
         let held = self.members.iter().filter(|member| is_held(member));
         held.filter_map(|member| find(&self.crew, member.run)).collect()
+    }
+
+    /// It may have ended since it asked.
+    fn at_turn(&mut self, run: RunId) {
+        let mut ahead = self.members.iter().filter(|member| member.progress == Progress::Ahead);
+        if ahead.any(|member| member.run == run) {
+            self.set(run, Progress::AtTurn);
+        }
     }
 
     fn set(&mut self, run: RunId, progress: Progress) {

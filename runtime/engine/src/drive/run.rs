@@ -1,6 +1,7 @@
 //! One run: asks what to do, does it, and asks again.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -132,7 +133,8 @@ impl Course {
         work: &mut Work,
     ) -> Result<(), JournalError> {
         let (mut until, mut idle) = (None::<DateTime<Utc>>, work.is_empty());
-        let (mut awaited, mut wants_turn) = (Vec::new(), false);
+        let (mut awaited, mut wants_turn, mut only_turn) = (Vec::new(), false, true);
+        let mut not_after = None;
         for command in commands {
             let at = match command {
                 Command::Append(bodies) => return self.append(bodies, mark).await,
@@ -142,17 +144,25 @@ impl Course {
                     wants_turn = true;
                     continue;
                 }
-                Command::OpenRun(_) if self.turn.is_some() => {
+                Command::OpenRun(sub) if self.turn.is_some() && sub.stop.is_none() => {
                     wants_turn = true;
                     continue;
                 }
                 Command::Invoke(invoke) if self.has_room(work) => return self.begin(*invoke, mark, work).await,
                 Command::OpenRun(sub) => return self.open_run(*sub, subject, mark).await,
                 Command::AwaitRun(run) => {
+                    only_turn = false;
                     awaited.push(*run);
                     continue;
                 }
-                Command::AwaitDecision(at) | Command::NotAfter(at) => at,
+                Command::NotAfter(at) => {
+                    not_after = Some(at);
+                    continue;
+                }
+                Command::AwaitDecision(at) => {
+                    only_turn = false;
+                    at
+                }
                 Command::SleepUntil(at) => {
                     idle = false;
                     at
@@ -166,12 +176,18 @@ impl Course {
                 return Ok(());
             }
         }
-        if idle {
+        let only_turn = idle && wants_turn && only_turn;
+        if only_turn {
+            self.step_aside();
+        } else if idle {
             self.let_go();
         }
         if wants_turn {
             self.ask_turn();
         }
+        // The time until its turn is not the run's.
+        let until = until.into_iter().chain(not_after.filter(|_| !only_turn)).min();
+        self.live.parked.store(idle && !wants_turn, Ordering::Release);
         tokio::select! {
             Some(ended) = work.next(), if !work.is_empty() => ended?,
             () = self.time(until) => {}
@@ -179,8 +195,9 @@ impl Course {
             () = self.cancelled_since(mark) => {}
             () = self.live.touched.notified() => {}
             () = self.any_ended(&awaited) => {}
-            () = self.turn_comes(), if wants_turn => return self.take_turn().await,
+            () = self.turn_comes(), if wants_turn => self.take_turn().await?,
         }
+        self.live.parked.store(false, Ordering::Release);
         Ok(())
     }
 
@@ -224,6 +241,15 @@ impl Course {
     async fn turn_comes(&self) {
         // The sender lives as long as `live`.
         let _ = self.live.turn.subscribe().wait_for(|turn| *turn).await;
+    }
+
+    /// Others may work in its place while it waits for its turn, which needs a place too; what it planned
+    /// for its target it keeps.
+    fn step_aside(&mut self) {
+        self.permit = None;
+        if let Some(taken) = &mut self.taken {
+            taken.leave_berth();
+        }
     }
 
     /// Others may work on the target, and in its place, while it waits for people.

@@ -25,7 +25,6 @@ impl Course {
         subject: &Result<Subject, String>,
         mark: u64,
     ) -> Result<(), JournalError> {
-        let Ok(subject) = subject else { return Ok(()) };
         let (step, item) = (sub.step.clone(), sub.item);
         if !sub.intended {
             let intended = Body::RunIntended {
@@ -36,15 +35,25 @@ impl Course {
             };
             return self.live.recorder.append_after(mark, vec![intended]).await.map(drop);
         }
+        let stopped = sub.stop.is_some();
         let body = match self.find_or_open(sub, subject).await? {
             Ok(run) => Body::RunOpened { step, item, run },
-            Err(why) => Body::RunRefused { step, item, why },
+            Err(why) => Body::RunRefused {
+                step,
+                item,
+                why,
+                stopped,
+            },
         };
         // Whatever has been said meanwhile: it is open.
         self.live.recorder.append(vec![body]).await
     }
 
-    async fn find_or_open(&self, sub: SubRun, subject: &Subject) -> Result<Result<RunId, String>, JournalError> {
+    async fn find_or_open(
+        &self,
+        sub: SubRun,
+        subject: &Result<Subject, String>,
+    ) -> Result<Result<RunId, String>, JournalError> {
         let name = &sub.runbook;
         let Some(request) = self.live.recorder.read(|run| run.request.clone()) else {
             return Ok(Err("the run has no request".to_owned()));
@@ -67,6 +76,10 @@ impl Course {
         if let Some(why) = sub.stop {
             return Ok(Err(why));
         }
+        let subject = match subject {
+            Ok(subject) => subject,
+            Err(why) => return Ok(Err(why.clone())),
+        };
         let Some(runbook) = subject.home.runbooks.get(name) else {
             return Ok(Err(format!("the home has no runbook `{name}` any more")));
         };

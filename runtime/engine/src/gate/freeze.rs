@@ -59,5 +59,6 @@ fn excepts(freeze: &Freeze, ask: &Ask<'_>) -> bool {
     else {
         return false;
     };
-    freeze.except.is_some_and(|least| alert.grade >= least)
+    // Of what a person asked for, the alert is only what it is about.
+    ask.request.person().is_none() && freeze.except.is_some_and(|least| alert.grade >= least)
 }

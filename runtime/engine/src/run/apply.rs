@@ -44,8 +44,11 @@ impl Run {
             }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
             Body::UndoRequested { who, why } => self.take_back(who, why, event.at),
-            Body::RunIntended { .. }
-            | Body::RunOpened { .. }
+            Body::RunIntended { .. } => {
+                self.reopened = false;
+                self.apply_to_child(event)
+            }
+            Body::RunOpened { .. }
             | Body::RunRefused { .. }
             | Body::RunEnded { .. }
             | Body::RunKnown { .. }

@@ -175,8 +175,11 @@ impl Run {
         let waits = |id: &StepId| self.waiting_for_approval().any(|(waiting, _)| waiting == id);
         let mut begun = self.attempts.keys().map(|place| &place.step);
         if self.children.values().any(Child::is_open) {
-            // One that is open may have the target.
-            return self.attempts.values().all(|attempt| attempt.ended.is_some());
+            // One that is open may have the target, unless this run is in the middle of something.
+            let applies = |attempt: &&Attempt| matches!(attempt.key.phase, Phase::Apply | Phase::Rollback);
+            let mut applying = self.attempts.values().filter(applies);
+            return self.attempts.values().all(|attempt| attempt.ended.is_some())
+                && applying.all(|attempt| self.result(&attempt.key.step).is_some());
         }
         self.waits_for_approval() && begun.all(|step| self.result(step).is_some() || waits(step))
     }

@@ -15,12 +15,19 @@ pub struct Child {
     /// None: it is not open yet, or could not be opened.
     pub run: Option<RunId>,
     pub refused: Option<String>,
+    /// It was not opened, because nothing new was to begin.
+    pub stopped: bool,
     pub ended: Option<Ended>,
     /// What came of it when it was to be undone.
     pub undone: Option<(Verdict, String)>,
 }
 
 impl Child {
+    /// It may be open without a word about it.
+    pub fn is_intended(&self) -> bool {
+        self.run.is_none() && self.refused.is_none() && !self.stopped
+    }
+
     /// It is under way.
     pub fn is_open(&self) -> bool {
         self.run.is_some() && self.ended.is_none()
@@ -58,6 +65,7 @@ impl Run {
                 self.reopen(&step);
             }
             Body::RunOpened { run, .. } => child.run = Some(*run),
+            Body::RunRefused { stopped: true, .. } => child.stopped = true,
             Body::RunRefused { why, .. } => child.refused = Some(why.clone()),
             Body::RunEnded { ended, .. } => child.ended = Some((**ended).clone()),
             Body::RunUndone { verdict, why, .. } => child.undone = Some((*verdict, why.clone())),
@@ -79,12 +87,12 @@ impl Run {
 
     /// Nobody knows what it did.
     pub fn unknown_child(&self) -> Option<&Ended> {
-        let mut ended = self.children.values().filter_map(|child| child.ended.as_ref());
-        let undone = self.children.values().filter_map(|child| child.undone.as_ref());
-        let lost = undone
-            .map(|(verdict, _)| *verdict)
-            .any(|verdict| verdict == Verdict::Unknown);
-        ended.find(|ended| ended.verdict == Verdict::Unknown || (lost && ended.changed))
+        let is_unknown = |child: &&Child| {
+            let ended = child.ended.as_ref().map(|ended| ended.verdict);
+            let undone = child.undone.as_ref().map(|(verdict, _)| *verdict);
+            undone.or(ended) == Some(Verdict::Unknown)
+        };
+        self.children.values().find(is_unknown)?.ended.as_ref()
     }
 
     /// The step and the item that it is of.

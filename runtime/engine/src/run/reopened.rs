@@ -38,6 +38,7 @@ impl Run {
     /// What others left undone because one of them stopped them is done now.
     fn go_on(&mut self) {
         (self.finished, self.escalated, self.halt, self.reopened) = (None, None, None, true);
+        self.children.retain(|_, child| !child.stopped);
         let Some(halted_at) = self.halted_at.take() else { return };
         let is_cut_short = |id: &StepId| {
             let result = self.result(id);

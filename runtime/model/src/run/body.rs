@@ -161,6 +161,9 @@ pub enum Body {
         step: StepId,
         item: Option<u32>,
         why: String,
+        /// Only because nothing new was to begin.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        stopped: bool,
     },
     RunEnded {
         step: StepId,

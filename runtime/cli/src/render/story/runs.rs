@@ -9,7 +9,7 @@ pub fn line(body: &Body) -> String {
     let of = |item: &Option<u32>| item.map_or(String::new(), |item| format!(" for item {item}"));
     match body {
         Body::RunOpened { step, item, run } => row(step.as_str(), &format!("is run {run}{}", of(item))),
-        Body::RunRefused { step, item, why } => {
+        Body::RunRefused { step, item, why, .. } => {
             row(step.as_str(), &format!("can't be run{}: {}", of(item), safe::text(why)))
         }
         Body::RunEnded { step, item, ended } => {
