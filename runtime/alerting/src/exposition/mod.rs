@@ -10,10 +10,12 @@
 //! - A NUL is taken in label values, help and comments alone. Prometheus ends there in silence, or cuts the
 //!   value beside it.
 //! - Blanks before a metric's name are no part of it.
-//! - Names in `TYPE`, `HELP` and `UNIT` must be UTF-8 and not empty, as those of samples; so must a unit be UTF-8.
+//! - Names in `HELP`, `TYPE` and `UNIT` are not empty, as those of samples, and the lines are UTF-8.
+//! - In OpenMetrics, `{up}` without quotes is no name. Prometheus cuts it at both ends, and dies of `{u}`.
 //! - What is escaped in those names and in an exemplar's labels is decoded as anywhere else.
 //! - The [`Limits`].
 //!
+//! An empty OpenMetrics body is refused for its missing end; a Prometheus that scrapes one asks no parser.
 //! Labels that are named twice, and what several lines mean together, are for the caller to judge.
 
 mod fault;

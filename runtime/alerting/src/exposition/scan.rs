@@ -120,12 +120,9 @@ impl<'t> Cursor<'t> {
 
     #[inline]
     fn go_while(&mut self, set: u8) {
-        let bytes = self.text.as_bytes();
-        while let Some(byte) = bytes.get(self.at)
-            && SETS[usize::from(*byte)] & set != 0
-        {
-            self.at += 1;
-        }
+        let rest = self.rest();
+        let ends = |byte: &u8| SETS[usize::from(*byte)] & set == 0;
+        self.at += rest.iter().position(ends).unwrap_or(rest.len());
     }
 
     /// A metric's name without quotes; none: none begins here.
