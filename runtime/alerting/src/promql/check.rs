@@ -14,14 +14,22 @@ use super::labels::NAME;
 use super::lex::{Lexeme, Reading};
 use super::selector::{matchers, positive, shift, whole};
 use super::source::{MatchOp, Matcher};
+use super::syntax;
 
+/// All that the parser says of a word out of turn.
+const NO_REASON: &str = "invalid promql query";
 /// Levels of the tree; evaluating is recursive.
-const DEEPEST: usize = 128;
+const DEEPEST: usize = 100;
 
 pub(super) fn check(text: &str) -> Result<Node, Refusal> {
     let reading = Reading::new(text)?;
-    let parsed =
-        parser::parse(&reading.rewritten).map_err(|message| Refusal::new(Why::Invalid, 0..text.len(), message))?;
+    let parsed = parser::parse(&reading.rewritten).map_err(|message| {
+        let (place, message) = match syntax::out_of_turn(&reading) {
+            Some(found) if message == NO_REASON => found,
+            _ => (0..text.len(), message),
+        };
+        Refusal::new(Why::Invalid, place, message)
+    })?;
     Lowering {
         reading,
         next: 0,

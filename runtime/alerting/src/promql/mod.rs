@@ -27,6 +27,7 @@ mod over;
 mod select;
 mod selector;
 mod source;
+mod syntax;
 #[cfg(test)]
 mod tests;
 

@@ -162,7 +162,7 @@ fn what_is_too_deep_or_too_long_is_refused_before_it_is_parsed() {
     ] {
         assert_eq!(Query::check(&text).unwrap_err().why, Why::TooBig);
     }
-    assert!(Query::check(&("a or ".repeat(100) + "a")).is_ok());
+    assert!(Query::check(&("a or ".repeat(90) + "a")).is_ok());
 }
 
 #[test]
@@ -205,4 +205,41 @@ fn each_limit_has_an_error_of_its_own() {
 fn raw_strings_keep_their_backslashes() {
     let source = Fake::default().with("a{x=17}", "1").with("a{x=b}", "1");
     assert_eq!(show(&source, "a{x=~`\\d+`}", 0), "a{x=\"17\"} 1");
+}
+
+#[test]
+fn the_deepest_that_is_taken_fits_on_a_small_stack() {
+    let deep = format!("{}a{}{}", "sum(abs(".repeat(31), "))".repeat(31), " + a".repeat(36));
+    let long = "a or ".repeat(98) + "a";
+    let ranges = format!("{}a{}", "max_over_time(".repeat(31), "[5m:1m])".repeat(31));
+    let evaluate = move || {
+        let source = Fake::default().with("a", "1");
+        for text in [deep, long, ranges] {
+            let query = Query::check(&text).unwrap();
+            let _ = query.instant(&source, 0, &Options::default());
+        }
+    };
+    std::thread::Builder::new()
+        .stack_size(3 << 19)
+        .spawn(evaluate)
+        .unwrap()
+        .join()
+        .unwrap();
+}
+
+#[test]
+fn a_word_out_of_turn_has_its_place() {
+    let at = |text: &str| {
+        let refusal = Query::check(text).unwrap_err();
+        format!("{} {}", refusal.place.start, refusal.message)
+    };
+    assert_eq!(at("up foo"), "3 `foo` stands where an operator belongs");
+    assert_eq!(at("sum by (x) (a) b"), "15 `b` stands where an operator belongs");
+    assert_eq!(at("up * / 2"), "5 `/` stands where a value belongs");
+    assert_eq!(at("rate(a[5m]) >"), "13 it ends where a value belongs");
+    assert_eq!(at("a{x=\"1\"} offset 5m 3"), "19 `3` stands where an operator belongs");
+    assert_eq!(
+        at("a == on (x) group_left (y) b = 1"),
+        "29 `=` stands where an operator belongs"
+    );
 }

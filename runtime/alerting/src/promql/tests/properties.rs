@@ -67,6 +67,20 @@ fn vector() -> impl Strategy<Value = String> {
     })
 }
 
+/// Of the expressions made here, enough must have an answer for the properties to mean something.
+#[test]
+fn most_made_expressions_have_an_answer() {
+    use proptest::strategy::ValueTree;
+    use proptest::test_runner::TestRunner;
+    let mut runner = TestRunner::deterministic();
+    let answered = (0..200).filter(|_| {
+        let text = vector().new_tree(&mut runner).unwrap().current();
+        at(&Query::check(&text).unwrap(), 300_000).is_ok_and(|all| !all.is_empty())
+    });
+    let count = answered.count();
+    assert!(count > 100, "{count} of 200");
+}
+
 fn near(a: f64, b: f64) -> bool {
     a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= 1e-9 * a.abs().max(b.abs())
 }
