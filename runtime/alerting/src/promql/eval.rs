@@ -51,6 +51,7 @@ pub(super) struct Evaluator<'a> {
 
 impl Evaluator<'_> {
     pub fn value(&self, node: &Node, grid: Grid) -> Result<Value, Error> {
+        self.charge(grid.count)?;
         Ok(match &node.kind {
             Kind::Number(number) => Value::Scalar(vec![*number; grid.count]),
             Kind::Text(text) => Value::Text(text.clone()),

@@ -48,7 +48,7 @@ const FURTHEST_MS: i64 = 1_000_000_000_000_000;
 pub struct Limits {
     /// Series that one selector finds.
     pub series: usize,
-    /// Samples read and made, over the whole evaluation.
+    /// Samples read and made, and steps of each part of the expression, over the whole evaluation.
     pub samples: usize,
     /// Times of a range, and of each subquery within.
     pub steps: usize,
@@ -182,8 +182,11 @@ impl Query {
 }
 
 fn evaluator<'a>(source: &'a dyn Source, options: &'a Options, whole: (i64, i64)) -> Result<Evaluator<'a>, Error> {
-    let within = -FURTHEST_MS..=FURTHEST_MS;
-    if !within.contains(&whole.0) || !within.contains(&whole.1) || !within.contains(&options.lookback_ms) {
+    let within = |ms: &i64| (-FURTHEST_MS..=FURTHEST_MS).contains(ms);
+    if ![whole.0, whole.1, options.lookback_ms, options.subquery_step_ms]
+        .iter()
+        .all(within)
+    {
         return Err(Error::BadTimes);
     }
     Ok(Evaluator {

@@ -198,7 +198,7 @@ fn each_limit_has_an_error_of_its_own() {
         }),
         Err(Error::BadTimes)
     );
-    assert!(matches!(instant("a", limits(2, 2, 1)), Ok(Answer::Vector(all)) if all.len() == 2));
+    assert!(matches!(instant("a", limits(2, 3, 1)), Ok(Answer::Vector(all)) if all.len() == 2));
 }
 
 #[test]

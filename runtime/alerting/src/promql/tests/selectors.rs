@@ -1,4 +1,46 @@
+use std::cell::RefCell;
+
 use super::{Fake, show, show_range};
+use crate::promql::{Matcher, Options, Query, Series, Source, SourceError, Steps};
+
+/// Writes down what is asked.
+struct Asked(Fake, RefCell<Vec<(i64, i64)>>);
+
+impl Source for Asked {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        self.1.borrow_mut().push((start_ms / 1000, end_ms / 1000));
+        self.0.select(matchers, start_ms, end_ms)
+    }
+}
+
+#[test]
+fn a_source_is_asked_once_a_selector_for_what_all_steps_need() {
+    let source = Asked(Fake::default().with("a", "1 2 4 8 16"), RefCell::default());
+    let query = Query::check("rate(a[5m] offset 1m) + max_over_time(b[2m:1m]) > c @ 30").unwrap();
+    let steps = Steps {
+        start_ms: 600_000,
+        end_ms: 1_200_000,
+        step_ms: 60_000,
+    };
+    query.range(&source, steps, &Options::default()).unwrap();
+    // Of b the first step within is at 540, and it looks back by 300.
+    assert_eq!(*source.1.borrow(), [(240, 1140), (240, 1200), (-269, 30)]);
+}
+
+#[test]
+fn what_a_source_says_is_the_error() {
+    struct Broken;
+    impl Source for Broken {
+        fn select(&self, _: &[Matcher], _: i64, _: i64) -> Result<Vec<Series<'_>>, SourceError> {
+            Err(SourceError("the disk is full".into()))
+        }
+    }
+    let error = Query::check("sum(a)")
+        .unwrap()
+        .instant(&Broken, 0, &Options::default())
+        .unwrap_err();
+    assert_eq!(error.to_string(), "the source of series: the disk is full");
+}
 
 #[test]
 fn the_lookback_is_open_to_the_left() {
