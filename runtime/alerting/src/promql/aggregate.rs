@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use super::ast::{Aggregate, Aggregator, Kind};
 use super::error::Error;
 use super::eval::{Column, Evaluator, Grid};
-use super::labels::{Labels, NAME};
+use super::labels::{Labels, NAME, Part};
 use super::math;
 
 impl Evaluator<'_> {
@@ -38,7 +38,7 @@ impl Evaluator<'_> {
             for (column, value) in present(columns, step) {
                 let labelled = columns[column].labels.with(label, &math::text(value));
                 let labels = if aggregate.without {
-                    group(aggregate, &labelled)
+                    labelled.filter(|name| groups_by(aggregate, name))
                 } else {
                     labelled.filter(|name| name == label || aggregate.labels.iter().any(|by| by == name))
                 };
@@ -64,27 +64,29 @@ fn present(columns: &[Column], step: usize) -> impl Iterator<Item = (usize, f64)
         .filter_map(move |(i, column)| Some((i, column.values.get(step).copied().flatten()?)))
 }
 
-fn group(aggregate: &Aggregate, labels: &Labels) -> Labels {
-    let listed = |name: &str| aggregate.labels.iter().any(|label| label == name);
+/// Whether a label is one that the series of a group have in common.
+fn groups_by(aggregate: &Aggregate, name: &str) -> bool {
+    let listed = aggregate.labels.iter().any(|label| label == name);
     if aggregate.without {
-        labels.filter(|name| name != NAME && !listed(name))
-    } else if aggregate.labels.is_empty() {
-        Labels::default()
+        name != NAME && !listed
     } else {
-        labels.filter(listed)
+        listed
     }
 }
 
 /// The group of each series, and the labels of each group in the order they are met.
 fn groups(aggregate: &Aggregate, columns: &[Column]) -> (Vec<usize>, Vec<Labels>) {
-    let (mut places, mut labels): (HashMap<Labels, usize>, Vec<Labels>) = (HashMap::new(), Vec::new());
+    let keep = |name: &str| groups_by(aggregate, name);
+    let (mut places, mut labels) = (HashMap::new(), Vec::new());
     let of_columns = columns.iter().map(|column| {
-        let key = group(aggregate, &column.labels);
-        let place = *places.entry(key.clone()).or_insert(labels.len());
-        if place == labels.len() {
-            labels.push(key);
-        }
-        place
+        let part = Part {
+            labels: &column.labels,
+            keep: &keep,
+        };
+        *places.entry(part).or_insert_with_key(|part| {
+            labels.push(part.to_labels());
+            labels.len() - 1
+        })
     });
     (of_columns.collect(), labels)
 }

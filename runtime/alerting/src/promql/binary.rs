@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::ast::{Binary, Cardinality, Matching, Op};
 use super::error::Error;
 use super::eval::{Column, Evaluator, Grid, Value, map, merged};
-use super::labels::{Labels, NAME};
+use super::labels::{Labels, NAME, Part};
 
 impl Evaluator<'_> {
     pub fn binary(&self, binary: &Binary, grid: Grid) -> Result<Value, Error> {
@@ -81,41 +81,55 @@ fn with_scalar(
     Ok(columns)
 }
 
-/// The labels by which series of both sides belong together.
-fn signature(matching: &Matching, labels: &Labels) -> Labels {
-    let listed = |name: &str| matching.labels.iter().any(|label| label == name);
-    if matching.on {
-        labels.filter(listed)
-    } else {
-        labels.filter(|name| name != NAME && !listed(name))
-    }
+/// Whether series of both sides belong together by this label.
+fn is_matched(matching: &Matching, name: &str) -> bool {
+    let listed = matching.labels.iter().any(|label| label == name);
+    if matching.on { listed } else { name != NAME && !listed }
 }
 
 /// Numbers for signatures, the same for both sides.
-#[derive(Default)]
-struct Signatures(HashMap<Labels, usize>);
+struct Signatures {
+    of_left: Vec<usize>,
+    of_right: Vec<usize>,
+    count: usize,
+}
 
 impl Signatures {
-    fn number(&mut self, matching: &Matching, columns: &[Column]) -> Vec<usize> {
-        let mut one = |column: &Column| {
-            let next = self.0.len();
-            *self.0.entry(signature(matching, &column.labels)).or_insert(next)
-        };
-        columns.iter().map(&mut one).collect()
+    fn new(matching: &Matching, left: &[Column], right: &[Column]) -> Self {
+        let keep = |name: &str| is_matched(matching, name);
+        let mut numbers = HashMap::with_capacity(left.len().max(right.len()));
+        let both = left.iter().chain(right).map(|column| {
+            let next = numbers.len();
+            *numbers
+                .entry(Part {
+                    labels: &column.labels,
+                    keep: &keep,
+                })
+                .or_insert(next)
+        });
+        let mut of_left: Vec<usize> = both.collect();
+        let of_right = of_left.split_off(left.len());
+        Self {
+            of_left,
+            of_right,
+            count: numbers.len(),
+        }
     }
 }
 
 fn set(binary: &Binary, mut left: Vec<Column>, mut right: Vec<Column>, grid: Grid) -> Result<Vec<Column>, Error> {
-    let mut signatures = Signatures::default();
-    let of_left = signatures.number(&binary.matching, &left);
-    let of_right = signatures.number(&binary.matching, &right);
+    let Signatures {
+        of_left,
+        of_right,
+        count,
+    } = Signatures::new(&binary.matching, &left, &right);
     // `or` takes away on the right what is on the left, the others look from the left to the right.
     let (kept, of_kept, others, of_others) = match binary.op {
         Op::Or => (&mut right, of_right, &left, of_left),
         _ => (&mut left, of_left, &right, of_right),
     };
     for step in 0..grid.count {
-        let mut there = vec![false; signatures.0.len()];
+        let mut there = vec![false; count];
         for (column, signature) in others.iter().zip(&of_others) {
             there[*signature] |= column.values[step].is_some();
         }
@@ -130,7 +144,12 @@ fn set(binary: &Binary, mut left: Vec<Column>, mut right: Vec<Column>, grid: Gri
     }
     right.retain(|column| column.values.iter().any(Option::is_some));
     left.append(&mut right);
-    merged(left, Error::SameLabels)
+    // At one step nothing on the right is left that is the same as something on the left.
+    if grid.count == 1 {
+        Ok(left)
+    } else {
+        merged(left, Error::SameLabels)
+    }
 }
 
 /// Arithmetic or a comparison of two vectors. `many` is the left side unless it is `group_right`.
@@ -150,10 +169,11 @@ impl<'b> Pairing<'b> {
     fn new(binary: &'b Binary, left: Vec<Column>, right: Vec<Column>) -> Self {
         let swapped = binary.matching.cardinality == Cardinality::OneToMany;
         let (many, one) = if swapped { (right, left) } else { (left, right) };
-        let mut signatures = Signatures::default();
-        let of_many = signatures.number(&binary.matching, &many);
-        let of_one = signatures.number(&binary.matching, &one);
-        let signatures = signatures.0.len();
+        let Signatures {
+            of_left: of_many,
+            of_right: of_one,
+            count: signatures,
+        } = Signatures::new(&binary.matching, &many, &one);
         Self {
             binary,
             many,
@@ -174,6 +194,8 @@ impl<'b> Pairing<'b> {
             }
         }
         match self.binary.matching.cardinality {
+            // At one step each signature has one result.
+            Cardinality::OneToOne if grid.count == 1 => Ok(self.results),
             Cardinality::OneToOne => merged(self.results, Error::SameLabels),
             _ => merged(self.results, Error::GroupingNotUnique),
         }
@@ -195,7 +217,7 @@ impl<'b> Pairing<'b> {
                     "right"
                 };
                 return Err(Error::ManyToMany {
-                    group: signature(matching, &second),
+                    group: second.filter(|name| is_matched(matching, name)),
                     side,
                     first,
                     second,

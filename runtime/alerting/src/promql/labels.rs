@@ -1,4 +1,5 @@
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The label that holds the name of a metric.
@@ -51,6 +52,36 @@ impl Labels {
         }
         let rest = self.0.iter().filter(|(n, _)| &**n != name).cloned();
         Self::new(rest.chain([(Arc::from(name), Arc::from(value))]))
+    }
+}
+
+/// Some of the labels of a series, borrowed: series that have these in common are together.
+pub(super) struct Part<'l, F> {
+    pub labels: &'l Labels,
+    pub keep: F,
+}
+
+impl<F: Fn(&str) -> bool> Part<'_, F> {
+    fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().filter(|(name, _)| (self.keep)(name))
+    }
+
+    pub fn to_labels(&self) -> Labels {
+        self.labels.filter(&self.keep)
+    }
+}
+
+impl<F: Fn(&str) -> bool> PartialEq for Part<'_, F> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<F: Fn(&str) -> bool> Eq for Part<'_, F> {}
+
+impl<F: Fn(&str) -> bool> Hash for Part<'_, F> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|pair| pair.hash(state));
     }
 }
 

@@ -102,7 +102,7 @@ pub struct Line {
 pub enum Answer {
     Scalar(f64),
     Text(String),
-    /// In the order that `sort`, `topk` and the like give.
+    /// In the order that `sort`, `topk` and the like give, or else the source.
     Vector(Vec<Element>),
     Matrix(Vec<Line>),
 }

@@ -119,7 +119,7 @@ impl<'s> Evaluator<'s> {
         let (Some(first), Some(last)) = (ends.first(), ends.last()) else {
             return Ok(Vec::new());
         };
-        let mut found = self.source.select(matchers, first - before_ms + 1, *last)?;
+        let found = self.source.select(matchers, first - before_ms + 1, *last)?;
         let limit = self.options.limits.series;
         if found.len() > limit {
             return Err(Error::TooManySeries {
@@ -127,7 +127,6 @@ impl<'s> Evaluator<'s> {
                 limit,
             });
         }
-        found.sort_unstable_by(|a, b| a.labels.cmp(&b.labels));
         Ok(found)
     }
 }

@@ -30,7 +30,7 @@ pub struct SourceError(pub String);
 pub trait Source {
     /// All series that every matcher matches, with their samples from `start_ms` to `end_ms`, both included; samples
     /// outside do no harm. A label that a series doesn't have is matched as an empty value. No two series
-    /// have the same labels.
+    /// have the same labels. Where an expression gives no order, theirs is the answer's.
     fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError>;
 }
 

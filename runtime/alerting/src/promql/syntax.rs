@@ -17,7 +17,7 @@ pub(super) fn out_of_turn(reading: &Reading<'_>) -> Option<(Range<usize>, String
             (true, Turn::Value) => {
                 let called = token.lexeme == Lexeme::Word && walk.behind_labels();
                 walk.skip("{", "}");
-                !(called && walk.no_arguments()) && called
+                called && !walk.no_arguments()
             }
             (true, Turn::Braces) => {
                 walk.next -= 1;
