@@ -168,7 +168,9 @@ fn ranked(aggregate: &Aggregate, columns: Vec<Column>, limits: &[f64]) -> Result
         let mut members: Vec<Vec<(usize, f64)>> = vec![Vec::new(); labels.len()];
         present(&columns, step).for_each(|member| members[of_columns[member.0]].push(member));
         for mut members in members {
-            members.sort_by(|a, b| by_rank(a.1, b.1, aggregate.op));
+            // By labels where values are equal, so that a step of a range picks what its instant picks.
+            let labels = |member: &(usize, f64)| &columns[member.0].labels;
+            members.sort_by(|a, b| by_rank(a.1, b.1, aggregate.op).then_with(|| labels(a).cmp(labels(b))));
             members.truncate(limit.max(0.0) as usize);
             for (column, value) in members {
                 results[column].values[step] = Some(value);

@@ -171,6 +171,8 @@ fn the_first_of_a_group_are_in_their_order() {
         "a{x=\"2\"} 3; a{x=\"3\"} 2; a{x=\"1\"} 1; a{x=\"4\"} NaN"
     );
     assert_eq!(show(&source, "max(a)", 0), "{} 3");
+    let equal = Fake::default().with("a{x=2}", "1").with("a{x=1}", "1");
+    assert_eq!(show(&equal, "topk(1, a)", 0), "a{x=\"1\"} 1");
 }
 
 #[test]
