@@ -140,30 +140,27 @@ impl<'t> Reading<'t> {
 
     /// Every name before a `(` is one that is evaluated here.
     fn names(&self) -> Result<(), Refusal> {
-        for (i, token) in self
-            .tokens
-            .iter()
-            .enumerate()
-            .filter(|(_, token)| token.lexeme == Lexeme::Word)
-        {
-            let word = self.word(token);
+        for (i, token) in self.tokens.iter().enumerate() {
             let next = self.tokens.get(i + 1).map(|next| self.word(next).to_ascii_lowercase());
-            let called = next.as_deref() == Some("(");
-            let grouped = called || matches!(next.as_deref(), Some("by" | "without"));
-            let lower = word.to_ascii_lowercase();
-            let refused =
-                functions::refused(word).or_else(|| functions::refused(&lower).filter(|_| lower.contains("limit")));
-            if let (true, Some(why)) = (if lower.contains("limit") { grouped } else { called }, refused) {
-                let message = format!("`{word}` is not evaluated here: it is {why}");
-                return Err(Refusal::new(Why::Unsupported, token.place.clone(), message));
+            match next.as_deref() {
+                Some("(") if token.lexeme == Lexeme::Word => self.name(token, true)?,
+                Some("by" | "without") if token.lexeme == Lexeme::Word => self.name(token, false)?,
+                _ => {}
             }
-            if called && !is_keyword(&lower) && functions::signature(word).is_none() {
-                return Err(Refusal::new(
-                    Why::Unknown,
-                    token.place.clone(),
-                    format!("there is no function `{word}`"),
-                ));
-            }
+        }
+        Ok(())
+    }
+
+    fn name(&self, token: &Token, called: bool) -> Result<(), Refusal> {
+        let word = self.word(token);
+        let lower = word.to_ascii_lowercase();
+        if let Some(why) = functions::refused(&lower) {
+            let message = format!("`{word}` is not evaluated here: it is {why}");
+            return Err(Refusal::new(Why::Unsupported, token.place.clone(), message));
+        }
+        if called && !is_keyword(&lower) && functions::signature(word).is_none() {
+            let message = format!("there is no function `{word}`");
+            return Err(Refusal::new(Why::Unknown, token.place.clone(), message));
         }
         Ok(())
     }
