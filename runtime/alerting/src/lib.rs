@@ -2,11 +2,16 @@
 //!
 //! What comes in is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an
 //! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
+//! What a scraped target answers is read by [`exposition`].
+//!
+//! [`promql`] evaluates what rules ask of series.
 //!
 //! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
 
+pub mod exposition;
 pub mod intake;
 pub mod lifecycle;
 pub mod port;
+pub mod promql;
 pub mod v2;
 pub mod webhook;

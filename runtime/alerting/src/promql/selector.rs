@@ -1,0 +1,92 @@
+//! What a selector asks and when: matchers, offsets, `@` and durations, from the parser's types to ours.
+
+use std::ops::Range;
+use std::time::{Duration, SystemTime};
+
+use promql_parser::label::{MatchOp as ParsedOp, Matchers};
+use promql_parser::parser::{AtModifier, Offset};
+use regex::Regex;
+
+use super::FURTHEST_MS;
+use super::ast::{At, Shift};
+use super::error::{Refusal, Why};
+use super::lex::LONGEST_MS;
+use super::source::{MatchOp, Matcher};
+
+/// A pattern over a whole text, where `.` is any character.
+pub(super) fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    Regex::new(&format!("^(?s:{pattern})$"))
+}
+
+pub(super) fn matchers(parsed: &Matchers, place: &Range<usize>) -> Result<Vec<Matcher>, Refusal> {
+    if !parsed.or_matchers.is_empty() {
+        return Err(Refusal::new(
+            Why::Unsupported,
+            place.clone(),
+            "`or` between matchers is no PromQL",
+        ));
+    }
+    let pattern = |parsed: &Regex| {
+        // The parser has already put `^(?:…)$` around it, and escaped what Go reads otherwise.
+        Regex::new(&format!("(?s){}", parsed.as_str()))
+            .map_err(|error| Refusal::new(Why::Invalid, place.clone(), error.to_string()))
+    };
+    let one = |matcher: &promql_parser::label::Matcher| {
+        let op = match &matcher.op {
+            ParsedOp::Equal => MatchOp::Equal,
+            ParsedOp::NotEqual => MatchOp::NotEqual,
+            ParsedOp::Re(parsed) => MatchOp::Matches(pattern(parsed)?),
+            ParsedOp::NotRe(parsed) => MatchOp::MatchesNot(pattern(parsed)?),
+        };
+        Ok(Matcher {
+            name: matcher.name.clone(),
+            op,
+            value: matcher.value.clone(),
+        })
+    };
+    parsed.matchers.iter().map(one).collect()
+}
+
+pub(super) fn shift(at: Option<&AtModifier>, offset: Option<&Offset>, place: &Range<usize>) -> Result<Shift, Refusal> {
+    let at = match at {
+        None => None,
+        Some(AtModifier::Start) => Some(At::Start),
+        Some(AtModifier::End) => Some(At::End),
+        Some(AtModifier::At(time)) => Some(At::Time(unix_ms(*time, place)?)),
+    };
+    let offset_ms = match offset {
+        None => 0,
+        Some(Offset::Pos(duration)) => ms(*duration, place)?,
+        Some(Offset::Neg(duration)) => -ms(*duration, place)?,
+    };
+    Ok(Shift { at, offset_ms })
+}
+
+fn unix_ms(time: SystemTime, place: &Range<usize>) -> Result<i64, Refusal> {
+    let (sign, distance) = match time.duration_since(SystemTime::UNIX_EPOCH) {
+        Ok(after) => (1, after),
+        Err(before) => (-1, before.duration()),
+    };
+    let distance = i64::try_from(distance.as_millis())
+        .ok()
+        .filter(|distance| *distance <= FURTHEST_MS);
+    distance
+        .map(|distance| sign * distance)
+        .ok_or_else(|| Refusal::new(Why::TooBig, place.clone(), "`@` with a time out of range"))
+}
+
+pub(super) fn ms(duration: Duration, place: &Range<usize>) -> Result<i64, Refusal> {
+    let ms = i64::try_from(duration.as_millis()).ok().filter(|ms| *ms <= LONGEST_MS);
+    ms.ok_or_else(|| Refusal::new(Why::TooBig, place.clone(), "a duration out of range"))
+}
+
+pub(super) fn positive(duration: Duration, place: &Range<usize>) -> Result<i64, Refusal> {
+    match ms(duration, place)? {
+        0 => Err(Refusal::new(
+            Why::Invalid,
+            place.clone(),
+            "a range and a step must be 1 ms or longer",
+        )),
+        ms => Ok(ms),
+    }
+}

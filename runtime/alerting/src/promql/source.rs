@@ -1,0 +1,64 @@
+use std::borrow::Cow;
+
+use regex::Regex;
+
+use super::labels::Labels;
+
+/// A time in milliseconds since 1970 and the value then.
+pub type Sample = (i64, f64);
+
+/// The value that ends a series: a NaN that no calculation makes.
+pub const STALE: u64 = 0x7ff0_0000_0000_0002;
+
+pub(super) fn is_stale(value: f64) -> bool {
+    value.to_bits() == STALE
+}
+
+/// One series with its samples in the order of time, no time twice.
+#[derive(Debug, Clone)]
+pub struct Series<'a> {
+    pub labels: Labels,
+    pub samples: Cow<'a, [Sample]>,
+}
+
+/// What a source could not do, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SourceError(pub String);
+
+/// Where series come from.
+pub trait Source {
+    /// All series that every matcher matches, with their samples from `start_ms` to `end_ms`, both included; samples
+    /// outside do no harm. A label that a series doesn't have is matched as an empty value. No two series
+    /// have the same labels. Where an expression gives no order, theirs is the answer's.
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError>;
+}
+
+#[derive(Debug, Clone)]
+pub enum MatchOp {
+    Equal,
+    NotEqual,
+    /// Over the whole value, where `.` is any character.
+    Matches(Regex),
+    MatchesNot(Regex),
+}
+
+/// What a selector asks of one label.
+#[derive(Debug, Clone)]
+pub struct Matcher {
+    pub name: String,
+    pub op: MatchOp,
+    /// As it was written: the value, or the pattern.
+    pub value: String,
+}
+
+impl Matcher {
+    pub fn matches(&self, value: &str) -> bool {
+        match &self.op {
+            MatchOp::Equal => self.value == value,
+            MatchOp::NotEqual => self.value != value,
+            MatchOp::Matches(pattern) => pattern.is_match(value),
+            MatchOp::MatchesNot(pattern) => !pattern.is_match(value),
+        }
+    }
+}
