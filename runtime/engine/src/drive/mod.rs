@@ -7,6 +7,7 @@ pub(crate) mod round;
 mod run;
 mod start;
 mod sub;
+mod wait;
 
 use chrono::{DateTime, Utc};
 

@@ -18,6 +18,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::sleep_until;
 use super::start::Start;
+use super::wait::Wait;
 use crate::berths::Queued;
 use crate::capacity::Place;
 use crate::decide::{Command, Invoke, Subject, decide};
@@ -132,70 +133,45 @@ impl Course {
         subject: &Result<Subject, String>,
         work: &mut Work,
     ) -> Result<(), JournalError> {
-        let (mut until, mut idle) = (None::<DateTime<Utc>>, work.is_empty());
-        let (mut awaited, mut wants_turn, mut only_turn) = (Vec::new(), false, true);
-        let mut not_after = None;
+        let mut wait = Wait::new(work.is_empty());
         for command in commands {
-            let at = match command {
+            match command {
                 Command::Append(bodies) => return self.append(bodies, mark).await,
                 Command::AskGates => return self.ask_gates(subject).await,
                 Command::Query(query) => return self.ask_source(*query).await,
-                Command::Invoke(invoke) if invoke.in_turn && self.turn.is_some() => {
-                    wants_turn = true;
-                    continue;
-                }
-                Command::OpenRun(sub) if self.turn.is_some() && sub.stop.is_none() => {
-                    wants_turn = true;
-                    continue;
-                }
+                Command::Invoke(invoke) if invoke.in_turn && self.turn.is_some() => wait.wants_turn = true,
+                Command::OpenRun(sub) if self.turn.is_some() && sub.stop.is_none() => wait.wants_turn = true,
                 Command::Invoke(invoke) if self.has_room(work) => return self.begin(*invoke, mark, work).await,
                 Command::OpenRun(sub) => return self.open_run(*sub, subject, mark).await,
-                Command::AwaitRun(run) => {
-                    only_turn = false;
-                    awaited.push(*run);
-                    continue;
-                }
-                Command::NotAfter(at) => {
-                    not_after = Some(at);
-                    continue;
-                }
-                Command::AwaitDecision(at) => {
-                    only_turn = false;
-                    at
-                }
-                Command::SleepUntil(at) => {
-                    idle = false;
-                    at
-                }
-                Command::AwaitWork | Command::Invoke(_) => continue,
-            };
-            until = Some(until.map_or(at, |until| until.min(at)));
+                other => wait.add(other),
+            }
         }
-        for awaited in &awaited {
+        for awaited in &wait.awaited {
             if self.look_at(awaited).await? {
                 return Ok(());
             }
         }
-        let only_turn = idle && wants_turn && only_turn;
-        if only_turn {
+        self.wait_for(wait, mark, work).await
+    }
+
+    async fn wait_for(&mut self, wait: Wait, mark: u64, work: &mut Work) -> Result<(), JournalError> {
+        if wait.is_for_its_turn() {
             self.step_aside();
-        } else if idle {
+        } else if wait.idle {
             self.let_go();
         }
-        if wants_turn {
+        if wait.wants_turn {
             self.ask_turn();
         }
-        // The time until its turn is not the run's.
-        let until = until.into_iter().chain(not_after.filter(|_| !only_turn)).min();
-        self.live.parked.store(idle && !wants_turn, Ordering::Release);
+        self.live.parked.store(wait.idle && !wait.wants_turn, Ordering::Release);
         tokio::select! {
             Some(ended) = work.next(), if !work.is_empty() => ended?,
-            () = self.time(until) => {}
+            () = self.time(wait.until()) => {}
             () = self.drained(), if work.is_empty() => {}
             () = self.cancelled_since(mark) => {}
             () = self.live.touched.notified() => {}
-            () = self.any_ended(&awaited) => {}
-            () = self.turn_comes(), if wants_turn => self.take_turn().await?,
+            () = self.any_ended(&wait.awaited) => {}
+            () = self.turn_comes(), if wait.wants_turn => self.take_turn().await?,
         }
         self.live.parked.store(false, Ordering::Release);
         Ok(())
