@@ -375,6 +375,9 @@ async fn read(store: &Store, run: RunId, after: u64) -> Result<Story> {
     Ok(Story { summary, events, more })
 }
 
+/// Whether a run of this process waits for people is looked at this often.
+const LOOK_EVERY: std::time::Duration = std::time::Duration::from_millis(100);
+
 /// Waits for news of a run of this process, or until this process does nothing more for it.
 async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
     let mut news = house.store.appended();
@@ -388,6 +391,8 @@ async fn follow(house: &House, run: RunId, after: u64) -> Result<Story> {
         tokio::select! {
             // Lagging behind is news too; the sender lives as long as the store.
             _ = news.recv() => {}
+            // That a run waits for people is no news.
+            () = tokio::time::sleep(LOOK_EVERY) => {}
             left = house.engine.wait(run) => {
                 anyhow::ensure!(left?.finished_at.is_some(), "run {run} could not go on; the next start finds it");
             }
