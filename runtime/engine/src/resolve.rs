@@ -82,7 +82,7 @@ impl Engine {
         let summary = self.ports.journal.run(below).await?;
         let summary = summary.filter(|summary| summary.verdict.is_some_and(|verdict| verdict != Verdict::Unknown));
         let events = self.ports.journal.events(below).await?.unwrap_or_default();
-        let ended = summary.and_then(|summary| after::ended(&summary, &events, &mut OUTPUTS.clone()));
+        let ended = summary.and_then(|summary| after::ended(&summary, &events, &mut { OUTPUTS }));
         let ended = ended.ok_or(ResolveError::Below { run, below })?;
         Ok(Some(Body::RunKnown {
             step,

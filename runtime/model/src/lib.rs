@@ -18,7 +18,7 @@ pub mod invocation;
 pub mod name;
 pub mod notify;
 pub mod params;
-mod pattern;
+pub mod pattern;
 pub mod plugin;
 pub mod problem;
 pub mod quantity;

@@ -94,15 +94,22 @@ pub enum MatchOp {
 
 impl Selector {
     pub fn matches(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|matcher| {
-            let value = labels.get(&matcher.label).map_or("", String::as_str);
-            match &matcher.op {
-                MatchOp::Equal(wanted) => value == wanted,
-                MatchOp::NotEqual(unwanted) => value != unwanted,
-                MatchOp::Regex(regex) => regex.is_match(value),
-                MatchOp::NotRegex(regex) => !regex.is_match(value),
-            }
-        })
+        let value = |label: &String| labels.get(label).map_or("", String::as_str);
+        self.matchers
+            .iter()
+            .all(|matcher| matcher.matches(value(&matcher.label)))
+    }
+}
+
+impl Matcher {
+    /// Whether the label may have this value; empty: it is missing.
+    pub fn matches(&self, value: &str) -> bool {
+        match &self.op {
+            MatchOp::Equal(wanted) => value == wanted,
+            MatchOp::NotEqual(unwanted) => value != unwanted,
+            MatchOp::Regex(regex) => regex.is_match(value),
+            MatchOp::NotRegex(regex) => !regex.is_match(value),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use super::source::Matcher;
+use evenkeel_model::runbook::Matcher;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {

@@ -1,13 +1,13 @@
 //! Functions of instant vectors, scalars and the time.
 
 use chrono::{DateTime, Datelike, Timelike, Utc};
+use evenkeel_model::pattern::anchored;
+use evenkeel_model::runbook::{MatchOp, Matcher};
 
 use super::ast::{Call, Kind, Node};
 use super::error::Error;
 use super::eval::{Column, Evaluator, Grid, Value, map, merged};
 use super::labels::{Labels, NAME};
-use super::selector::whole;
-use super::source::{MatchOp, Matcher};
 use super::{histogram, math, over};
 
 impl Evaluator<'_> {
@@ -145,7 +145,7 @@ impl Evaluator<'_> {
                 let values: Vec<&str> = from.iter().map(|name| column.labels.get(name)).collect();
                 column.labels = column.labels.with(text(1), &values.join(text(2)));
             }
-        } else if let Ok(pattern) = whole(text(4)) {
+        } else if let Ok(pattern) = anchored(text(4)) {
             for column in &mut columns {
                 let mut value = String::new();
                 if let Some(found) = pattern.captures(column.labels.get(text(3))) {
@@ -169,16 +169,16 @@ fn only(columns: &[Column], grid: Grid) -> Vec<f64> {
 
 /// The labels that a series would have at least: those with one `=` and nothing else asked of them.
 fn asked_for(matchers: &[Matcher]) -> Labels {
-    let alone = |matcher: &&Matcher| {
-        let times = matchers.iter().filter(|other| other.name == matcher.name).count();
-        times == 1 && matcher.name != NAME && matches!(matcher.op, MatchOp::Equal)
-    };
-    Labels::new(
-        matchers
-            .iter()
-            .filter(alone)
-            .map(|matcher| (matcher.name.as_str(), matcher.value.as_str())),
-    )
+    let asked = matchers.iter().filter_map(|matcher| {
+        let times = matchers.iter().filter(|other| other.label == matcher.label).count();
+        match &matcher.op {
+            MatchOp::Equal(value) if times == 1 && matcher.label != NAME => {
+                Some((matcher.label.as_str(), value.as_str()))
+            }
+            _ => None,
+        }
+    });
+    Labels::new(asked)
 }
 
 /// Only an answer at one time has an order; NaN comes last either way.

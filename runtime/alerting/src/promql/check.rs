@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use evenkeel_model::pattern::anchored;
+use evenkeel_model::runbook::{MatchOp, Matcher};
 use promql_parser::parser::token as t;
 use promql_parser::parser::{self, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
 
@@ -12,8 +14,7 @@ use super::error::{Refusal, Why};
 use super::functions::{self, Signature};
 use super::labels::NAME;
 use super::lex::{Lexeme, Reading};
-use super::selector::{matchers, positive, shift, whole};
-use super::source::{MatchOp, Matcher};
+use super::selector::{matchers, positive, shift};
 use super::syntax;
 
 /// All that the parser says of a word out of turn.
@@ -149,9 +150,8 @@ impl Lowering<'_> {
             matchers.insert(
                 0,
                 Matcher {
-                    name: NAME.into(),
-                    op: MatchOp::Equal,
-                    value: name.into(),
+                    label: NAME.into(),
+                    op: MatchOp::Equal(name.into()),
                 },
             );
         }
@@ -367,7 +367,7 @@ impl Lowering<'_> {
             place,
         }) = labels_and_pattern.1.and_then(|i: usize| args.get(i))
         {
-            whole(text).map_err(|error| Refusal::new(Why::Invalid, place.clone(), error.to_string()))?;
+            anchored(text).map_err(|why| Refusal::new(Why::Invalid, place.clone(), why))?;
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ use std::cell::Cell;
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
-pub use source::{MatchOp, Matcher, STALE, Sample, Series, Source, SourceError};
+pub use source::{STALE, Sample, Series, Source, SourceError};
 
 use eval::{Column, Evaluator, Grid, Value};
 

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 
+use evenkeel_model::runbook::Matcher;
+
 use super::ast::{At, Kind, Node, Selector, Shift, Subquery};
 use super::error::Error;
 use super::eval::{Column, Evaluator, Grid};
 use super::labels::Labels;
-use super::source::{Matcher, Sample, Series, is_stale};
+use super::source::{Sample, Series, is_stale};
 
 /// The windows of one range vector: for each step the samples after `end - range` up to `end`.
 pub(super) struct Windows<'s> {

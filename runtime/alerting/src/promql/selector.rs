@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
 
+use evenkeel_model::pattern::anchored;
+use evenkeel_model::runbook::{MatchOp, Matcher};
 use promql_parser::label::{MatchOp as ParsedOp, Matchers};
 use promql_parser::parser::{AtModifier, Offset};
 use regex::Regex;
@@ -11,12 +13,6 @@ use super::FURTHEST_MS;
 use super::ast::{At, Shift};
 use super::error::{Refusal, Why};
 use super::lex::LONGEST_MS;
-use super::source::{MatchOp, Matcher};
-
-/// A pattern over a whole text, where `.` is any character.
-pub(super) fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    Regex::new(&format!("^(?s:{pattern})$"))
-}
 
 pub(super) fn matchers(parsed: &Matchers, place: &Range<usize>) -> Result<Vec<Matcher>, Refusal> {
     if !parsed.or_matchers.is_empty() {
@@ -27,21 +23,19 @@ pub(super) fn matchers(parsed: &Matchers, place: &Range<usize>) -> Result<Vec<Ma
         ));
     }
     let pattern = |parsed: &Regex| {
-        // The parser has already put `^(?:…)$` around it, and escaped what Go reads otherwise.
-        Regex::new(&format!("(?s){}", parsed.as_str()))
-            .map_err(|error| Refusal::new(Why::Invalid, place.clone(), error.to_string()))
+        // The parser has escaped what Go reads otherwise; it neither bounds the pattern nor lets `.` be a line break.
+        anchored(parsed.as_str()).map_err(|why| Refusal::new(Why::Invalid, place.clone(), why))
     };
     let one = |matcher: &promql_parser::label::Matcher| {
         let op = match &matcher.op {
-            ParsedOp::Equal => MatchOp::Equal,
-            ParsedOp::NotEqual => MatchOp::NotEqual,
-            ParsedOp::Re(parsed) => MatchOp::Matches(pattern(parsed)?),
-            ParsedOp::NotRe(parsed) => MatchOp::MatchesNot(pattern(parsed)?),
+            ParsedOp::Equal => MatchOp::Equal(matcher.value.clone()),
+            ParsedOp::NotEqual => MatchOp::NotEqual(matcher.value.clone()),
+            ParsedOp::Re(parsed) => MatchOp::Regex(pattern(parsed)?),
+            ParsedOp::NotRe(parsed) => MatchOp::NotRegex(pattern(parsed)?),
         };
         Ok(Matcher {
-            name: matcher.name.clone(),
+            label: matcher.name.clone(),
             op,
-            value: matcher.value.clone(),
         })
     };
     parsed.matchers.iter().map(one).collect()

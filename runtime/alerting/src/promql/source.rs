@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use regex::Regex;
+use evenkeel_model::runbook::Matcher;
 
 use super::labels::Labels;
 
@@ -32,33 +32,4 @@ pub trait Source {
     /// outside do no harm. A label that a series doesn't have is matched as an empty value. No two series
     /// have the same labels. Where an expression gives no order, theirs is the answer's.
     fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError>;
-}
-
-#[derive(Debug, Clone)]
-pub enum MatchOp {
-    Equal,
-    NotEqual,
-    /// Over the whole value, where `.` is any character.
-    Matches(Regex),
-    MatchesNot(Regex),
-}
-
-/// What a selector asks of one label.
-#[derive(Debug, Clone)]
-pub struct Matcher {
-    pub name: String,
-    pub op: MatchOp,
-    /// As it was written: the value, or the pattern.
-    pub value: String,
-}
-
-impl Matcher {
-    pub fn matches(&self, value: &str) -> bool {
-        match &self.op {
-            MatchOp::Equal => self.value == value,
-            MatchOp::NotEqual => self.value != value,
-            MatchOp::Matches(pattern) => pattern.is_match(value),
-            MatchOp::MatchesNot(pattern) => !pattern.is_match(value),
-        }
-    }
 }

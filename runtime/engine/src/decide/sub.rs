@@ -1,5 +1,7 @@
 //! A step that runs another runbook: a run of its own, with its own gates, approvals and verdict.
 
+use std::collections::BTreeSet;
+
 use evenkeel_model::invocation::Severity;
 use evenkeel_model::name::{RunId, RunbookName, StepId};
 use evenkeel_model::run::{Ended, StepResult, StepStatus, Verdict};
@@ -8,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::part::{self, Came, Part, Sweep};
 use super::stage::{Stage, Turn};
-use super::step::{failed_with, finish, of_items, skip, unless_planned};
+use super::step::{failed_with, finish, of_items, shortened, skip, unless_planned};
 use super::{Command, Subject, prepare};
 use crate::run::{Child, Run};
 
@@ -55,21 +57,17 @@ impl Awaited {
 
 /// What is next of a step that has no result.
 pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, runbook: &RunbookName) -> Vec<Command> {
-    let sweep = part::sweep(
+    let mut sweep = part::sweep(
         run,
         step,
         |part| stage(run, step, part),
         |part, _: Turn, stop| open(run, subject, step, runbook, part, stop),
     );
-    let mut next: Vec<Command> = sweep
-        .next
-        .iter()
-        .filter(|next| !matches!(next, Command::AwaitWork))
-        .cloned()
-        .collect();
-    next.extend(open_ones(run, &step.id, None));
-    if !next.is_empty() {
-        return next;
+    // What is under way is a run, and is waited for as one.
+    sweep.next.retain(|next| !matches!(next, Command::AwaitWork));
+    sweep.next.extend(open_ones(run, &step.id, None));
+    if !sweep.next.is_empty() {
+        return sweep.next;
     }
     vec![match (sweep.failure(), sweep.left()) {
         (Some(why), _) => finish(step, failed_with(why, run.changed_by(&step.id), output(step, &sweep))),
@@ -101,7 +99,7 @@ pub(super) fn all_open(run: &Run, stop: Option<&str>) -> Vec<Command> {
             stop: stopped(),
         })))
     });
-    let steps: std::collections::BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
+    let steps: BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
     let open = steps.into_iter().flat_map(|step| open_ones(run, step, stop));
     intended.chain(open).collect()
 }
@@ -182,7 +180,7 @@ fn result(run: &Run, step: &Step, sweep: &Sweep<'_, &Ended>, left: Option<&str>)
     let ended = || sweep.done().map(|(_, ended)| *ended);
     let any = |verdict: Verdict| ended().any(|ended| ended.verdict == verdict);
     let said: Vec<String> = ended().map(told).collect();
-    let said = super::step::shortened(&said.join("; "));
+    let said = shortened(&said.join("; "));
     let said = match left {
         Some(why) => format!("stopped, {why}; {said}"),
         None => said,

@@ -128,31 +128,30 @@ pub fn undoes_anything(run: &Run, subject: &Subject) -> bool {
 
 /// How it went, in words.
 pub(super) fn told(run: &Run, subject: &Subject) -> String {
-    let (mut undone, mut failed) = (0, Vec::new());
+    let (mut actions, mut failed) = (0, Vec::new());
     for (step, action, _) in to_undo(run, subject) {
         match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
-            Stage::Done(Output::RolledBack) => undone += 1,
+            Stage::Done(Output::RolledBack) => actions += 1,
             Stage::Over(why) => failed.push(format!("`{}` could not be undone: {why}", action.id)),
             _ => failed.push(format!("`{}` could not be undone", action.id)),
         }
     }
-    let mut runs = Vec::new();
+    let mut undone = Vec::new();
+    if actions > 0 {
+        undone.push(format!("{} undone", words::count(actions, "action")));
+    }
     for child in run.children.values().filter(|child| child.changed()) {
         let number = child.run.map(|run| run.to_string()).unwrap_or_default();
         match &child.undone {
-            Some((Verdict::Undone, _)) => runs.push(format!("run {number} undone")),
+            Some((Verdict::Undone, _)) => undone.push(format!("run {number} undone")),
             Some((_, why)) => failed.push(format!("run {number} could not be undone: {why}")),
             None => failed.push(format!("run {number} was not undone")),
         }
     }
-    failed.splice(0..0, runs);
-    let undone = match undone {
-        0 if failed.iter().any(|told| told.ends_with(" undone")) => String::new(),
-        0 => "nothing was undone".to_owned(),
-        n => format!("{} undone", words::count(n, "action")),
-    };
-    let undone = Some(undone).filter(|undone| !undone.is_empty());
-    undone.into_iter().chain(failed).collect::<Vec<_>>().join("; ")
+    if undone.is_empty() {
+        undone.push("nothing was undone".to_owned());
+    }
+    [undone, failed].concat().join("; ")
 }
 
 /// Actions that changed something, or began to, and that can be undone: the last first. With

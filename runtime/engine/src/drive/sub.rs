@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use evenkeel_model::name::RunId;
+use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Occurrence, Verdict};
 use evenkeel_model::runbook::{DEEPEST, MOST_BELOW};
 
@@ -67,11 +67,7 @@ impl Course {
             above: above.clone(),
         };
         if let Some(round) = self.engine.ports.journal.round_of(&occurrence).await? {
-            let runs = self.engine.runs_of(round).await?;
-            return Ok(runs
-                .first()
-                .map(|run| run.run)
-                .ok_or_else(|| format!("`{name}` has no run")));
+            return self.only_run_of(round).await;
         }
         if let Some(why) = sub.stop {
             return Ok(Err(why));
@@ -103,11 +99,16 @@ impl Course {
             Ok(start) => start,
             Err(why) => return Ok(Err(format!("`{name}`: {why}"))),
         };
-        let runs = match self.engine.open(start, subject.home.clone()).await? {
-            Opened::New(_, runs) => runs,
-            Opened::Known(round) => self.engine.runs_of(round).await?.iter().map(|run| run.run).collect(),
-        };
-        Ok(runs.first().copied().ok_or_else(|| format!("`{name}` has no run")))
+        match self.engine.open(start, subject.home.clone()).await? {
+            Opened::New(_, runs) => Ok(runs.first().copied().ok_or_else(|| format!("`{name}` has no run"))),
+            Opened::Known(round) => self.only_run_of(round).await,
+        }
+    }
+
+    async fn only_run_of(&self, round: RoundId) -> Result<Result<RunId, String>, JournalError> {
+        let runs = self.engine.runs_of(round).await?;
+        let run = runs.first().map(|run| run.run);
+        Ok(run.ok_or_else(|| format!("round {round} has no run")))
     }
 
     /// True: what came of it was recorded.

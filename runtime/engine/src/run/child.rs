@@ -37,6 +37,13 @@ impl Child {
         self.ended.as_ref().is_some_and(|ended| ended.changed)
     }
 
+    /// Nobody knows what it did, or whether that was taken back.
+    fn is_unknown(&self) -> bool {
+        let ended = self.ended.as_ref().map(|ended| ended.verdict);
+        let undone = self.undone.as_ref().map(|(verdict, _)| *verdict);
+        undone.or(ended) == Some(Verdict::Unknown)
+    }
+
     /// It changed something, and that has not been taken back.
     pub fn is_to_undo(&self) -> bool {
         self.changed() && self.undone.is_none()
@@ -87,20 +94,14 @@ impl Run {
 
     /// Nobody knows what it did.
     pub fn unknown_child(&self) -> Option<&Ended> {
-        let is_unknown = |child: &&Child| {
-            let ended = child.ended.as_ref().map(|ended| ended.verdict);
-            let undone = child.undone.as_ref().map(|(verdict, _)| *verdict);
-            undone.or(ended) == Some(Verdict::Unknown)
-        };
-        self.children.values().find(is_unknown)?.ended.as_ref()
+        self.children.values().find(|child| child.is_unknown())?.ended.as_ref()
     }
 
     /// The step and the item that it is of.
     pub fn place_of_unknown(&self) -> Option<(StepId, Option<u32>, RunId)> {
-        let unknown = self.unknown_child()?.run;
         let mut children = self.children.iter();
-        let ((step, item), _) = children.find(|(_, child)| child.run == Some(unknown))?;
-        Some((step.clone(), *item, unknown))
+        let ((step, item), child) = children.find(|(_, child)| child.is_unknown())?;
+        Some((step.clone(), *item, child.run?))
     }
 
     /// Something that it did, or had done, may or may not have happened.

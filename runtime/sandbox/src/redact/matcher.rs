@@ -239,7 +239,7 @@ fn read<'b>(text: &'b [u8], character: &'b mut [u8; 4]) -> (&'b [u8], usize) {
     (&text[..1], 1)
 }
 
-/// `XXXX`, or a pair of surrogates `XXXX\uXXXX`, and the length of the escape as a whole.
+/// `HHHH`, or a pair of surrogates `HHHH\uHHHH`, and the length of the escape as a whole.
 fn unicode(digits: &[u8]) -> Option<(char, usize)> {
     let unit = |digits: &[u8]| -> Option<u32> {
         let digits = digits.get(..4)?;

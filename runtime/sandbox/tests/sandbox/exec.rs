@@ -200,7 +200,8 @@ async fn what_left_its_group_ends_with_its_invocation_and_with_a_flood() {
     command.timeout = Duration::from_secs(60);
     let scene = Scene::check(json!([run(&[])])).profile("command", command);
     let cancel = async {
-        eventually(|| dir.join("daemon").exists()).await;
+        // The file is there before what is in it.
+        eventually(|| fs::read_to_string(dir.join("daemon")).is_ok_and(|pid| pid.ends_with('\n'))).await;
         scene.cancel.send(true).unwrap();
     };
     let ((stop, _), ()) = tokio::join!(scene.stopped(), cancel);

@@ -1,7 +1,9 @@
 use std::cell::RefCell;
 
 use super::{Fake, show, show_range};
-use crate::promql::{Matcher, Options, Query, Series, Source, SourceError, Steps};
+use evenkeel_model::runbook::Matcher;
+
+use crate::promql::{Options, Query, Series, Source, SourceError, Steps};
 
 /// Writes down what is asked.
 struct Asked(Fake, RefCell<Vec<(i64, i64)>>);

@@ -1,6 +1,8 @@
 use std::borrow::Cow;
 
-use crate::promql::{Answer, Labels, Matcher, NAME, Options, Query, STALE, Sample, Series, Source, SourceError, Steps};
+use evenkeel_model::runbook::Matcher;
+
+use crate::promql::{Answer, Labels, NAME, Options, Query, STALE, Sample, Series, Source, SourceError, Steps};
 
 /// Series in memory.
 #[derive(Default)]
@@ -37,7 +39,7 @@ impl Source for Fake {
         let fits = |labels: &Labels| {
             matchers
                 .iter()
-                .all(|matcher| matcher.matches(labels.get(&matcher.name)))
+                .all(|matcher| matcher.matches(labels.get(&matcher.label)))
         };
         let found = self
             .0

@@ -15,6 +15,9 @@ use crate::world::home::{cooling, healed, home, needing, on_alert, only_when, ru
 use crate::world::script::{Script, action, applied, effect, failed, found, hang, intend, plan, stopped};
 use crate::world::{World, person};
 
+mod stops;
+mod undo;
+
 /// `above` looks, and has `repair` run.
 fn above(more: Vec<Step>) -> Runbook {
     let mut steps = vec![step("look"), running("repair", "repair")];
@@ -68,6 +71,11 @@ fn result(world: &World, run: u64, step: &str) -> StepResult {
 
 fn verdict(world: &World, run: u64) -> Option<Verdict> {
     world.journal.summary(RunId(run)).unwrap().verdict
+}
+
+async fn until_applying(world: &World) {
+    let applies = || world.script.called().contains(&"fix/apply a".to_owned()).then_some(());
+    world.until("it applies", applies).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -167,94 +175,6 @@ async fn its_own_gates_are_asked_and_a_refusal_is_a_rejection() {
     let (verdict, why) = world.verdict("above").await;
     assert_eq!(verdict, Verdict::Rejected);
     assert!(why.contains("run 3 is rejected") && why.contains("cool-down"), "{why}");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_cancel_is_passed_on() {
-    let world = world(vec![above(vec![]), repair()], script());
-    let run = world.ask(person("above")).await.unwrap().runs[0];
-    world
-        .until("it applies", || {
-            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
-        })
-        .await;
-    world.engine.cancel(run, "enough").await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_eq!(
-        summary.verdict,
-        Some(Verdict::Changed),
-        "the action was finished: {}",
-        summary.why
-    );
-    assert!(
-        world
-            .bodies(2)
-            .iter()
-            .any(|body| matches!(body, Body::CancelRequested { why } if why == "run 1 stops: cancelled: enough"))
-    );
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_kill_is_passed_on_and_what_is_in_doubt_below_is_in_doubt_above() {
-    let script = script().on("fix", Phase::Apply, |_, calls| async move {
-        intend(&*calls, 0, false).await;
-        hang().await
-    });
-    let world = world(vec![above(vec![]), repair()], script);
-    let run = world.ask(person("above")).await.unwrap().runs[0];
-    world
-        .until("it applies", || {
-            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    world.engine.kill(run, "ben", "now").await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_eq!(verdict(&world, 2), Some(Verdict::Unknown));
-    assert_eq!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
-    assert!(summary.why.contains("evenkeel runs resolve 2"), "{}", summary.why);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_is_in_doubt_below_is_waited_for_until_somebody_has_looked() {
-    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
-        intend(&*calls, 0, false).await;
-        hang().await
-    });
-    let books = || vec![above(vec![]), repair()];
-    let world = world(books(), hangs);
-    world.ask(person("above")).await.unwrap();
-    world
-        .until("it applies", || {
-            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let world = world.crash(home(books()), script());
-    world.engine.resume().await.unwrap();
-    world.until_finished(2).await;
-    assert_eq!(verdict(&world, 2), Some(Verdict::Unknown));
-    tokio::time::sleep(Duration::from_secs(3_600)).await;
-    assert_eq!(verdict(&world, 1), None, "nobody has looked");
-    let said = evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(2), said).await.unwrap();
-    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_deadline_above_stops_what_is_below() {
-    let mut book = above(vec![]);
-    book.limits.deadline = Some(Duration::from_secs(60));
-    let world = world(vec![book, repair()], stoppable(script()));
-    let (verdict_of, why) = world.verdict("above").await;
-    assert_eq!(verdict_of, Verdict::Failed, "{why}");
-    assert!(why.contains("deadline"), "{why}");
-    assert_eq!(verdict(&world, 2), Some(Verdict::Cancelled));
 }
 
 #[tokio::test(start_paused = true)]
@@ -364,160 +284,6 @@ async fn each_item_has_a_run_of_its_own_and_they_do_not_bound_each_other() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_step_ran_is_undone_with_the_run() {
-    let bad = Step {
-        on_failure: OnFailure::Undo,
-        ..step("more")
-    };
-    let world = world(
-        vec![above(vec![bad]), repair()],
-        script().always("more", Phase::Plan, failed(Class::Permanent)),
-    );
-    let (verdict_of, why) = world.verdict("above").await;
-    assert_eq!(verdict_of, Verdict::Failed);
-    assert!(why.ends_with("run 2 undone"), "{why}");
-    assert_eq!(verdict(&world, 2), Some(Verdict::Undone));
-    assert_eq!(world.script.called().last().unwrap(), "fix/rollback a");
-}
-
-fn asked() -> UndoRequest {
-    UndoRequest {
-        who: "ben".into(),
-        ..UndoRequest::default()
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_person_undoes_the_whole_tree() {
-    let world = world(
-        vec![
-            runbook("top", vec![running("above", "above")]),
-            above(vec![step("fix")]),
-            repair(),
-        ],
-        script(),
-    );
-    assert_eq!(world.verdict("top").await.0, Verdict::Changed);
-    let left = world.engine.undoable(RunId(1), &asked()).await.unwrap();
-    assert!(
-        matches!(left.as_slice(), [ToUndo::Run { run: RunId(2), .. }]),
-        "{left:?}"
-    );
-    world.engine.undo(RunId(1), asked()).await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_eq!(summary.verdict, Some(Verdict::Undone), "{}", summary.why);
-    assert_eq!(
-        (verdict(&world, 2), verdict(&world, 3)),
-        (Some(Verdict::Undone), Some(Verdict::Undone))
-    );
-    let rolled_back = world
-        .script
-        .invocations()
-        .into_iter()
-        .filter(|call| call.key.phase == Phase::Rollback);
-    let runs: Vec<RunId> = rolled_back.map(|call| call.run).collect();
-    assert_eq!(runs, [RunId(2), RunId(3)], "the last first");
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_undo_that_fails_below_can_be_asked_for_again() {
-    let rolls_back = |outcomes| script().in_turn("fix", Phase::Rollback, outcomes);
-    let outcomes = vec![failed(Class::Permanent), Outcome::Done(Output::RolledBack)];
-    let world = world(vec![above(vec![]), repair()], rolls_back(outcomes));
-    world.verdict("above").await;
-    world.engine.undo(RunId(1), asked()).await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_eq!(summary.verdict, Some(Verdict::Failed), "{}", summary.why);
-    assert!(summary.why.contains("run 2 could not be undone"), "{}", summary.why);
-    world.engine.undo(RunId(1), asked()).await.unwrap();
-    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Undone));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_crash_while_it_is_undone_below_undoes_it_once() {
-    let slow = || {
-        script().on("fix", Phase::Rollback, |_, calls| async move {
-            effect(&*calls, 0, false).await;
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            Outcome::Done(Output::RolledBack)
-        })
-    };
-    let books = || vec![above(vec![]), repair()];
-    let world = World::new(home(books()), slow());
-    world.verdict("above").await;
-    world.engine.undo(RunId(1), asked()).await.unwrap();
-    world
-        .until("it rolls back", || {
-            world
-                .script
-                .called()
-                .contains(&"fix/rollback a".to_owned())
-                .then_some(())
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let world = world.crash(home(books()), slow());
-    world.engine.resume().await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_eq!(summary.verdict, Some(Verdict::Undone), "{}", summary.why);
-    let asked = world
-        .bodies(2)
-        .iter()
-        .filter(|body| matches!(body, Body::UndoRequested { .. }))
-        .count();
-    assert_eq!(asked, 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn steps_beside_it_go_on_and_a_failure_stops_it() {
-    let slow = Step {
-        id: "slow".into(),
-        ..step("more")
-    };
-    let book = needing(runbook("above", vec![running("repair", "repair"), slow]), "slow", &[]);
-    let script = stoppable(script()).on("more", Phase::Plan, |_, _| async {
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        failed(Class::Permanent)
-    });
-    let world = world(vec![selecting(book, "asset", "steel-1"), repair()], script);
-    let (verdict_of, why) = world.verdict("above").await;
-    assert_eq!(verdict_of, Verdict::Failed);
-    assert!(why.starts_with("step `slow`"), "{why}");
-    assert_eq!(verdict(&world, 2), Some(Verdict::Cancelled));
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_alert_is_seen_below_and_its_resolve_stops_both() {
-    let mut below = repair();
-    below.steps[0].with = json!({ "name": "{{ alert.name }}" });
-    let mut book = above(vec![]);
-    book.healed = None;
-    let world = world(vec![on_alert(book, "Broken"), below], stoppable(script()));
-    let alert = crate::world::alarms::alert("Broken", &[]);
-    world.serve();
-    world
-        .alarms
-        .edge(&world.engine, evenkeel_model::alert::Change::Fired, &alert);
-    world
-        .until("it plans", || {
-            world.script.called().contains(&"fix/plan".to_owned()).then_some(())
-        })
-        .await;
-    let call = world
-        .script
-        .invocations()
-        .into_iter()
-        .find(|call| call.key.step.as_str() == "fix")
-        .unwrap();
-    assert_eq!(call.params["name"], "Broken");
-    world
-        .alarms
-        .edge(&world.engine, evenkeel_model::alert::Change::Resolved, &alert);
-    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
-    assert_eq!(verdict(&world, 2), Some(Verdict::Cancelled));
-}
-
-#[tokio::test(start_paused = true)]
 async fn healed_above_is_asked_about_what_was_changed_below() {
     let world = world(vec![healed(above(vec![]), Otherwise::Escalate), repair()], script());
     assert_eq!(world.verdict("above").await.0, Verdict::Repaired);
@@ -591,112 +357,6 @@ async fn nobody_approves_below_what_they_asked_for_above() {
     );
     world.engine.decide(RunId(2), None, &yes("ben")).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
-}
-
-/// Wherever the journal can't be written, and whatever is said then: what was opened is known above.
-#[tokio::test(start_paused = true)]
-async fn no_run_below_is_forgotten_when_the_one_above_is_cancelled() {
-    for appends in 0..24 {
-        let books = || vec![above(vec![]), repair()];
-        let world = World::new(home(books()), stoppable(script()));
-        world.journal.fail_after(appends);
-        if world.ask(person("above")).await.is_err() {
-            continue;
-        }
-        tokio::time::sleep(Duration::from_secs(20)).await;
-        world.journal.fail_after(usize::MAX);
-        let world = world.crash(home(books()), stoppable(script()));
-        world.engine.resume().await.unwrap();
-        let _ = world.engine.cancel(RunId(1), "enough").await;
-        world.until_finished(1).await;
-        let opened = world
-            .bodies(1)
-            .iter()
-            .filter(|body| matches!(body, Body::RunOpened { .. }))
-            .count();
-        assert_eq!(opened, world.journal.count() - 1, "after {appends} appends");
-        if opened > 0 {
-            assert!(verdict(&world, 2).is_some(), "after {appends} appends it runs on");
-        }
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_kill_after_a_cancel_reaches_what_is_below() {
-    let world = world(
-        vec![above(vec![]), repair()],
-        script().on("fix", Phase::Apply, |_, _| hang()),
-    );
-    let run = world.ask(person("above")).await.unwrap().runs[0];
-    world
-        .until("it applies", || {
-            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
-        })
-        .await;
-    world.engine.cancel(run, "enough").await.unwrap();
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    let began = world.now();
-    world.engine.kill(run, "ben", "now").await.unwrap();
-    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
-    assert!((world.now() - began).num_seconds() < 10, "at once");
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_run_that_ended_unknown_with_one_below_is_resolved_after_that() {
-    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
-        intend(&*calls, 0, false).await;
-        hang().await
-    });
-    let books = || vec![above(vec![]), repair()];
-    let world = world(books(), hangs);
-    let run = world.ask(person("above")).await.unwrap().runs[0];
-    world
-        .until("it applies", || {
-            world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
-        })
-        .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    world.engine.kill(run, "ben", "now").await.unwrap();
-    world.until_finished(1).await;
-    let said = || evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    let early = world.engine.resolve(RunId(1), said()).await;
-    assert!(
-        matches!(early, Err(evenkeel_engine::ResolveError::Below { below: RunId(2), .. })),
-        "{early:?}"
-    );
-    world.engine.resolve(RunId(2), said()).await.unwrap();
-    world.until_finished(2).await;
-    world.engine.resolve(RunId(1), said()).await.unwrap();
-    let summary = world.until_finished(1).await;
-    assert_ne!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_was_rolled_back_below_already_is_undone_with_the_run() {
-    let mut below = healed(runbook("repair", vec![step("look"), step("fix")]), Otherwise::Undo);
-    below.steps[1].when = None;
-    let mut book = above(vec![]);
-    book.steps[1].on_failure = OnFailure::Undo;
-    let world = world(
-        vec![book, below],
-        script().always("look", Phase::Check, found(Severity::Critical)),
-    );
-    let (verdict_of, why) = world.verdict("above").await;
-    assert_eq!(verdict_of, Verdict::Failed);
-    assert!(why.ends_with("run 2 undone"), "{why}");
-    assert_eq!(verdict(&world, 2), Some(Verdict::NotRepaired));
-    let rollbacks = world
-        .script
-        .called()
-        .iter()
-        .filter(|call| call.contains("rollback"))
-        .count();
-    assert_eq!(rollbacks, 1);
 }
 
 /// A round below has something that comes after it, which runs the same again.
