@@ -17,7 +17,7 @@ use evenkeel_engine::port::reach::{Command, ExecError, Output};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::process::{Child, ChildStdin};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::time::timeout;
 
 pub use attendant::{Attendant, attend_as_child};
@@ -34,10 +34,13 @@ const FLOOD: u64 = 64 << 20;
 /// Runs it to its end, or to its timeout. Dropping the future ends all that it has started.
 pub async fn run(attendant: &Attendant, command: Command) -> Result<Output, ExecError> {
     let mut child = spawn(attendant, &command)?;
+    // Dropped after the group has ended: who notices that nobody reads or writes any more would end by
+    // itself, and what it has started would stay.
+    let mut pipes = Pipes::of(&mut child);
     let mut group = Group::of(&child, attendant.last_word());
     let mut printed = Printed::new(command.keep);
     let ended = {
-        let mut attended = pin!(attend(&mut child, command.stdin, &mut printed));
+        let mut attended = pin!(attend(&mut child, &mut pipes, command.stdin, &mut printed));
         match timeout(command.timeout, &mut attended).await {
             Ok(ended) => ended,
             Err(_) => {
@@ -90,9 +93,14 @@ fn not_started(line: &[String], why: impl Display) -> ExecError {
 }
 
 /// Feeds it, reads what it prints, and waits for its end.
-async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Result<ExitStatus, ExecError> {
-    let fed = feed(child.stdin.take(), stdin);
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+async fn attend(
+    child: &mut Child,
+    pipes: &mut Pipes,
+    stdin: Vec<u8>,
+    printed: &mut Printed,
+) -> Result<ExitStatus, ExecError> {
+    let fed = feed(&mut pipes.stdin, stdin);
+    let (stdout, stderr) = (pipes.stdout.as_mut(), pipes.stderr.as_mut());
     let Printed {
         stdout: kept_stdout,
         stderr: kept_stderr,
@@ -116,11 +124,27 @@ async fn attend(child: &mut Child, stdin: Vec<u8>, printed: &mut Printed) -> Res
     status.map_err(|error| ExecError::Spawn(error.to_string()))
 }
 
-/// A command that does not read its input is no failure.
-async fn feed(pipe: Option<ChildStdin>, stdin: Vec<u8>) {
-    if let Some(mut pipe) = pipe {
-        let _ = pipe.write_all(&stdin).await;
-        let _ = pipe.shutdown().await;
+/// A command that does not read its input is no failure. Closed when all of it is written.
+async fn feed(pipe: &mut Option<ChildStdin>, stdin: Vec<u8>) {
+    if let Some(open) = pipe {
+        let _ = open.write_all(&stdin).await;
+    }
+    *pipe = None;
+}
+
+struct Pipes {
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+}
+
+impl Pipes {
+    fn of(child: &mut Child) -> Self {
+        Self {
+            stdin: child.stdin.take(),
+            stdout: child.stdout.take(),
+            stderr: child.stderr.take(),
+        }
     }
 }
 

@@ -96,16 +96,19 @@ impl Told {
     async fn watch(mut self, leader: Pid) -> Ended {
         let mut is_over = false;
         loop {
+            // What it is told comes before what it sees: a command that ends of being told so did not end
+            // by itself.
             let end = tokio::select! {
-                _ = self.child.recv() => false,
+                biased;
+                _ = self.end.recv() => true,
+                // The kernel also tells of the end of the thread that started this process.
+                _ = self.orphaned.recv() => getppid() != self.parent,
                 _ = self.polite.recv() => {
                     is_over = true;
                     let _ = killpg(leader, Signal::SIGTERM);
                     false
                 }
-                _ = self.end.recv() => true,
-                // The kernel also tells of the end of the thread that started this process.
-                _ = self.orphaned.recv() => getppid() != self.parent,
+                _ = self.child.recv() => false,
             };
             if end {
                 descent::end();
