@@ -12,7 +12,7 @@ use crate::role::{Resource, Role, Source};
 use crate::runbook::Step;
 use crate::template;
 
-pub(crate) use resource::{database_fault, origin_fault, path_fault, server_name_fault};
+pub(crate) use resource::{database_fault, origin_fault, path_fault, server_name_fault, url_fault};
 
 /// Why a step can't have what it grants. A home that checks clean gives none of these for the
 /// targets that its runbooks select; a target that a person names may.

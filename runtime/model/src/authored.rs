@@ -11,6 +11,7 @@ pub(crate) mod plugin;
 mod reader;
 pub(crate) mod role;
 pub(crate) mod runbook;
+pub(crate) mod scrape;
 pub(crate) mod settings;
 pub(crate) mod step;
 pub(crate) mod trigger;

@@ -10,6 +10,7 @@ pub(crate) mod plugins;
 mod roles;
 mod runbook;
 mod runs;
+mod scrapes;
 mod templates;
 mod windows;
 
@@ -188,15 +189,16 @@ impl<'s> Scope<'s> {
         let settings = authored::settings::read(&settings_reader);
         let authored_assets = authored::assets::read(&assets_reader);
 
-        let (mut settings, roles, routing, customers, authored_windows) = match settings {
+        let (mut settings, roles, routing, customers, authored_windows, authored_scrapes) = match settings {
             Some(read) => (
                 Some(read.settings),
                 Some(read.roles),
                 read.routing,
                 read.customers,
                 read.windows,
+                read.scrapes,
             ),
-            None => (None, None, AuthoredRouting::default(), Vec::new(), Default::default()),
+            None => Default::default(),
         };
         let known_roles = sources.evenkeel.is_some().then_some(roles).flatten();
         let roles = Roles::new(settings_file, known_roles);
@@ -204,8 +206,10 @@ impl<'s> Scope<'s> {
         assets.check_customers(&settings_reader, &customers);
         roles.check(&settings_reader, &assets);
         let windows = windows::check(&settings_reader, authored_windows, &assets);
+        let scrapes = scrapes::check(&settings_reader, authored_scrapes, &assets);
         if let Some(settings) = &mut settings {
             settings.windows = windows;
+            settings.scrapes = scrapes;
         }
         problems.extend(settings_reader.into_problems());
         problems.extend(assets_reader.into_problems());

@@ -16,6 +16,7 @@ use crate::params::Schemas;
 use crate::plugin::{Installed, Pinned};
 use crate::role::Role;
 use crate::runbook::Runbook;
+use crate::scrape::{Rules, Scrape, Series};
 use crate::window::Windows;
 
 /// Only a home that checks clean becomes one of these.
@@ -63,6 +64,11 @@ pub struct Settings {
     pub journal: Keep,
     /// When runs wait, or nothing is changed.
     pub windows: Windows,
+    pub scrapes: Vec<Arc<Scrape>>,
+    pub series: Series,
+    pub rules: Rules,
+    /// Who may read series and alerts; none: whoever reaches a loopback `listen`.
+    pub readers: Vec<Source>,
     /// Who may approve, by the names that steps ask for.
     pub approvers: BTreeMap<String, Approvers>,
     /// A person may approve what they asked for themselves: for a home with a single operator.

@@ -26,6 +26,7 @@ pub mod query;
 pub mod role;
 pub mod run;
 pub mod runbook;
+pub mod scrape;
 pub mod seal;
 pub mod secret;
 mod select;

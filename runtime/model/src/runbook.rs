@@ -92,6 +92,13 @@ pub enum MatchOp {
     NotRegex(regex::Regex),
 }
 
+/// The text says all.
+impl PartialEq for Selector {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
 impl Selector {
     pub fn matches(&self, labels: &Labels) -> bool {
         let value = |label: &String| labels.get(label).map_or("", String::as_str);

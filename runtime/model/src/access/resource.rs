@@ -169,6 +169,14 @@ pub(crate) fn path_fault(path: &str) -> Result<(), String> {
 
 /// Scheme, host, port and a base path; nothing else.
 pub(crate) fn origin_fault(url: &str) -> Result<(), String> {
+    url_fault(url)?;
+    if url.contains(['?', '#']) {
+        return Err(format!("`{url}` holds more than scheme, host, port and a base path"));
+    }
+    Ok(())
+}
+
+pub(crate) fn url_fault(url: &str) -> Result<(), String> {
     let uri: Uri = url.parse().map_err(|error| format!("`{url}` is no URL: {error}"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(format!("`{url}` is not an http or https URL"));
@@ -183,8 +191,8 @@ pub(crate) fn origin_fault(url: &str) -> Result<(), String> {
     if authority.rsplit_once(':').is_some_and(|(_, port)| !port.ends_with(']')) && uri.port_u16().is_none() {
         return Err(format!("`{url}` has a port that is none"));
     }
-    if uri.query().is_some() || url.contains('#') {
-        return Err(format!("`{url}` holds more than scheme, host, port and a base path"));
+    if url.contains('#') {
+        return Err(format!("`{url}` holds a fragment, which is never sent"));
     }
     if uri.path().split('/').any(|segment| segment == "..") {
         return Err(format!("`{url}` climbs with `..`"));

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::value::{Span, Strings};
 use super::{At, Table};
-use crate::access::{database_fault, origin_fault, path_fault, server_name_fault};
+use crate::access::{database_fault, origin_fault, path_fault, server_name_fault, url_fault};
 use crate::action::Risk;
 use crate::grant::Capability;
 use crate::problem::quoted;
@@ -62,6 +62,7 @@ pub(crate) enum Form {
     Any,
     Path,
     Origin,
+    Url,
     Database,
     ServerName,
     ProcessName,
@@ -73,6 +74,7 @@ impl Form {
             Self::Any => Ok(()),
             Self::Path => path_fault(text),
             Self::Origin => origin_fault(text),
+            Self::Url => url_fault(text),
             Self::Database => database_fault(text),
             Self::ServerName => server_name_fault(text),
             Self::ProcessName => processes::name_fault(text),
@@ -86,6 +88,7 @@ impl Form {
             Self::Path => "a path goes down from the home or from `/`",
             Self::ProcessName => "cut it there, or select by `command`",
             Self::ServerName => "write it like `db.example` or `10.2.3.4`, as the certificate has it",
+            Self::Url => "write it like `http://{{ asset.address }}:9100/metrics`",
             Self::Origin => "write it like `https://app.example:8443/base`",
             Self::Database => {
                 "write it like `postgres://USER@HOST:5432/NAME`, `mysql://USER@HOST:3306/NAME` or `sqlite:FILE`"

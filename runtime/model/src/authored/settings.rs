@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::limits::Deadline;
 use super::notify::{self, AuthoredRouting};
 use super::role::{self, Form, Role};
+use super::scrape;
 use super::value::{Count, Size, Span, Strings};
 use super::window::{self, Windows};
 use super::{At, Reader, Table};
@@ -29,6 +30,7 @@ pub(crate) struct AuthoredSettings {
     /// Customers that sources name.
     pub customers: Vec<At<String>>,
     pub windows: Windows,
+    pub scrapes: Vec<scrape::Placed>,
 }
 
 /// None: the file is no TOML.
@@ -37,27 +39,21 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
     let root = reader.root(&document);
     let server = root.table("server").map(|server| read_server(&server));
     let (listen, group) = server.unwrap_or_default();
-    let resolve_timeout = root.table("alerts").and_then(|alerts| {
-        let timeout = alerts.optional::<Span>("resolve_timeout");
-        alerts.finish();
-        timeout
-    });
-    let (runs, approve_own) = root.table("engine").map_or((None, false), |engine| {
-        let runs = engine.optional::<Count>("runs");
-        let approve_own = engine.optional::<bool>("approve_own").is_some_and(At::into_inner);
-        engine.finish();
-        (runs, approve_own)
-    });
+    let resolve_timeout = root.table("alerts").and_then(|alerts| read_alerts(&alerts));
+    let (runs, approve_own) = root.table("engine").map_or((None, false), |engine| read_engine(&engine));
     let journal = root.table("journal").map(|journal| read_journal(&journal));
     let approvers = root.named("approvers").into_iter();
     let approvers = approvers
         .filter_map(|(name, table)| read_approvers(&name, &table))
         .collect();
     let mut customers = Vec::new();
-    let sources = root.named("source").into_iter();
-    let sources = sources
-        .filter_map(|(name, table)| read_source(&name, &table, &mut customers))
-        .collect::<Vec<_>>();
+    let mut bearers = |key, what| {
+        let named = root.named(key).into_iter();
+        let read = named.filter_map(|(name, table)| read_source(what, &name, &table, &mut customers));
+        read.collect::<Vec<_>>()
+    };
+    let sources = bearers("source", "a source");
+    let readers = bearers("reader", "a reader");
     if let Some(open) = &listen {
         refuse_open(&root, open, sources.is_empty() && !root.has("source"));
     }
@@ -71,6 +67,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         .map(|(name, table)| role::read(name, &table))
         .collect();
     let windows = window::read(&root);
+    let (scrapes, series, rules) = (scrape::read(&root), scrape::series(&root), scrape::rules(&root));
     let routing = notify::read(&root);
     root.finish();
     Some(AuthoredSettings {
@@ -82,6 +79,10 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
             runs: whole(runs.map_or(RUNS, |runs| runs.into_inner().0)),
             journal: journal.unwrap_or_default(),
             windows: Default::default(),
+            scrapes: Vec::new(),
+            series,
+            rules,
+            readers,
             approvers,
             approve_own,
             group,
@@ -90,6 +91,7 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
         routing,
         customers,
         windows,
+        scrapes,
     })
 }
 
@@ -98,6 +100,19 @@ fn read_server(server: &Table<'_, '_>) -> (Option<At<SocketAddr>>, Option<String
     let group = server.optional::<String>("group").map(At::into_inner);
     server.finish();
     (listen.and_then(|listen| read_listen(server, &listen)), group)
+}
+
+fn read_alerts(alerts: &Table<'_, '_>) -> Option<At<Span>> {
+    let timeout = alerts.optional::<Span>("resolve_timeout");
+    alerts.finish();
+    timeout
+}
+
+fn read_engine(engine: &Table<'_, '_>) -> (Option<At<Count>>, bool) {
+    let runs = engine.optional::<Count>("runs");
+    let approve_own = engine.optional::<bool>("approve_own").is_some_and(At::into_inner);
+    engine.finish();
+    (runs, approve_own)
 }
 
 fn read_journal(table: &Table<'_, '_>) -> Keep {
@@ -163,8 +178,13 @@ fn refuse_open(root: &Table<'_, '_>, listen: &At<SocketAddr>, without_source: bo
     }
 }
 
-fn read_source(name: &At<String>, table: &Table<'_, '_>, customers: &mut Vec<At<String>>) -> Option<Source> {
-    table.check_name("a source", name);
+fn read_source(
+    what: &str,
+    name: &At<String>,
+    table: &Table<'_, '_>,
+    customers: &mut Vec<At<String>>,
+) -> Option<Source> {
+    table.check_name(what, name);
     let token_file = table.required::<String>("token_file");
     let customer = table.optional::<String>("customer");
     table.finish();

@@ -76,7 +76,7 @@ fn read_name(table: &Table<'_, '_>, what: &str) -> Option<At<String>> {
     Some(name)
 }
 
-fn read_select(table: &Table<'_, '_>) -> Option<At<Selector>> {
+pub(super) fn read_select(table: &Table<'_, '_>) -> Option<At<Selector>> {
     let text = table.optional::<String>("select")?;
     let selector = trigger::selector(table, "select", &text)?;
     Some(At::new(text.span(), selector))

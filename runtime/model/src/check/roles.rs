@@ -53,15 +53,20 @@ impl<'s> Roles<'s> {
                 .filter(|asset| asset.role.as_ref() == Some(&name));
             let holders = holders.map(AsRef::as_ref).collect::<Vec<_>>();
             for text in role.things.iter().flat_map(|thing| &thing.texts) {
-                if template::is_template(text.text.get_ref()) && is_meaningful(reader, &text.text) {
-                    fill(reader, text, &holders, assets);
-                }
+                check_text(reader, text, &holders, assets);
             }
         }
     }
 
     fn all(&self) -> impl Iterator<Item = &Role> {
         self.roles.iter().flatten()
+    }
+}
+
+/// By itself, and filled for each of its `holders`.
+pub(super) fn check_text(reader: &Reader<'_>, text: &Text, holders: &[&Asset], assets: &Assets) {
+    if template::is_template(text.text.get_ref()) && is_meaningful(reader, &text.text) {
+        fill(reader, text, holders, assets);
     }
 }
 

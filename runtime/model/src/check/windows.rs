@@ -29,7 +29,7 @@ fn covering<T>(reader: &Reader<'_>, placed: Vec<Placed<T>>, assets: &Assets) -> 
     windows.collect()
 }
 
-fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &Assets) {
+pub(super) fn refuse_empty(reader: &Reader<'_>, select: &At<Selector>, assets: &Assets) {
     let all: Vec<_> = assets.assets.values().map(AsRef::as_ref).collect();
     if assets.are_known && !all.iter().any(|asset| select.get_ref().matches(&asset.selectable())) {
         runbook::refuse_empty(reader, select, &all);
