@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::{Alert, Edge};
+use evenkeel_model::scrape::Target;
 
 use crate::lifecycle::Manner;
 
@@ -19,6 +20,22 @@ pub struct MemoryError {
 pub struct Heard {
     pub alert: Alert,
     pub at: DateTime<Utc>,
+}
+
+/// What a target answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fetched {
+    pub content_type: String,
+    /// Unpacked.
+    pub body: Vec<u8>,
+}
+
+/// Asks targets for their exposition text. Implemented by `sandbox`.
+#[async_trait]
+pub trait Fetch: Send + Sync {
+    /// # Errors
+    /// Why there is no text, in a sentence; also when it takes longer or has more than the scrape allows.
+    async fn fetch(&self, target: &Target) -> Result<Fetched, String>;
 }
 
 /// All alerts that fire or did lately, durable. Implemented by `store`.

@@ -69,5 +69,6 @@ pub use forgetful::Forgetful;
 pub use ports::{Answered, Note, Noting, Ports};
 pub use reach::local::{Attendant, Local, attend_as_child};
 pub use reach::prometheus::Prometheus;
+pub use reach::scrape::Scraper;
 pub use sandbox::{Sandbox, StartError};
 pub use vault::HomeVault;

@@ -20,6 +20,7 @@ mod error;
 mod eval;
 mod functions;
 mod histogram;
+pub mod json;
 mod labels;
 mod lex;
 mod math;

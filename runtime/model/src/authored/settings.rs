@@ -40,7 +40,9 @@ pub(crate) fn read(reader: &Reader<'_>) -> Option<AuthoredSettings> {
     let server = root.table("server").map(|server| read_server(&server));
     let (listen, group) = server.unwrap_or_default();
     let resolve_timeout = root.table("alerts").and_then(|alerts| read_alerts(&alerts));
-    let (runs, approve_own) = root.table("engine").map_or((None, false), |engine| read_engine(&engine));
+    let (runs, approve_own) = root
+        .table("engine")
+        .map_or((None, false), |engine| read_engine(&engine));
     let journal = root.table("journal").map(|journal| read_journal(&journal));
     let approvers = root.named("approvers").into_iter();
     let approvers = approvers
