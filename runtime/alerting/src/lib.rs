@@ -2,7 +2,7 @@
 //!
 //! What comes in is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an
 //! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
-//! What a scraped target answers is read by [`exposition`].
+//! What a scraped target answers is read by [`exposition`], and [`scrape`] says what that means for its series.
 //!
 //! [`promql`] evaluates what rules ask of series, and [`rules`] makes alerts and series of the answers.
 //!
@@ -14,5 +14,6 @@ pub mod lifecycle;
 pub mod port;
 pub mod promql;
 pub mod rules;
+pub mod scrape;
 pub mod v2;
 pub mod webhook;

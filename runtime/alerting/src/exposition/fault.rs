@@ -17,6 +17,20 @@ pub struct Fault {
     pub limit: Option<Limit>,
 }
 
+impl Fault {
+    /// What is wrong at this byte of a text, beyond its grammar.
+    pub fn at(text: &[u8], at: usize, message: impl Into<Cow<'static, str>>) -> Self {
+        let before = &text[..at.min(text.len())];
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        Self {
+            line: memchr::memchr_iter(b'\n', before).count() + 1,
+            column: before.len() - line_start + 1,
+            message: message.into(),
+            limit: None,
+        }
+    }
+}
+
 /// How much is read, against targets that are broken or mean harm.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -105,13 +119,9 @@ impl Slip {
     }
 
     pub fn into_fault(self, text: &str) -> Fault {
-        let before = &text.as_bytes()[..self.at.min(text.len())];
-        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         Fault {
-            line: memchr::memchr_iter(b'\n', before).count() + 1,
-            column: before.len() - line_start + 1,
-            message: self.message,
             limit: self.limit,
+            ..Fault::at(text.as_bytes(), self.at, self.message)
         }
     }
 }

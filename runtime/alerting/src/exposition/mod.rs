@@ -57,6 +57,8 @@ pub enum Entry<'t> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'t> {
+    /// The byte of the text that it begins at; [`Fault::at`] makes line and column of it.
+    pub at: usize,
     /// Name and labels as they stand in the text: equal bytes are the same series, and a hash of them
     /// finds it again without reading the labels.
     pub series: &'t str,

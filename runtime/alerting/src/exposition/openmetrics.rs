@@ -93,6 +93,7 @@ impl<'t> Reader<'t> {
             timestamp,
         });
         Ok(Entry::Sample(Sample {
+            at: start,
             series,
             name,
             labels: &self.labels,

@@ -58,6 +58,7 @@ impl Reader<'_> {
         self.end_of_entry(start)?;
         self.count_sample(start)?;
         Ok(Entry::Sample(Sample {
+            at: start,
             series,
             name,
             labels: &self.labels,
