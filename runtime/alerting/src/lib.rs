@@ -1,19 +1,22 @@
-//! From what sources push to edges of alerts. Pure but for its ports.
+//! From what is scraped and what sources push to edges of alerts. Pure but for its ports.
 //!
-//! What comes in is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an
-//! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
-//! What a scraped target answers is read by [`exposition`], and [`scrape`] says what that means for its series.
+//! What a scraped target answers is read by [`exposition`], and [`scrape`] says what that means for its series, which
+//! [`series`] keeps. [`promql`] evaluates what rules ask of them, and [`rules`] makes alerts and series of the answers.
+//! [`watch`] does all that at its times. [`notation`] reads series that a test or a person writes down.
 //!
-//! [`promql`] evaluates what rules ask of series, and [`rules`] makes alerts and series of the answers.
+//! What is pushed is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an Alertmanager notifies). All
+//! alerts are joined to what is known by [`lifecycle`]; `store` keeps them.
 //!
-//! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
+//! *Invariant:* no I/O and no clock but behind ports; nothing that a source can send makes this room panic.
 
 pub mod exposition;
 pub mod intake;
 pub mod lifecycle;
+pub mod notation;
 pub mod port;
 pub mod promql;
 pub mod rules;
 pub mod scrape;
 pub mod v2;
+pub mod watch;
 pub mod webhook;
