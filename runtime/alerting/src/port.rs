@@ -62,3 +62,25 @@ pub trait Memory: Send + Sync {
     /// The same, each with when it was last heard of.
     async fn heard(&self, now: DateTime<Utc>) -> Result<Vec<Heard>, MemoryError>;
 }
+
+/// What time it is.
+pub trait Clock: Send + Sync {
+    /// Milliseconds since 1970.
+    fn now_ms(&self) -> i64;
+    /// Since some moment; never goes back.
+    fn passed(&self) -> Duration;
+}
+
+/// Takes what an Alertmanager would be told.
+#[async_trait]
+pub trait Tell: Send + Sync {
+    async fn tell(&self, alerts: Vec<Outgoing>, externals: Arc<Externals>);
+}
+
+/// Keeps series over a restart. Implemented by `store`.
+pub trait Keep: Send + Sync {
+    /// Writes down a batch as [`series::Log`](crate::series::Log) encodes it.
+    fn log(&self, batch: &[u8]) -> Result<(), String>;
+    /// Writes all series down; what was logged before the call is needed no more afterwards.
+    fn snapshot(&self, series: &series::Store) -> Result<(), String>;
+}

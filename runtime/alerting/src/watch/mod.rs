@@ -1,0 +1,249 @@
+//! Scrapes targets at their times, keeps their series and judges them by rules.
+//!
+//! Each target and each group of rules has a task of its own, so that a slow one delays no other. Times are those of
+//! Prometheus: a target's or a group's turn comes at multiples of its interval, moved by a hash of what it is, so
+//! that turns are spread and a restart does not move them.
+//!
+//! *Invariant:* what is read here by others (targets, groups) is what the last turn left, and never waits for one.
+
+mod batch;
+mod group;
+mod target;
+#[cfg(test)]
+mod tests;
+mod turn;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use evenkeel_model::alert::Labels as Pairs;
+use evenkeel_model::scrape::{self as model, Rules};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinHandle;
+
+use crate::port::{Clock, Fetch, Keep, Tell};
+use crate::promql::{Labels, Options};
+use crate::rules::{self, Externals, definition};
+use crate::scrape;
+use crate::series::Store;
+
+pub use target::{Health, Metadata, TargetState};
+
+/// Answers that are waited for or read at a time.
+const FETCHES: usize = 64;
+/// Groups that are evaluated at a time.
+const EVALUATIONS: usize = 2;
+/// How often what is too old goes, and everything is written down.
+const FORGET_EVERY: Duration = Duration::from_secs(60);
+const SNAPSHOT_EVERY: Duration = Duration::from_secs(1_800);
+
+pub struct Ports {
+    pub fetch: Arc<dyn Fetch>,
+    pub tell: Arc<dyn Tell>,
+    pub keep: Arc<dyn Keep>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What is scraped, and by what rules it is judged.
+#[derive(Clone, Debug, Default)]
+pub struct Watched {
+    pub targets: Vec<model::Target>,
+    pub groups: Vec<definition::Group>,
+    pub rules: Rules,
+}
+
+/// Runs until it is stopped; a changed home is taken over with [`Watch::take`].
+pub struct Watch {
+    shared: Arc<Shared>,
+    tasks: Mutex<Tasks>,
+}
+
+/// What the tasks share.
+struct Shared {
+    ports: Ports,
+    series: Arc<Store>,
+    options: Options,
+    fetches: Semaphore,
+    evaluations: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Tasks {
+    targets: BTreeMap<target::Key, Task<target::Kept>>,
+    groups: BTreeMap<group::Key, Task<group::Kept>>,
+    rules: Rules,
+}
+
+/// A task, what it shows of itself, and how it is ended.
+struct Task<K: Shown> {
+    shown: Arc<Mutex<Arc<K::Show>>>,
+    stop: watch::Sender<bool>,
+    task: JoinHandle<K>,
+}
+
+/// What a task gives back when it ends, and what it shows until then.
+trait Shown {
+    type Show;
+}
+
+impl<K: Shown> Task<K> {
+    fn show(&self) -> Arc<K::Show> {
+        locked(&self.shown).clone()
+    }
+
+    /// None: it panicked, and there is nothing to go on from.
+    async fn end(self) -> Option<K> {
+        self.stop.send_replace(true);
+        self.task.await.ok()
+    }
+}
+
+impl Watch {
+    pub fn new(ports: Ports, series: Arc<Store>) -> Self {
+        let shared = Shared {
+            ports,
+            series,
+            options: Options::default(),
+            fetches: Semaphore::new(FETCHES),
+            evaluations: Arc::new(Semaphore::new(EVALUATIONS)),
+        };
+        Self {
+            shared: Arc::new(shared),
+            tasks: Mutex::default(),
+        }
+    }
+
+    pub fn series(&self) -> &Arc<Store> {
+        &self.shared.series
+    }
+
+    /// Every target as its last scrape left it, by job and asset.
+    pub fn targets(&self) -> Vec<Arc<TargetState>> {
+        locked(&self.tasks).targets.values().map(Task::show).collect()
+    }
+
+    /// Every group as its last evaluation left it, by file and name.
+    pub fn groups(&self) -> Vec<Arc<rules::Group>> {
+        locked(&self.tasks).groups.values().map(Task::show).collect()
+    }
+
+    /// How often groups are evaluated that don't say.
+    pub fn every(&self) -> Duration {
+        locked(&self.tasks).rules.every
+    }
+
+    /// Has these targets and groups instead of those before. What stays the same goes on where it was; series of what is
+    /// gone end now. Not to be called twice at a time.
+    pub async fn take(&self, watched: Watched) {
+        let Watched { targets, groups, rules } = watched;
+        let mut old = std::mem::take(&mut *locked(&self.tasks));
+        let first = old.groups.is_empty() && old.targets.is_empty();
+        let mut tasks = Tasks {
+            rules: rules.clone(),
+            ..Tasks::default()
+        };
+        for wanted in targets {
+            let key = target::Key::of(&wanted);
+            let before = match old.targets.remove(&key) {
+                Some(task) if task.show().target == wanted => {
+                    tasks.targets.insert(key, task);
+                    continue;
+                }
+                Some(task) => task.end().await,
+                None => None,
+            };
+            tasks.targets.insert(key, target::start(&self.shared, wanted, before));
+        }
+        let externals = Arc::new(externals(&rules));
+        for wanted in groups {
+            let key = group::Key::of(&wanted);
+            let before = match old.groups.remove(&key) {
+                Some(task) => task.end().await,
+                None => None,
+            };
+            let started = group::start(&self.shared, wanted, before, first, rules.every, externals.clone());
+            tasks.groups.insert(key, started);
+        }
+        *locked(&self.tasks) = tasks;
+        let now = self.shared.ports.clock.now_ms();
+        for (_, task) in old.targets {
+            if let Some(kept) = task.end().await {
+                kept.gone(&self.shared, now);
+            }
+        }
+        for (_, task) in old.groups {
+            if let Some(kept) = task.end().await {
+                kept.gone(&self.shared, now);
+            }
+        }
+    }
+
+    /// Keeps house until it is to stop; then ends all tasks and writes everything down.
+    pub async fn serve(&self, mut stopping: watch::Receiver<bool>) {
+        let mut since_snapshot = Duration::ZERO;
+        while !paused(&mut stopping, FORGET_EVERY).await {
+            since_snapshot += FORGET_EVERY;
+            let snapshot = since_snapshot >= SNAPSHOT_EVERY;
+            if snapshot {
+                since_snapshot = Duration::ZERO;
+            }
+            self.keep_house(snapshot).await;
+        }
+        let tasks = std::mem::take(&mut *locked(&self.tasks));
+        for (_, task) in tasks.targets {
+            task.end().await;
+        }
+        for (_, task) in tasks.groups {
+            task.end().await;
+        }
+        self.keep_house(true).await;
+    }
+
+    async fn keep_house(&self, snapshot: bool) {
+        let shared = self.shared.clone();
+        let kept = tokio::task::spawn_blocking(move || {
+            let forgot = shared.series.forget(shared.ports.clock.now_ms());
+            tracing::debug!(series = forgot.series, samples = forgot.samples, "what is too old is gone");
+            if snapshot { shared.ports.keep.snapshot(&shared.series) } else { Ok(()) }
+        });
+        match kept.await {
+            Ok(Err(why)) => tracing::error!(why, "the series can't be written down: a restart would lose them"),
+            Err(error) => tracing::error!(%error, "keeping the series broke off"),
+            Ok(Ok(())) => {}
+        }
+    }
+}
+
+fn externals(rules: &Rules) -> Externals {
+    Externals {
+        labels: labels(&rules.external_labels),
+        url: rules.external_url.clone(),
+    }
+}
+
+fn labels(pairs: &Pairs) -> Labels {
+    Labels::new(pairs.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+}
+
+/// Whether it is time to stop.
+async fn paused(stopping: &mut watch::Receiver<bool>, time: Duration) -> bool {
+    let stop = stopping.wait_for(|stop| *stop);
+    tokio::time::timeout(time, stop).await.is_ok()
+}
+
+/// Nothing here panics halfway through a change.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a target's options are, as a scrape of a home says them.
+fn options(scrape: &model::Scrape) -> scrape::Options {
+    scrape::Options {
+        honor_labels: scrape.honor_labels,
+        honor_timestamps: scrape.honor_timestamps,
+        sample_limit: Some(scrape.max_samples),
+        body_size_limit: Some(scrape.max_body),
+        ..scrape::Options::default()
+    }
+}
