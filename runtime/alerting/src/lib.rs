@@ -17,6 +17,7 @@ pub mod port;
 pub mod promql;
 pub mod rules;
 pub mod scrape;
+pub mod series;
 pub mod v2;
 pub mod watch;
 pub mod webhook;

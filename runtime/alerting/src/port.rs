@@ -1,11 +1,16 @@
 //! What alerting needs of the world.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::{Alert, Edge};
 use evenkeel_model::scrape::Target;
 
 use crate::lifecycle::Manner;
+use crate::rules::{Externals, Outgoing};
+use crate::series;
 
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the alerts can't be {action}: {cause}")]

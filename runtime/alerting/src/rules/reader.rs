@@ -97,7 +97,9 @@ impl<'t> Reader<'t> {
     }
 
     fn wrong_type(&self, what: &str, node: &Node, expected: &str) {
-        let problem = self.file.problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
+        let problem = self
+            .file
+            .problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
         self.say(problem.label(format!("this is {}", node.kind())));
     }
 
@@ -133,7 +135,10 @@ fn node(value: &toml::Spanned<DeValue<'_>>) -> Rc<Node> {
         DeValue::String(text) => Value::Scalar(Scalar::Text, text.to_string()),
         DeValue::Integer(integer) => {
             let value = i64::from_str_radix(integer.as_str(), integer.radix());
-            Value::Scalar(value.map_or(Scalar::Float(f64::NAN), Scalar::Integer), integer.as_str().to_owned())
+            Value::Scalar(
+                value.map_or(Scalar::Float(f64::NAN), Scalar::Integer),
+                integer.as_str().to_owned(),
+            )
         }
         DeValue::Float(float) => {
             let value = float.as_str().parse().unwrap_or(f64::NAN);
@@ -277,7 +282,10 @@ impl<'r, 't> Fields<'r, 't> {
     pub fn tables(&self, key: &'static str, name: &str) -> Vec<Fields<'r, 't>> {
         let items = self.items(key, "a list of tables");
         let what = format!("`{key}`");
-        items.iter().filter_map(|item| self.reader.fields(item, name, &what)).collect()
+        items
+            .iter()
+            .filter_map(|item| self.reader.fields(item, name, &what))
+            .collect()
     }
 
     fn items(&self, key: &'static str, expected: &str) -> Vec<Rc<Node>> {
@@ -288,7 +296,11 @@ impl<'r, 't> Fields<'r, 't> {
             self.wrong_type(key, &node, expected);
             return Vec::new();
         };
-        items.iter().filter(|item| !matches!(item.value, Value::Null)).cloned().collect()
+        items
+            .iter()
+            .filter(|item| !matches!(item.value, Value::Null))
+            .cloned()
+            .collect()
     }
 
     /// Tells of every key that nothing asked for. Returns whether the table is sound.

@@ -34,7 +34,11 @@ pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), 
         };
         match event {
             Event::DocumentStart(_) if ended => {
-                let problem = file.problem("second-document", builder.places.span(span), "only the first document is read");
+                let problem = file.problem(
+                    "second-document",
+                    builder.places.span(span),
+                    "only the first document is read",
+                );
                 let label = "what follows is ignored, by Prometheus too";
                 return Ok((builder.root, vec![problem.label(label).warning()]));
             }
@@ -149,7 +153,9 @@ impl<'t> Builder<'t> {
 
     fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Problem> {
         let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
-            return Err(self.file.problem("syntax", span, "an alias stands within what it names"));
+            return Err(self
+                .file
+                .problem("syntax", span, "an alias stands within what it names"));
         };
         self.count(size, &span)?;
         self.place(node, false)
@@ -182,7 +188,8 @@ impl<'t> Builder<'t> {
         };
         let node = Rc::new(Node { span, value });
         if level.anchor > 0 {
-            self.anchors.insert(level.anchor, (node.clone(), self.count - level.before));
+            self.anchors
+                .insert(level.anchor, (node.clone(), self.count - level.before));
         }
         self.place(node, false)
     }
@@ -210,7 +217,9 @@ impl<'t> Builder<'t> {
                 // Prometheus leaves out what has no key.
                 Value::Null => continue,
                 _ => {
-                    let problem = self.file.problem("wrong-type", key.node.span.clone(), "a key must be a string");
+                    let problem = self
+                        .file
+                        .problem("wrong-type", key.node.span.clone(), "a key must be a string");
                     return Err(problem.label(format!("this is {}", key.node.kind())));
                 }
             };
@@ -220,7 +229,9 @@ impl<'t> Builder<'t> {
             }
             let span = key.node.span.clone();
             if !known.insert(text.clone()) {
-                let problem = self.file.problem("duplicate-key", span, format!("`{text}` stands here twice"));
+                let problem = self
+                    .file
+                    .problem("duplicate-key", span, format!("`{text}` stands here twice"));
                 return Err(problem.label("take one of the two away"));
             }
             own.push((Written { text, span }, value));
@@ -250,7 +261,11 @@ impl<'t> Builder<'t> {
             }
             Value::List(items) if lists => items.iter().try_for_each(|item| self.merge(item, own, known, false)),
             _ => {
-                let problem = self.file.problem("wrong-type", from.span.clone(), "`<<` merges a table, or a list of tables");
+                let problem = self.file.problem(
+                    "wrong-type",
+                    from.span.clone(),
+                    "`<<` merges a table, or a list of tables",
+                );
                 Err(problem.label(format!("this is {}", from.kind())))
             }
         }
@@ -278,7 +293,9 @@ impl<'t> Builder<'t> {
         if text[span.start..].starts_with(sign) {
             return span;
         }
-        text[..span.start].rfind(sign).map_or(span.clone(), |start| start..span.end)
+        text[..span.start]
+            .rfind(sign)
+            .map_or(span.clone(), |start| start..span.end)
     }
 
     fn scalar(&self, text: String, plain: bool, tag: Option<&Tag>, span: &Range<usize>) -> Result<Value, Problem> {
@@ -339,13 +356,17 @@ fn number(text: &str) -> Option<Scalar> {
         None => (lower.as_str(), 10),
     };
     if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
-        let value = i128::from_str_radix(digits, radix).ok().map(|value| if negative { -value } else { value });
+        let value = i128::from_str_radix(digits, radix)
+            .ok()
+            .map(|value| if negative { -value } else { value });
         if let Some(value) = value.and_then(|value| i64::try_from(value).ok()) {
             return Some(Scalar::Integer(value));
         }
     }
     let float = radix == 10
-        && digits.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'))
+        && digits
+            .bytes()
+            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'))
         && digits.bytes().any(|b| b.is_ascii_digit());
     float.then(|| plain.parse().ok().map(Scalar::Float))?
 }

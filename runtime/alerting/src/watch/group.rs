@@ -111,7 +111,10 @@ impl Judge {
                 // A fault of this program. It goes on from what it last showed.
                 None => {
                     let group = Group::clone(&locked(&shown));
-                    kept = Kept { group, evaluations: RESTORE_AFTER };
+                    kept = Kept {
+                        group,
+                        evaluations: RESTORE_AFTER,
+                    };
                 }
             }
         }

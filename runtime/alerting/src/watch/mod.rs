@@ -9,8 +9,6 @@
 mod batch;
 mod group;
 mod target;
-#[cfg(test)]
-mod tests;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -204,8 +202,16 @@ impl Watch {
         let shared = self.shared.clone();
         let kept = tokio::task::spawn_blocking(move || {
             let forgot = shared.series.forget(shared.ports.clock.now_ms());
-            tracing::debug!(series = forgot.series, samples = forgot.samples, "what is too old is gone");
-            if snapshot { shared.ports.keep.snapshot(&shared.series) } else { Ok(()) }
+            tracing::debug!(
+                series = forgot.series,
+                samples = forgot.samples,
+                "what is too old is gone"
+            );
+            if snapshot {
+                shared.ports.keep.snapshot(&shared.series)
+            } else {
+                Ok(())
+            }
         });
         match kept.await {
             Ok(Err(why)) => tracing::error!(why, "the series can't be written down: a restart would lose them"),

@@ -189,7 +189,10 @@ impl Scraper {
             let outcome = match asked.answer {
                 Ok(Fetched { content_type, body }) => {
                     let content_type = Some(content_type.as_str()).filter(|text| !text.is_empty());
-                    let answer = Answer { body: &body, content_type };
+                    let answer = Answer {
+                        body: &body,
+                        content_type,
+                    };
                     state.scraped(&answer, when, &mut batch)
                 }
                 Err(why) => state.unanswered(why, when, &mut batch),

@@ -23,7 +23,10 @@ impl Turns {
             hash.update([0xff]);
         }
         let digest = hash.finalize();
-        let word = digest.iter().take(7).fold(0_i64, |word, byte| word << 8 | i64::from(*byte));
+        let word = digest
+            .iter()
+            .take(7)
+            .fold(0_i64, |word, byte| word << 8 | i64::from(*byte));
         Self {
             every_ms,
             offset_ms: word % every_ms,
@@ -42,7 +45,11 @@ impl Turns {
     /// The time that a turn has which begins at `now_ms`.
     pub fn dated(self, turn_ms: i64, now_ms: i64) -> i64 {
         let tolerance = TOLERANCE_MS.min(self.every_ms / 100);
-        if (now_ms - turn_ms).abs() <= tolerance { turn_ms } else { now_ms }
+        if (now_ms - turn_ms).abs() <= tolerance {
+            turn_ms
+        } else {
+            now_ms
+        }
     }
 }
 

@@ -1,0 +1,73 @@
+//! What one scrape or one evaluation appends: to the series at once, and to what is kept over a restart at its end.
+
+use super::Shared;
+use crate::promql::{Labels, Sample, Series, Source, SourceError};
+use crate::scrape::{Handle, Refused};
+use crate::series::{self, Store};
+use crate::{rules, scrape};
+
+use evenkeel_model::runbook::Matcher;
+
+pub(super) struct Batch<'s> {
+    series: &'s Store,
+    /// The first word of the store that it is full.
+    full: Option<series::Refused>,
+}
+
+impl<'s> Batch<'s> {
+    pub fn new(series: &'s Store) -> Self {
+        Self { series, full: None }
+    }
+
+    /// Writes it down. The answer is what the store said when it was full.
+    pub fn write(self, _shared: &Shared) -> Option<String> {
+        self.full.map(|full| full.to_string())
+    }
+
+    fn refused(&mut self, refused: series::Refused) -> Refused {
+        match refused {
+            series::Refused::OutOfOrder { .. } => Refused::OutOfOrder,
+            series::Refused::Duplicate { .. } => Refused::Duplicate,
+            series::Refused::TooOld { .. } | series::Refused::BadTime { .. } => Refused::OutOfBounds,
+            series::Refused::Gone => Refused::Unknown,
+            full => {
+                self.full.get_or_insert(full);
+                Refused::Full
+            }
+        }
+    }
+}
+
+impl scrape::Sink for Batch<'_> {
+    fn series(&mut self, labels: Labels) -> Result<Handle, Refused> {
+        match self.series.series(&labels) {
+            Ok(handle) => Ok(Handle(handle.to_bits())),
+            Err(refused) => Err(self.refused(refused)),
+        }
+    }
+
+    fn append(&mut self, Handle(bits): Handle, at_ms: i64, value: f64) -> Result<(), Refused> {
+        let handle = series::Handle::from_bits(bits);
+        self.series
+            .append(handle, at_ms, value)
+            .map_err(|refused| self.refused(refused))
+    }
+}
+
+impl rules::Sink for Batch<'_> {
+    fn append(&mut self, labels: &Labels, at_ms: i64, value: f64) -> Result<(), SourceError> {
+        let handle = self.series.series(labels);
+        let appended = handle.and_then(|handle| self.series.append(handle, at_ms, value));
+        appended.map_err(|refused| SourceError(refused.to_string()))
+    }
+}
+
+impl Source for Batch<'_> {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        self.series.select(matchers, start_ms, end_ms)
+    }
+
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        self.series.latest(matchers, start_ms, end_ms)
+    }
+}
