@@ -42,7 +42,7 @@ pub async fn alertmanager(State(console): State<Arc<Console>>, request: Request)
     take(&console, request, parse).await
 }
 
-/// `GET /api/v1/alerts`.
+/// `GET /api/v1/firing`.
 pub async fn firing(State(console): State<Arc<Console>>) -> Result<Json<Vec<Alert>>, Error> {
     Ok(Json(console.memory.firing(console.clock.now()).await?))
 }

@@ -1,8 +1,9 @@
-//! The HTTP API: alerts in, and probes, over TCP; runs and what a person asks for over the
+//! The HTTP API: alerts in, series out, and probes, over TCP; runs and what a person asks for over the
 //! Unix socket of the home.
 //!
 //! *Invariant:* over TCP nothing of a run can be read and nothing but alerts can be said: until
-//! people can sign in, the socket's permissions are who may.
+//! people can sign in, the socket's permissions are who may. What [`prometheus`] answers can be read
+//! there with a reader's token.
 
 mod alerts;
 mod approvals;
@@ -15,6 +16,7 @@ mod gates;
 mod metrics;
 mod outbox;
 pub mod port;
+pub mod prometheus;
 mod runs;
 mod schedules;
 mod serve;
@@ -35,12 +37,13 @@ pub const BODY_BYTES: usize = 4 << 20;
 
 /// What is served over TCP.
 pub fn public(console: Arc<Console>) -> Router {
-    open().with_state(console)
+    open().merge(prometheus::public(console.clone())).with_state(console)
 }
 
 /// What is served over the Unix socket: all.
 pub fn private(console: Arc<Console>) -> Router {
     open()
+        .merge(prometheus::private())
         .route("/api/v1/daemon", get(daemon::show))
         .route("/api/v1/reload", post(daemon::reload))
         .route("/api/v1/rounds", post(runs::start))
@@ -58,7 +61,7 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/outbox", get(outbox::list))
         .route("/api/v1/notifiers/{name}/test", post(outbox::test))
-        .route("/api/v1/alerts", get(alerts::firing))
+        .route("/api/v1/firing", get(alerts::firing))
         .route("/api/v1/holds", get(gates::list).post(gates::hold))
         .route("/api/v1/holds/{hold}/end", post(gates::end))
         .route("/api/v1/strikes/clear", post(gates::clear_strikes))

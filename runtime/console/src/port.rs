@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
 use crate::metrics::Metric;
+use crate::prometheus::Readers;
 
 #[async_trait]
 pub trait Daemon: Send + Sync {
     fn about(&self) -> About;
     /// Who may push alerts; none: anybody who reaches the listener.
     fn sources(&self) -> Arc<Vec<Credential>>;
+    /// Who may read series and alerts over TCP.
+    fn readers(&self) -> Readers;
     /// Takes over the home as it is on disk now, if it checks clean; otherwise its problems,
     /// rendered for people.
     async fn reload(&self) -> Result<(), String>;

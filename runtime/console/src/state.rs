@@ -2,6 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use evenkeel_alerting::port::Memory;
+use evenkeel_alerting::watch::Watch;
 use evenkeel_engine::Engine;
 use evenkeel_engine::port::outbox::Outbox;
 use evenkeel_engine::port::{Clock, Journal};
@@ -15,6 +16,7 @@ pub struct Console {
     pub journal: Arc<dyn Journal>,
     pub outbox: Arc<dyn Outbox>,
     pub memory: Arc<dyn Memory>,
+    pub watch: Arc<Watch>,
     pub clock: Arc<dyn Clock>,
     pub daemon: Arc<dyn Daemon>,
     pub counters: Counters,

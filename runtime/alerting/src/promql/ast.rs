@@ -59,7 +59,7 @@ pub(super) enum At {
 }
 
 /// What moves the time of a selector or a subquery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Shift {
     pub at: Option<At>,
     pub offset_ms: i64,

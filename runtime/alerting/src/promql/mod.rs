@@ -36,6 +36,8 @@ mod unquote;
 
 use std::cell::Cell;
 
+use evenkeel_model::runbook::Matcher;
+
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
@@ -130,6 +132,14 @@ pub struct Query {
 impl Query {
     pub fn check(text: &str) -> Result<Self, Refusal> {
         check::check(text).map(|root| Self { root })
+    }
+
+    /// What it selects, if it is a selector and nothing else.
+    pub fn selector(&self) -> Option<&[Matcher]> {
+        match &self.root.kind {
+            ast::Kind::Selector(selector) if selector.shift == ast::Shift::default() => Some(&selector.matchers),
+            _ => None,
+        }
     }
 
     pub fn value_type(&self) -> Type {

@@ -1,0 +1,105 @@
+//! Who may read, and what.
+
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use evenkeel_alerting::promql::{Labels, Sample, Series, Source, SourceError};
+use evenkeel_model::name::CustomerId;
+use evenkeel_model::runbook::{MatchOp, Matcher};
+
+use super::answer::Error;
+use crate::port::Credential;
+use crate::state::Console;
+
+/// The label that says whose a series is.
+pub const CUSTOMER: &str = "customer";
+
+/// Who may read over TCP.
+#[derive(Clone)]
+pub enum Readers {
+    /// Whoever reaches a loopback listener.
+    Anybody,
+    /// The listener can be reached from elsewhere, and no reader is configured.
+    Nobody,
+    These(Arc<Vec<Credential>>),
+}
+
+/// What a request may see. None: all.
+#[derive(Clone, Debug, Default)]
+pub struct Scope(pub Option<CustomerId>);
+
+pub async fn admit(State(console): State<Arc<Console>>, mut request: Request, next: Next) -> Response {
+    match scope(&console.daemon.readers(), &request) {
+        Ok(scope) => {
+            request.extensions_mut().insert(scope);
+            next.run(request).await
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+fn scope(readers: &Readers, request: &Request) -> Result<Scope, Error> {
+    let readers = match readers {
+        Readers::Anybody => return Ok(Scope(None)),
+        Readers::Nobody => {
+            return Err(Error::unauthorized(
+                "nobody may read over this listener: add a `[reader.NAME]` to evenkeel.toml",
+            ));
+        }
+        Readers::These(readers) => readers,
+    };
+    let presented = request.headers().get(header::AUTHORIZATION);
+    let presented = presented.and_then(|value| value.to_str().ok());
+    let token = presented.and_then(|value| value.strip_prefix("Bearer "));
+    let reader = token.and_then(|token| readers.iter().find(|reader| reader.token.is(token.trim())));
+    match reader {
+        Some(reader) => Ok(Scope(reader.customer.clone())),
+        None => Err(Error::unauthorized(
+            "send the token of a `[reader]` of evenkeel.toml as `Authorization: Bearer TOKEN`",
+        )),
+    }
+}
+
+impl Scope {
+    /// Whether the labels are of what may be seen.
+    pub fn sees(&self, labels: &Labels) -> bool {
+        self.sees_customer(labels.get(CUSTOMER))
+    }
+
+    pub fn sees_customer(&self, customer: &str) -> bool {
+        self.0.as_ref().is_none_or(|own| own.as_str() == customer)
+    }
+
+    /// What has to match besides.
+    pub fn matcher(&self) -> Option<Matcher> {
+        self.0.as_ref().map(|customer| Matcher {
+            label: CUSTOMER.to_owned(),
+            op: MatchOp::Equal(customer.to_string()),
+        })
+    }
+}
+
+/// A source as one may see it.
+pub struct Seen<'s> {
+    pub source: &'s dyn Source,
+    pub scope: Scope,
+}
+
+impl Seen<'_> {
+    fn narrowed(&self, matchers: &[Matcher]) -> Vec<Matcher> {
+        matchers.iter().cloned().chain(self.scope.matcher()).collect()
+    }
+}
+
+impl Source for Seen<'_> {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        self.source.select(&self.narrowed(matchers), start_ms, end_ms)
+    }
+
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        self.source.latest(&self.narrowed(matchers), start_ms, end_ms)
+    }
+}
