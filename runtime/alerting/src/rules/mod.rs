@@ -18,6 +18,7 @@ mod restore;
 mod sink;
 mod template_seam;
 mod tree;
+pub mod unit;
 mod yaml;
 
 pub use alert::{Alert, State};
