@@ -4,7 +4,7 @@
 //! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
 //! What a scraped target answers is read by [`exposition`].
 //!
-//! [`promql`] evaluates what rules ask of series.
+//! [`promql`] evaluates what rules ask of series, and [`template`] renders what they say about it.
 //!
 //! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
 
@@ -13,5 +13,6 @@ pub mod intake;
 pub mod lifecycle;
 pub mod port;
 pub mod promql;
+pub mod template;
 pub mod v2;
 pub mod webhook;
