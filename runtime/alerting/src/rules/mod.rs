@@ -16,7 +16,6 @@ mod read;
 mod reader;
 mod restore;
 mod sink;
-mod template_seam;
 mod tree;
 pub mod unit;
 mod yaml;

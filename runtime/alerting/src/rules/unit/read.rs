@@ -89,7 +89,7 @@ fn test(table: &Fields<'_, '_>, common: &Common) -> Test {
         interval_ms: interval.unwrap_or(common.interval_ms),
         evaluation_interval_ms: common.interval_ms,
         fuzzy: common.fuzzy,
-        series: series.iter().filter_map(input).collect(),
+        series: inputs(&series),
         alerts: alerts.iter().filter_map(alert_case).collect(),
         expressions: expressions.iter().filter_map(expression_case).collect(),
         externals: Externals {
@@ -103,6 +103,12 @@ fn test(table: &Fields<'_, '_>, common: &Common) -> Test {
         table.say(problem.label("take a longer `evaluation_interval`, or earlier times"));
     }
     test
+}
+
+/// Of a series that is there twice the last one counts, as in promtool.
+fn inputs(tables: &[Fields<'_, '_>]) -> Vec<(Labels, Vec<Option<f64>>)> {
+    let inputs: BTreeMap<_, _> = tables.iter().filter_map(input).collect();
+    inputs.into_iter().collect()
 }
 
 fn input(table: &Fields<'_, '_>) -> Option<(Labels, Vec<Option<f64>>)> {
