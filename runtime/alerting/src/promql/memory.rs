@@ -42,6 +42,11 @@ impl Memory {
         }
     }
 
+    /// The last sample of a series.
+    pub fn last(&self, labels: &Labels) -> Option<Sample> {
+        self.series.get(labels)?.last().copied()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&Labels, &[Sample])> {
         self.series.iter().map(|(labels, samples)| (labels, samples.as_slice()))
     }

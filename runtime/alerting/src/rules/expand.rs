@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::template_seam::{Context, Fault, Template};
 use crate::promql::{Element, Labels};
+use crate::template::{self, Context, Fault, Limits, Template};
 
 /// A value as it was written, and as a template; without braces it stands for itself.
 #[derive(Clone, Debug)]
@@ -22,7 +22,8 @@ pub struct Externals {
     pub url: String,
 }
 
-pub(super) type Ask<'a> = dyn FnMut(&str) -> Result<Vec<Element>, String> + 'a;
+/// What answers `query`.
+pub(super) type Ask<'a> = template::Query<'a>;
 
 impl Text {
     pub(super) fn new(source: &str) -> Self {
@@ -55,7 +56,7 @@ impl Text {
             value: of.value,
             external_labels: &externals.labels,
             external_url: &externals.url,
-            path_prefix: "",
+            limits: Limits::default(),
         };
         let expanded = match template {
             Ok(template) => template.render(&context, ask),

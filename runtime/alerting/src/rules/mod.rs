@@ -16,8 +16,8 @@ mod read;
 mod reader;
 mod restore;
 mod sink;
-mod template_seam;
 mod tree;
+pub mod unit;
 mod yaml;
 
 pub use alert::{Alert, State};

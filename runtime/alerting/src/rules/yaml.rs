@@ -18,6 +18,7 @@ const DEEPEST: usize = 32;
 
 /// The first document, and what is noteworthy besides; none: the file says nothing.
 pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), Problem> {
+    check_characters(file)?;
     let mut builder = Builder::new(file);
     let mut parser = Parser::new_from_str(file.text);
     let mut ended = false;
@@ -40,13 +41,30 @@ pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), 
                     "only the first document is read",
                 );
                 let label = "what follows is ignored, by Prometheus too";
-                return Ok((builder.root, vec![problem.label(label).warning()]));
+                return Ok((builder.document(), vec![problem.label(label).warning()]));
             }
             Event::DocumentEnd => ended = true,
             event => builder.take(event, span)?,
         }
     }
-    Ok((builder.root, Vec::new()))
+    Ok((builder.document(), Vec::new()))
+}
+
+/// What libyaml reads; the parser takes more.
+fn check_characters(file: File<'_>) -> Result<(), Problem> {
+    let allowed = |c: char| {
+        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
+    };
+    if let Some((at, c)) = file.text.char_indices().find(|(_, c)| !allowed(*c)) {
+        let problem = file.problem("syntax", at..at + c.len_utf8(), "this is no YAML");
+        return Err(problem.label("a control character; write it as an escape within double quotes"));
+    }
+    let version = file.text.strip_prefix("%YAML ").and_then(|rest| rest.split_whitespace().next());
+    if let Some(version) = version.filter(|version| !matches!(*version, "1.1" | "1.2")) {
+        let problem = file.problem("syntax", 6..6 + version.len(), "this is no YAML that is read here");
+        return Err(problem.label("it is 1.1 or 1.2"));
+    }
+    Ok(())
 }
 
 /// Characters as bytes.
@@ -123,6 +141,11 @@ impl<'t> Builder<'t> {
             count: 0,
             root: None,
         }
+    }
+
+    /// None: it says nothing.
+    fn document(self) -> Option<Rc<Node>> {
+        self.root.filter(|root| !matches!(root.value, Value::Null))
     }
 
     fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
@@ -223,16 +246,16 @@ impl<'t> Builder<'t> {
                     return Err(problem.label(format!("this is {}", key.node.kind())));
                 }
             };
-            if key.merges {
-                merged.push(value);
-                continue;
-            }
             let span = key.node.span.clone();
             if !known.insert(text.clone()) {
                 let problem = self
                     .file
                     .problem("duplicate-key", span, format!("`{text}` stands here twice"));
                 return Err(problem.label("take one of the two away"));
+            }
+            if key.merges {
+                merged.push(value);
+                continue;
             }
             own.push((Written { text, span }, value));
         }
