@@ -2,7 +2,7 @@
 //!
 //! What a scraped target answers is read by [`exposition`], and [`scrape`] says what that means for its series, which
 //! [`series`] keeps. [`promql`] evaluates what rules ask of them, and [`rules`] makes alerts and series of the answers.
-//! [`watch`] does all that at its times. [`notation`] reads series that a test or a person writes down.
+//! [`template`] renders what alerts say, and [`watch`] does all that at its times. [`notation`] reads series that a test or a person writes down.
 //!
 //! What is pushed is read by [`v2`] (as an Alertmanager is pushed to) or [`webhook`] (as an Alertmanager notifies). All
 //! alerts are joined to what is known by [`lifecycle`]; `store` keeps them.
