@@ -14,5 +14,6 @@ pub mod lifecycle;
 pub mod notation;
 pub mod port;
 pub mod promql;
+pub mod series_file;
 pub mod v2;
 pub mod webhook;

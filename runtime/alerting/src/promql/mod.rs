@@ -20,6 +20,7 @@ mod error;
 mod eval;
 mod functions;
 mod histogram;
+pub mod json;
 mod labels;
 mod lex;
 mod math;
@@ -38,6 +39,7 @@ use std::cell::Cell;
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
+pub use lex::duration;
 pub use memory::{Memory, OutOfOrder};
 pub use source::{STALE, Sample, Series, Source, SourceError};
 
