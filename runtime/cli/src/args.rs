@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod gates;
+mod query;
 mod runs;
 mod schedule;
 
@@ -12,6 +13,7 @@ use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
 
 pub use changes::{Audit, AuditVerify, Changes};
+pub use query::Query;
 pub use runs::{Runs, RunsList, RunsReplay, RunsResolve, RunsShow, RunsUndo};
 pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
@@ -67,6 +69,8 @@ pub enum Command {
     Decline(Approve),
     /// Shows which schedules come next, and what became of the last ticks.
     Schedule(Schedule),
+    /// Evaluates a PromQL expression over a file of series. No home is needed.
+    Query(Query),
     /// Lists what was done to the world: who, when, what, and whether it was undone.
     Changes(Changes),
     /// Checks that the records of changes are what was written.
