@@ -18,6 +18,7 @@ pub mod promql;
 pub mod rules;
 pub mod scrape;
 pub mod series;
+pub mod series_file;
 pub mod template;
 pub mod v2;
 pub mod watch;

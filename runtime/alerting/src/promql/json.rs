@@ -2,13 +2,14 @@
 //! `data`. Numbers are strings, since JSON has no `NaN`; times are seconds with three places at most.
 
 use super::labels::Labels;
+use super::math;
 use super::{Answer, Element, Line, Sample};
 
 /// An answer at one time.
 pub fn answer(out: &mut String, answer: &Answer, at_ms: i64) {
     match answer {
-        Answer::Scalar(value) => pair(open(out, "scalar"), at_ms, |out| number(out, *value)),
-        Answer::Text(text) => pair(open(out, "string"), at_ms, |out| string(out, text)),
+        Answer::Scalar(value) => alone(open(out, "scalar"), at_ms, &math::text(*value)),
+        Answer::Text(text) => alone(open(out, "string"), at_ms, text),
         Answer::Vector(elements) => {
             list(open(out, "vector"), elements, |out, Element { labels, value }| {
                 metric(out, labels, "value");
@@ -128,6 +129,21 @@ fn pair(out: &mut String, at_ms: i64, value: impl Fn(&mut String)) {
     out.push(']');
 }
 
+/// What is no series has its time without zeros at the end, and its number without an exponent: Prometheus writes these with
+/// another encoder.
+fn alone(out: &mut String, at_ms: i64, text: &str) {
+    let mut seconds = String::new();
+    time(&mut seconds, at_ms);
+    if seconds.contains('.') {
+        seconds.truncate(seconds.trim_end_matches('0').len());
+    }
+    out.push('[');
+    out.push_str(&seconds);
+    out.push(',');
+    string(out, text);
+    out.push(']');
+}
+
 fn time(out: &mut String, at_ms: i64) {
     let (seconds, rest) = (at_ms / 1000, (at_ms % 1000).abs());
     if at_ms < 0 && seconds == 0 {
@@ -190,6 +206,10 @@ mod tests {
 
         let mut out = String::new();
         answer(&mut out, &Answer::Scalar(2.0), 10);
-        assert_eq!(out, r#"{"resultType":"scalar","result":[0.010,"2"]}"#);
+        assert_eq!(out, r#"{"resultType":"scalar","result":[0.01,"2"]}"#);
+
+        let mut out = String::new();
+        answer(&mut out, &Answer::Scalar(1e21), 1_000);
+        assert_eq!(out, r#"{"resultType":"scalar","result":[1,"1000000000000000000000"]}"#);
     }
 }

@@ -301,7 +301,7 @@ impl Scanner<'_> {
 }
 
 /// Milliseconds of `1y2w3d4h5m6s7ms`, each unit once and in this order. One that is out of range is `i64::MAX`.
-fn duration(word: &str) -> Option<i64> {
+pub fn duration(word: &str) -> Option<i64> {
     const UNITS: [(&str, i64); 7] = [
         ("y", 365 * 86_400_000),
         ("w", 7 * 86_400_000),

@@ -41,6 +41,7 @@ use evenkeel_model::runbook::Matcher;
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
+pub use lex::duration;
 pub use memory::{Memory, OutOfOrder};
 pub use source::{STALE, Sample, Series, Source, SourceError};
 

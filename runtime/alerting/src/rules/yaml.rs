@@ -52,14 +52,16 @@ pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), 
 
 /// What libyaml reads; the parser takes more.
 fn check_characters(file: File<'_>) -> Result<(), Problem> {
-    let allowed = |c: char| {
-        matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
-    };
+    let allowed =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     if let Some((at, c)) = file.text.char_indices().find(|(_, c)| !allowed(*c)) {
         let problem = file.problem("syntax", at..at + c.len_utf8(), "this is no YAML");
         return Err(problem.label("a control character; write it as an escape within double quotes"));
     }
-    let version = file.text.strip_prefix("%YAML ").and_then(|rest| rest.split_whitespace().next());
+    let version = file
+        .text
+        .strip_prefix("%YAML ")
+        .and_then(|rest| rest.split_whitespace().next());
     if let Some(version) = version.filter(|version| !matches!(*version, "1.1" | "1.2")) {
         let problem = file.problem("syntax", 6..6 + version.len(), "this is no YAML that is read here");
         return Err(problem.label("it is 1.1 or 1.2"));

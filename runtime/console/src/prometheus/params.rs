@@ -72,7 +72,10 @@ impl Params {
     }
 
     pub fn time(&self, name: &str) -> Result<Option<i64>, Error> {
-        let wrong = |text: &str| Error::parameter(name, format!("cannot parse \"{text}\" to a valid timestamp"));
+        let wrong = |text: &str| {
+            let why = format!("invalid time value for '{name}': cannot parse \"{text}\" to a valid timestamp");
+            Error::parameter(name, why)
+        };
         self.get(name)
             .map(|text| time::time(text).ok_or_else(|| wrong(text)))
             .transpose()

@@ -1,0 +1,70 @@
+//! Answers of series: a row a value.
+
+use chrono::{DateTime, SecondsFormat};
+use evenkeel_alerting::promql::{Answer, Labels, Line, Sample};
+
+use super::{safe, table};
+
+pub struct Row {
+    series: String,
+    sample: Sample,
+}
+
+/// A table; nothing found is said in words.
+pub fn text(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no series".to_owned();
+    }
+    let mut shown = table::new(&["series", "value", "time"]);
+    for row in rows {
+        let (at_ms, value) = row.sample;
+        shown.add_row([row.series.clone(), value_text(value), time(at_ms)]);
+    }
+    table::text(&shown)
+}
+
+pub fn instant(answer: &Answer, at_ms: i64) -> Vec<Row> {
+    let row = |series: String, value| Row {
+        series,
+        sample: (at_ms, value),
+    };
+    match answer {
+        Answer::Scalar(value) => vec![row("scalar".to_owned(), *value)],
+        Answer::Text(text) => vec![row(safe::text(&format!("{text:?}")), f64::NAN)],
+        Answer::Vector(elements) => {
+            let rows = elements
+                .iter()
+                .map(|element| row(labels(&element.labels), element.value));
+            rows.collect()
+        }
+        Answer::Matrix(lines) => range(lines),
+    }
+}
+
+pub fn range(lines: &[Line]) -> Vec<Row> {
+    let rows = lines.iter().flat_map(|line| {
+        line.samples.iter().map(|sample| Row {
+            series: labels(&line.labels),
+            sample: *sample,
+        })
+    });
+    rows.collect()
+}
+
+fn labels(labels: &Labels) -> String {
+    safe::text(&labels.to_string())
+}
+
+fn value_text(value: f64) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    value.to_string()
+}
+
+fn time(ms: i64) -> String {
+    DateTime::from_timestamp_millis(ms).map_or_else(
+        || format!("{ms} ms"),
+        |time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true),
+    )
+}
