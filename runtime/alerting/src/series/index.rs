@@ -55,6 +55,15 @@ impl Index {
         Some((id, self.slots[id as usize].generation))
     }
 
+    /// The labels of a series, if it is still this one.
+    pub fn labels(&self, id: u32, generation: u32) -> Option<&Labels> {
+        let slot = self
+            .slots
+            .get(id as usize)
+            .filter(|slot| slot.generation == generation)?;
+        slot.labels.as_ref()
+    }
+
     /// The number and generation of each series with its labels, in a range of numbers.
     pub fn range(&self, ids: std::ops::Range<usize>) -> impl Iterator<Item = (u32, u32, &Labels)> {
         let slots = self.slots.iter().enumerate().skip(ids.start).take(ids.len());

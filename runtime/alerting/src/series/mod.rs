@@ -15,14 +15,19 @@
 //! [`Limits`].
 
 mod bits;
+mod bytes;
+mod frame;
 mod index;
 mod ints;
+mod log;
 mod narrow;
 mod postings;
 mod read;
 mod refused;
+mod restore;
 mod retain;
 mod shard;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 mod times;
@@ -31,8 +36,11 @@ mod values;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+pub use frame::{Damage, DamageKind, Unreadable};
+pub use log::{Log, Replayed};
 pub use read::{Listing, Status};
 pub use refused::Refused;
+pub use restore::{LeftOut, Restored};
 pub use retain::Forgot;
 
 use crate::promql::{Labels, Sample};
@@ -41,6 +49,9 @@ use shard::{SIZE, Shard, Writing};
 
 /// The furthest time from 1970 that a sample may have, in milliseconds: PromQL evaluates no further.
 pub const FURTHEST_MS: i64 = 1_000_000_000_000_000;
+
+/// Bytes of the names and values of one series' labels.
+const LABEL_BYTES: usize = 64 << 10;
 
 /// What a store may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -163,10 +174,7 @@ impl Store {
         if let Some((id, generation)) = index.find(labels) {
             return Ok(Handle { id, generation });
         }
-        let (found, limit) = (labels.iter().count(), self.limits.labels);
-        if found > limit {
-            return Err(Refused::TooManyLabels { found, limit });
-        }
+        self.check(labels)?;
         if index.live() >= self.limits.series {
             let limit = self.limits.series;
             return Err(Refused::TooManySeries { limit });
@@ -182,6 +190,24 @@ impl Store {
         }
         self.grow(grown);
         Ok(handle)
+    }
+
+    fn check(&self, labels: &Labels) -> Result<(), Refused> {
+        let (found, limit) = (labels.iter().count(), self.limits.labels);
+        if found == 0 {
+            return Err(Refused::NoLabels);
+        }
+        if found > limit {
+            return Err(Refused::TooManyLabels { found, limit });
+        }
+        let (found, limit) = (
+            labels.iter().map(|(name, value)| name.len() + value.len()).sum(),
+            LABEL_BYTES,
+        );
+        if found > limit {
+            return Err(Refused::LabelsTooLong { found, limit });
+        }
+        Ok(())
     }
 
     /// # Errors

@@ -16,6 +16,10 @@ pub enum Refused {
     TooManySeries { limit: usize },
     #[error("a series with {found} labels, of {limit} that it may have: raise `max_labels` in `[series]`")]
     TooManyLabels { found: usize, limit: usize },
+    #[error("a series with {found} bytes of labels, of {limit} that it may have")]
+    LabelsTooLong { found: usize, limit: usize },
+    #[error("a series without labels")]
+    NoLabels,
     /// New series are refused a little before samples of those that are known.
     #[error(
         "the series take {limit} bytes of memory, and may take no more: raise `max_memory` or lower `retention` \

@@ -135,6 +135,29 @@ impl Shard {
         Ok(Some(grown))
     }
 
+    /// Adds what was written once; how many bytes more that are without the columns. None: it doesn't come after what is
+    /// there, or is not in order.
+    pub fn extend(&mut self, slot: usize, chunks: Vec<Chunk>, tail: Vec<Sample>) -> Option<isize> {
+        let stored = self.series.get_mut(slot)?;
+        let mut last = stored.last.map(|last| last.0);
+        let mut follows = |first: i64, to: i64| last.replace(to).is_none_or(|last| first > last);
+        let in_order = chunks
+            .iter()
+            .all(|chunk| follows(chunk.times.first(), chunk.times.last()))
+            && tail.iter().all(|sample| follows(sample.0, sample.0));
+        // What was not packed yet ends a series.
+        if !in_order || !stored.tail.is_empty() || tail.len() > TAIL {
+            return None;
+        }
+        let before = stored.weight();
+        stored.chunks.extend(chunks);
+        stored.chunks.shrink_to_fit();
+        stored.tail = tail;
+        stored.tail.shrink_to_fit();
+        stored.last = stored.tail.last().copied().or_else(|| stored.last_packed());
+        Some(stored.weight() - before)
+    }
+
     /// Drops what ended before the horizon, and packs what nobody has added to since `idle_since`.
     pub fn forget(&mut self, horizon: i64, idle_since: i64, writing: &mut Writing) -> Forgotten {
         let mut forgotten = Forgotten::default();
@@ -244,7 +267,11 @@ impl Stored {
         reading.values.last().map(|value| (time, *value))
     }
 
-    #[cfg(test)]
+    fn last_packed(&self) -> Option<Sample> {
+        let chunk = self.chunks.last()?;
+        self.latest_packed(chunk.times.last(), &mut Reading::default())
+    }
+
     /// What all that is held for the samples weighs, but for the columns, which are shared.
     pub fn weight(&self) -> isize {
         let chunks: isize = self.chunks.iter().map(Chunk::weight).sum();

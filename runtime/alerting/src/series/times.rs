@@ -52,6 +52,20 @@ impl Column {
         out.extend((0..i64::from(self.count)).map(|i| self.first + i * step));
     }
 
+    /// As it was written; whether it makes sense is for the caller to see.
+    pub fn unchecked(first: i64, last: i64, count: usize, packed: &[u8]) -> Self {
+        Self {
+            first,
+            last,
+            count: count as u32,
+            packed: packed.into(),
+        }
+    }
+
+    pub fn packed(&self) -> &[u8] {
+        &self.packed
+    }
+
     pub fn first(&self) -> i64 {
         self.first
     }

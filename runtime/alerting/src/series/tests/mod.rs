@@ -1,5 +1,6 @@
 mod codec;
 mod crowd;
+mod kept;
 mod model;
 mod selectors;
 mod store;

@@ -1,5 +1,5 @@
 use super::{bits, labels, matcher, named, samples, small};
-use crate::promql::{NAME, STALE, Source as _};
+use crate::promql::{Labels, NAME, STALE, Source as _};
 use crate::series::{FURTHEST_MS, Limits, Refused, Store};
 
 #[test]
@@ -14,6 +14,9 @@ fn a_refusal_names_the_setting() {
     let word = |refused: Refused| refused.to_string();
     assert!(word(store.series(&labels("down")).unwrap_err()).contains("`max_series` in `[series]`"));
     assert!(word(store.series(&labels("up{a=1,b=2}")).unwrap_err()).contains("`max_labels` in `[series]`"));
+    assert_eq!(store.series(&Labels::default()), Err(Refused::NoLabels));
+    let long = labels(&format!("up{{a={}}}", "x".repeat(1 << 16)));
+    assert!(matches!(store.series(&long), Err(Refused::LabelsTooLong { .. })));
     store.forget(10_000_000);
     let handle = store.series(&labels("up")).unwrap();
     let old = store.append(handle, 10_000_000 - 3_600_001, 1.0).unwrap_err();
