@@ -9,6 +9,7 @@ use evenkeel_model::alert::{Alert, Edge};
 use evenkeel_model::scrape::Target;
 
 use crate::lifecycle::Manner;
+use crate::promql::Sample;
 use crate::rules::{Externals, Outgoing};
 use crate::series;
 
@@ -84,8 +85,8 @@ pub trait Tell: Send + Sync {
 
 /// Keeps series over a restart. Implemented by `store`.
 pub trait Keep: Send + Sync {
-    /// Writes down a batch as [`series::Log`](crate::series::Log) encodes it.
-    fn log(&self, batch: &[u8]) -> Result<(), String>;
+    /// Writes down what was just appended, without waiting for the disk.
+    fn log(&self, series: &series::Store, batch: &[(series::Handle, Sample)]) -> Result<(), String>;
     /// Writes all series down; what was logged before the call is needed no more afterwards.
     fn snapshot(&self, series: &series::Store) -> Result<(), String>;
 }

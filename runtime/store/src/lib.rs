@@ -22,8 +22,10 @@ mod outbox;
 mod reader;
 mod rows;
 mod sealed;
+mod series;
 mod writer;
 
 pub use open::{Options, Store, StoreError};
 pub use sealed::sealed_with;
+pub use series::SeriesFiles;
 pub use writer::Counts;

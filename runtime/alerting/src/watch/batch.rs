@@ -10,17 +10,25 @@ use evenkeel_model::runbook::Matcher;
 
 pub(super) struct Batch<'s> {
     series: &'s Store,
+    appended: Vec<(series::Handle, Sample)>,
     /// The first word of the store that it is full.
     full: Option<series::Refused>,
 }
 
 impl<'s> Batch<'s> {
     pub fn new(series: &'s Store) -> Self {
-        Self { series, full: None }
+        Self {
+            series,
+            appended: Vec::new(),
+            full: None,
+        }
     }
 
     /// Writes it down. The answer is what the store said when it was full.
-    pub fn write(self, _shared: &Shared) -> Option<String> {
+    pub fn write(self, shared: &Shared) -> Option<String> {
+        if !self.appended.is_empty() {
+            shared.logged(shared.ports.keep.log(self.series, &self.appended));
+        }
         self.full.map(|full| full.to_string())
     }
 
@@ -48,17 +56,23 @@ impl scrape::Sink for Batch<'_> {
 
     fn append(&mut self, Handle(bits): Handle, at_ms: i64, value: f64) -> Result<(), Refused> {
         let handle = series::Handle::from_bits(bits);
-        self.series
-            .append(handle, at_ms, value)
-            .map_err(|refused| self.refused(refused))
+        match self.series.append(handle, at_ms, value) {
+            Ok(()) => {
+                self.appended.push((handle, (at_ms, value)));
+                Ok(())
+            }
+            Err(refused) => Err(self.refused(refused)),
+        }
     }
 }
 
 impl rules::Sink for Batch<'_> {
     fn append(&mut self, labels: &Labels, at_ms: i64, value: f64) -> Result<(), SourceError> {
         let handle = self.series.series(labels);
-        let appended = handle.and_then(|handle| self.series.append(handle, at_ms, value));
-        appended.map_err(|refused| SourceError(refused.to_string()))
+        let appended = handle.and_then(|handle| self.series.append(handle, at_ms, value).map(|()| handle));
+        let handle = appended.map_err(|refused| SourceError(refused.to_string()))?;
+        self.appended.push((handle, (at_ms, value)));
+        Ok(())
     }
 }
 

@@ -12,6 +12,7 @@ mod target;
 mod turn;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -64,6 +65,20 @@ struct Shared {
     options: Options,
     fetches: Semaphore,
     evaluations: Arc<Semaphore>,
+    /// Appended samples can't be written down for the moment.
+    unlogged: AtomicBool,
+}
+
+impl Shared {
+    /// Said once when it begins, and once when it ends.
+    fn logged(&self, logged: Result<(), String>) {
+        let was = self.unlogged.swap(logged.is_err(), Ordering::Relaxed);
+        match logged {
+            Err(why) if !was => tracing::error!(why, "samples can't be written down: a restart would lose them"),
+            Ok(()) if was => tracing::info!("samples are written down again"),
+            _ => {}
+        }
+    }
 }
 
 #[derive(Default)]
@@ -105,6 +120,7 @@ impl Watch {
             options: Options::default(),
             fetches: Semaphore::new(FETCHES),
             evaluations: Arc::new(Semaphore::new(EVALUATIONS)),
+            unlogged: AtomicBool::new(false),
         };
         Self {
             shared: Arc::new(shared),
