@@ -8,7 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use evenkeel_alerting::watch::Watch;
 use evenkeel_console::port::{About, Circuit, Credential, Daemon as _, Token};
+use evenkeel_console::prometheus::Readers;
 use evenkeel_console::{Metric, MetricKind};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_model::change::{ChangeFilter, Recorded};
@@ -19,13 +21,16 @@ use tokio::sync::broadcast;
 use tracing::{info, warn};
 
 use crate::home::{self, Stamp};
+use crate::watching;
 use crate::wire::House;
 
 pub struct Daemon {
     house: Arc<House>,
+    watch: Arc<Watch>,
     listen: Mutex<SocketAddr>,
     since: DateTime<Utc>,
     sources: RwLock<Arc<Vec<Credential>>>,
+    readers: RwLock<Arc<Vec<Credential>>>,
     /// Files with tokens, also of a home that was read and not taken over.
     tokens: Mutex<Vec<PathBuf>>,
     tokens_at_start: Stamp,
@@ -36,19 +41,22 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Reads the tokens of the home's sources.
-    pub fn new(house: Arc<House>, listen: SocketAddr) -> Result<Self> {
+    /// Reads the tokens of the home's sources and readers.
+    pub fn new(house: Arc<House>, watch: Arc<Watch>, listen: SocketAddr) -> Result<Self> {
         let tokens = token_files(&house.engine.home());
         let tokens_at_start = home::stamp_of(tokens.clone());
-        let sources = credentials(&house.engine.home())?;
+        let home = house.engine.home();
+        let (sources, readers) = (credentials(&home, "source")?, credentials(&home, "reader")?);
         Ok(Self {
             tokens: Mutex::new(tokens),
             tokens_at_start,
             reloading: tokio::sync::Mutex::default(),
             since: house.clock.now(),
             house,
+            watch,
             listen: Mutex::new(listen),
             sources: RwLock::new(Arc::new(sources)),
+            readers: RwLock::new(Arc::new(readers)),
             draining: AtomicBool::new(false),
             stale: AtomicBool::new(false),
         })
@@ -100,44 +108,49 @@ impl Daemon {
     async fn reload_all(&self) -> Result<()> {
         // One after the other, or an older reading could be taken over last.
         let _one = self.reloading.lock().await;
-        let next = self.house.next().await?;
+        let (next, rules) = self.house.next().await?;
         *self.tokens.lock().unwrap_or_else(PoisonError::into_inner) = token_files(&next);
-        let sources = credentials(&next)?;
+        let (sources, readers) = (credentials(&next, "source")?, credentials(&next, "reader")?);
         let listen = *self.listen.lock().unwrap_or_else(PoisonError::into_inner);
         if sources.is_empty() && !listen.ip().is_loopback() {
             bail!("the last `[source]` is gone, and {listen} can be reached from elsewhere");
         }
         *self.sources.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
+        *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(readers);
+        watching::warn_of_bounds(&self.house.engine.home(), &next);
+        let watched = watching::watched(&next, rules);
         self.house.engine.reload(Arc::new(next));
+        self.watch.take(watched).await;
         Ok(())
     }
 }
 
 fn token_files(home: &Home) -> Vec<PathBuf> {
-    let files = home
-        .settings
-        .sources
-        .iter()
-        .map(|source| home.dir.join(&source.token_file));
-    files.collect()
+    let bearers = home.settings.sources.iter().chain(&home.settings.readers);
+    bearers.map(|bearer| home.dir.join(&bearer.token_file)).collect()
 }
 
-fn credentials(home: &Home) -> Result<Vec<Credential>> {
+/// Of all that `evenkeel.toml` has as `[kind.NAME]`.
+fn credentials(home: &Home, kind: &str) -> Result<Vec<Credential>> {
     let read = |source: &evenkeel_model::home::Source| {
         Ok(Credential {
             name: source.name.clone(),
-            token: token(&home.dir, &source.token_file, &source.name)?,
+            token: token(&home.dir, &source.token_file, &format!("{kind}.{}", source.name))?,
             customer: source.customer.clone(),
         })
     };
-    home.settings.sources.iter().map(read).collect()
+    let bearers = match kind {
+        "source" => &home.settings.sources,
+        _ => &home.settings.readers,
+    };
+    bearers.iter().map(read).collect()
 }
 
 /// The file's first line.
-fn token(dir: &Path, file: &Path, source: &str) -> Result<Token> {
+fn token(dir: &Path, file: &Path, whose: &str) -> Result<Token> {
     let path = dir.join(file);
     let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("can't read `{}`, the token of `[source.{source}]`", path.display()))?;
+        .with_context(|| format!("can't read `{}`, the token of `[{whose}]`", path.display()))?;
     match text.lines().next().map(str::trim) {
         Some(token) if token.len() >= 16 => Ok(Token::new(token)),
         _ => bail!(
@@ -161,6 +174,16 @@ impl evenkeel_console::port::Daemon for Daemon {
 
     fn sources(&self) -> Arc<Vec<Credential>> {
         self.sources.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn readers(&self) -> Readers {
+        let readers = self.readers.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let listen = *self.listen.lock().unwrap_or_else(PoisonError::into_inner);
+        match readers.is_empty() {
+            false => Readers::These(readers),
+            true if listen.ip().is_loopback() => Readers::Anybody,
+            true => Readers::Nobody,
+        }
     }
 
     async fn reload(&self) -> Result<(), String> {

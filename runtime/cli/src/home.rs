@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use anyhow::{Context as _, Result, bail};
-use evenkeel_model::check::{self, Checked, Sources};
-use evenkeel_model::problem::{File, Problem};
+use evenkeel_alerting::rules::{self, definition};
+use evenkeel_model::check::{self, Sources};
+use evenkeel_model::home::Home;
+use evenkeel_model::problem::{File, Level, Problem};
 use evenkeel_sandbox::{LoadError, Scan};
 
 use crate::render;
@@ -21,7 +23,17 @@ const DEEPEST: usize = 8;
 /// The files of a home as they were read at one moment.
 pub struct Files {
     pub sources: Sources,
+    /// Each with its path relative to the home.
+    pub rules: Vec<(String, String)>,
     pub plugins: Scan,
+}
+
+/// A home without errors.
+pub struct Clean {
+    pub home: Home,
+    pub rules: Vec<definition::Group>,
+    /// What is odd and harmless.
+    pub warnings: Vec<Problem>,
 }
 
 /// A home that does not check clean, or can't be read.
@@ -51,11 +63,8 @@ pub fn data(home: &Path) -> PathBuf {
 
 impl Files {
     pub fn read(home: &Path) -> Result<Self> {
-        let mut runbooks = Vec::new();
-        for path in runbook_files(home)? {
-            let name = path.strip_prefix(home).expect("it was found under the home");
-            runbooks.push((name.display().to_string(), read_text(&path)?.unwrap_or_default()));
-        }
+        let runbooks = texts_of(home, runbook_files(home)?)?;
+        let rules = texts_of(home, rule_files(home)?)?;
         let sources = Sources {
             dir: home.to_owned(),
             evenkeel: read_text(&home.join("evenkeel.toml"))?,
@@ -65,16 +74,30 @@ impl Files {
         };
         Ok(Self {
             sources,
+            rules,
             plugins: evenkeel_sandbox::scan(home),
         })
     }
 
     /// All that is wrong, files in `plugins/` that are none included.
-    pub fn check(&self) -> Result<Checked, Unclean> {
+    pub fn check(&self) -> Result<Clean, Unclean> {
         let refused = self.plugins.refused.iter().map(|(file, error)| no_plugin(file, error));
         let mut problems: Vec<_> = refused.collect();
+        let mut groups = Vec::new();
+        for (path, text) in &self.rules {
+            let read = rules::read(File { path, text });
+            groups.extend(read.groups);
+            problems.extend(read.problems);
+        }
         match check::check(&self.sources, &self.plugins.installed) {
-            Ok(checked) if problems.is_empty() => return Ok(checked),
+            Ok(checked) if problems.iter().all(|problem| problem.level != Level::Error) => {
+                problems.extend(checked.warnings);
+                return Ok(Clean {
+                    home: checked.home,
+                    rules: groups,
+                    warnings: problems,
+                });
+            }
             Ok(checked) => problems.extend(checked.warnings),
             Err(found) => problems.extend(found),
         }
@@ -86,7 +109,8 @@ impl Files {
 
     /// By the names that problems give.
     pub fn texts(&self) -> BTreeMap<String, String> {
-        let mut texts: BTreeMap<_, _> = self.sources.runbooks.iter().cloned().collect();
+        let all = self.sources.runbooks.iter().chain(&self.rules);
+        let mut texts: BTreeMap<_, _> = all.cloned().collect();
         let single = [
             ("evenkeel.toml", &self.sources.evenkeel),
             ("assets.toml", &self.sources.assets),
@@ -135,6 +159,7 @@ pub type Stamp = Vec<(PathBuf, u64, Option<SystemTime>)>;
 /// Changes when a file of the home does: names, sizes and times of all that `load` reads.
 pub fn stamp(home: &Path) -> Result<Stamp> {
     let mut paths = runbook_files(home)?;
+    paths.extend(rule_files(home)?);
     paths.extend(["evenkeel.toml", "assets.toml", "evenkeel.lock"].map(|name| home.join(name)));
     paths.extend(files_in(&home.join("plugins"), "wasm", 0)?);
     Ok(stamp_of(paths))
@@ -149,16 +174,27 @@ pub fn stamp_of(paths: Vec<PathBuf>) -> Stamp {
     stamped.collect()
 }
 
+/// Each with its name in the home.
+fn texts_of(home: &Path, paths: Vec<PathBuf>) -> Result<Vec<(String, String)>> {
+    let read = |path: PathBuf| {
+        let name = path.strip_prefix(home).expect("it was found under the home");
+        Ok((name.display().to_string(), read_text(&path)?.unwrap_or_default()))
+    };
+    paths.into_iter().map(read).collect()
+}
+
 fn runbook_files(home: &Path) -> Result<Vec<PathBuf>> {
     files_in(&home.join("runbooks"), "toml", DEEPEST)
 }
 
-/// Rules of both kinds.
+/// Rules of both kinds. What is named `…_test.yml` is a unit test of rules, as `evenkeel rules test` takes it.
 pub fn rule_files(home: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for ending in ["toml", "yaml", "yml"] {
         found.extend(files_in(&home.join("rules"), ending, DEEPEST)?);
     }
+    let is_test = |path: &Path| path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_test"));
+    found.retain(|path| !is_test(path));
     found.sort();
     Ok(found)
 }

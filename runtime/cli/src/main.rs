@@ -17,6 +17,7 @@ mod render;
 mod signals;
 mod socket;
 mod user;
+mod watching;
 mod wire;
 
 use std::process::ExitCode;

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Result, ensure};
+use evenkeel_alerting::rules::definition;
 use evenkeel_engine::Engine;
 use evenkeel_engine::Ports;
 use evenkeel_engine::port::Clock as _;
+use evenkeel_engine::port::reach::Reach;
 use evenkeel_model::home::Home;
 use evenkeel_model::seal::Seal;
 use evenkeel_sandbox::{Attendant, Compiler, HomeVault, Sandbox};
@@ -17,7 +19,7 @@ use tracing::warn;
 
 use crate::archive;
 use crate::clock::SystemClock;
-use crate::home::{self, Files};
+use crate::home::{self, Clean, Files};
 use crate::key;
 use crate::lock::HomeLock;
 
@@ -30,6 +32,10 @@ pub struct House {
     pub clock: Arc<SystemClock>,
     /// Of the files, before they were read.
     pub stamp: home::Stamp,
+    /// How assets are acted on, and asked.
+    pub reach: Arc<dyn Reach>,
+    /// Rules, as they were read with the home.
+    pub rules: Vec<definition::Group>,
     _lock: HomeLock,
 }
 
@@ -39,16 +45,18 @@ impl House {
         let data = home::data(dir);
         let lock = HomeLock::take(&data)?;
         let stamp = home::stamp(dir)?;
-        let mut home = Files::read(dir)?.check()?.home;
+        let Clean { mut home, rules, .. } = Files::read(dir)?.check()?;
         home.archived = archive::keep(dir, &home, SystemClock.now().into());
         let seal = key::seal(&data)?;
         let store = Arc::new(open_sealed(dir, seal.clone())?);
+        let ports = sandbox_ports(dir, seal, &store);
+        let reach = ports.reach.clone();
         let sandbox = Arc::new(Sandbox::new(
             dir,
             Some(&data),
             &home.settings.sandbox,
             compiler(),
-            sandbox_ports(dir, seal, &store),
+            ports,
         )?);
         // What works goes on: one customer's plugin doesn't keep the others' from being run. Its
         // own runs fail, and say the same.
@@ -72,17 +80,19 @@ impl House {
             sandbox,
             clock,
             stamp,
+            reach,
+            rules,
             _lock: lock,
         })
     }
 
     /// The home as it is on disk now, if it checks clean, with its plugins loaded.
-    pub async fn next(&self) -> Result<Home> {
-        let mut home = Files::read(&self.dir)?.check()?.home;
+    pub async fn next(&self) -> Result<(Home, Vec<definition::Group>)> {
+        let Clean { mut home, rules, .. } = Files::read(&self.dir)?.check()?;
         home.archived = archive::keep(&self.dir, &home, self.clock.now().into());
         let failed = install(&self.sandbox, &home).await;
         ensure!(failed.is_empty(), failed.join("\n"));
-        Ok(home)
+        Ok((home, rules))
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use evenkeel_alerting::port::Memory as _;
+use evenkeel_alerting::watch::Watch;
 use evenkeel_console::{Console, private, public, serve_tcp, serve_unix};
 use evenkeel_engine::port::Clock as _;
 use evenkeel_store::compact::Progress;
@@ -21,7 +22,7 @@ use crate::args::Serve;
 use crate::daemon::Daemon;
 use crate::signals::Stop;
 use crate::wire::House;
-use crate::{home, log, socket};
+use crate::{home, log, socket, watching};
 
 /// How often the home's files are looked at for changes, and alerts for silence.
 const EVERY: Duration = Duration::from_secs(1);
@@ -44,7 +45,8 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let data = home::data(&dir);
     let house = Arc::new(House::open(&dir).await?);
     let listen = args.listen.unwrap_or(house.engine.home().settings.listen);
-    let daemon = Arc::new(Daemon::new(house.clone(), listen)?);
+    let watch = Arc::new(watching::open(&house)?);
+    let daemon = Arc::new(Daemon::new(house.clone(), watch.clone(), listen)?);
     admissible(listen, &daemon)?;
     let tcp = TcpListener::bind(listen)
         .await
@@ -53,7 +55,10 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let unix = UnixListener::from_std(unix.context("can't make the daemon's socket")?)?;
     daemon.bound(tcp.local_addr()?);
     info!(home = %dir.display(), address = %tcp.local_addr()?, pid = std::process::id(), "serving");
-    live(&house, daemon, tcp, unix, args.drain, signals).await?;
+    watch
+        .take(watching::watched(&house.engine.home(), house.rules.clone()))
+        .await;
+    live(&house, daemon, watch, (tcp, unix), args.drain, signals).await?;
     socket::remove(&data);
     info!("stopped");
     Ok(ExitCode::SUCCESS)
@@ -88,8 +93,8 @@ fn admissible(listen: SocketAddr, daemon: &Daemon) -> Result<()> {
 async fn live(
     house: &Arc<House>,
     daemon: Arc<Daemon>,
-    tcp: TcpListener,
-    unix: UnixListener,
+    watch: Arc<Watch>,
+    (tcp, unix): (TcpListener, UnixListener),
     drain: Duration,
     signals: Signals,
 ) -> Result<()> {
@@ -104,6 +109,7 @@ async fn live(
         journal: house.store.clone(),
         outbox: house.store.clone(),
         memory: house.store.clone(),
+        watch: watch.clone(),
         clock: house.clock.clone(),
         daemon: daemon.clone(),
         counters: Default::default(),
@@ -114,6 +120,8 @@ async fn live(
     let mut work = JoinSet::new();
     let (engine, at_work) = (house.engine.clone(), stopping.clone());
     work.spawn(async move { engine.serve(at_work).await });
+    let watching = stopping.clone();
+    work.spawn(async move { watch.serve(watching).await });
     work.spawn(listen_for_silence(house.clone(), stopping.clone()));
     work.spawn(release_idle(house.clone(), stopping.clone()));
     work.spawn(keep_short(house.clone(), stopping.clone()));
