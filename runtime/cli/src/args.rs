@@ -14,7 +14,7 @@ use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
 
 pub use changes::{Audit, AuditVerify, Changes};
-pub use query::Query;
+pub use query::{Moment, Query};
 pub use rules::{Rules, RulesCheck, RulesTest};
 pub use runs::{Runs, RunsList, RunsReplay, RunsResolve, RunsShow, RunsUndo};
 pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
@@ -74,7 +74,7 @@ pub enum Command {
     /// Checks and tests alerting and recording rules.
     #[command(subcommand)]
     Rules(Rules),
-    /// Evaluates a PromQL expression over a file of series. No home is needed.
+    /// Evaluates a PromQL expression over the daemon's series, or over a file of series, for which no home is needed.
     Query(Query),
     /// Lists what was done to the world: who, when, what, and whether it was undone.
     Changes(Changes),

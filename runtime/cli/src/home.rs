@@ -193,7 +193,10 @@ pub fn rule_files(home: &Path) -> Result<Vec<PathBuf>> {
     for ending in ["toml", "yaml", "yml"] {
         found.extend(files_in(&home.join("rules"), ending, DEEPEST)?);
     }
-    let is_test = |path: &Path| path.file_stem().is_some_and(|stem| stem.to_string_lossy().ends_with("_test"));
+    let is_test = |path: &Path| {
+        path.file_stem()
+            .is_some_and(|stem| stem.to_string_lossy().ends_with("_test"))
+    };
     found.retain(|path| !is_test(path));
     found.sort();
     Ok(found)

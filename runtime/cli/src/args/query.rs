@@ -13,20 +13,20 @@ pub struct Query {
     /// A PromQL expression. `-` reads one a line from standard input and prints an answer a line, with `--json`.
     #[arg(value_name = "EXPR", allow_hyphen_values = true)]
     pub expr: String,
-    /// A file of series to ask: `interval:` and `input_series:` as in promtool's unit tests, or a file with one such
-    /// test. Its first values are of 1970-01-01T00:00:00Z.
+    /// A file of series to ask instead of the daemon: `interval:` and `input_series:` as in promtool's unit tests, or a
+    /// file with one such test. Its first values are of 1970-01-01T00:00:00Z.
     #[arg(long, value_name = "FILE")]
     pub series: Option<PathBuf>,
-    /// When: `2026-01-31T10:00:00Z`, seconds since 1970, or a duration since the first values. The default is the last
-    /// sample of the file.
+    /// When: `2026-01-31T10:00:00Z`, seconds since 1970, or a duration: of a file since its first values, of the daemon
+    /// before now. The default is the last sample of the file, or now.
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, conflicts_with_all = ["start", "end", "step"])]
-    pub at: Option<i64>,
+    pub at: Option<Moment>,
     /// The first time of a range, written as `--at`.
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, requires_all = ["end", "step"])]
-    pub start: Option<i64>,
+    pub start: Option<Moment>,
     /// The last time of a range.
     #[arg(long, value_name = "TIME", value_parser = time, allow_hyphen_values = true, requires = "start")]
-    pub end: Option<i64>,
+    pub end: Option<Moment>,
     /// From a time of the range to the next, `30s` or a number of seconds.
     #[arg(long, value_name = "DURATION", value_parser = step, requires = "start")]
     pub step: Option<i64>,
@@ -34,13 +34,39 @@ pub struct Query {
     pub listing: Listing,
 }
 
-/// Milliseconds since 1970.
-fn time(text: &str) -> Result<i64, String> {
-    if let Some(ms) = duration(text).or_else(|| seconds(text)) {
-        return Ok(ms);
+/// A time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Since 1970.
+    At(i64),
+    /// A duration.
+    Distant(i64),
+}
+
+impl Moment {
+    pub fn of_file(self) -> i64 {
+        match self {
+            Self::At(ms) | Self::Distant(ms) => ms,
+        }
+    }
+
+    pub fn before(self, now_ms: i64) -> i64 {
+        match self {
+            Self::At(ms) => ms,
+            Self::Distant(ms) => now_ms.saturating_sub(ms),
+        }
+    }
+}
+
+fn time(text: &str) -> Result<Moment, String> {
+    if let Some(ms) = seconds(text) {
+        return Ok(Moment::At(ms));
+    }
+    if let Some(ms) = duration(text) {
+        return Ok(Moment::Distant(ms));
     }
     let time = DateTime::parse_from_rfc3339(text);
-    time.map(|time| time.timestamp_millis())
+    time.map(|time| Moment::At(time.timestamp_millis()))
         .map_err(|_| "write it as `2026-01-31T10:00:00Z`, in seconds since 1970, or as `1h30m`".to_owned())
 }
 

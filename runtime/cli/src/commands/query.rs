@@ -1,18 +1,21 @@
 //! `evenkeel query`.
 
 use std::fs;
-use std::io::{BufRead as _, Read as _};
+use std::io::Read as _;
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
+use chrono::{DateTime, Utc};
 use evenkeel_alerting::promql::{self, Answer, Line, Memory, Options, Refusal, Source, Steps, Why, json};
 use evenkeel_alerting::series_file;
 use evenkeel_model::problem::{File, Problem};
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::args::Query;
-use crate::home::Unclean;
+use crate::args::{Moment, Query};
+use crate::client::Client;
+use crate::home::{self, Unclean};
 use crate::{exit, render};
 
 /// A larger file of series is refused before it is read.
@@ -28,6 +31,8 @@ enum When {
 enum Found {
     Instant(Answer, i64),
     Range(Vec<Line>),
+    /// What the daemon answered.
+    Told(Value),
 }
 
 enum Failed {
@@ -35,19 +40,19 @@ enum Failed {
     Unanswered(promql::Error),
 }
 
-pub fn query(args: &Query) -> Result<ExitCode> {
-    let Some(file) = &args.series else {
-        bail!("give the series to ask: `--series FILE`, in the layout of promtool's unit tests");
-    };
-    let memory = read(file)?;
-    let when = when(args, &memory);
-    if args.expr == "-" {
-        if !args.listing.json {
-            bail!("expressions from standard input are answered a line each: add `--json`");
-        }
-        return lines(&memory, when);
+pub async fn query(dir: &Path, args: &Query, now: DateTime<Utc>) -> Result<ExitCode> {
+    if args.expr == "-" && !args.listing.json {
+        bail!("expressions from standard input are answered a line each: add `--json`");
     }
-    match ask(&memory, &args.expr, when) {
+    let mut asked = match &args.series {
+        Some(file) => Asked::File(read(file)?),
+        None => Asked::Daemon(daemon(dir).await?),
+    };
+    let when = when(args, &asked, now.timestamp_millis());
+    if args.expr == "-" {
+        return lines(&mut asked, when).await;
+    }
+    match asked.ask(&args.expr, when).await? {
         Ok(found) => {
             match args.listing.json {
                 true => render::json(&found.json())?,
@@ -76,16 +81,78 @@ fn read(path: &Path) -> Result<Memory> {
     series_file::read(file).map_err(|problem| one_problem(problem, &text).into())
 }
 
-fn when(args: &Query, memory: &Memory) -> When {
-    if let (Some(start_ms), Some(end_ms), Some(step_ms)) = (args.start, args.end, args.step) {
+async fn daemon(dir: &Path) -> Result<Client> {
+    let home = home::locate(dir)?;
+    let client = Client::connect(&home).await?;
+    client.with_context(|| {
+        let home = home.display();
+        format!("no daemon serves `{home}`, and the series are its: start `evenkeel serve`, or ask a file with `--series FILE`")
+    })
+}
+
+fn when(args: &Query, asked: &Asked, now_ms: i64) -> When {
+    let moment = |moment: Moment| match asked {
+        Asked::File(_) => moment.of_file(),
+        Asked::Daemon(_) => moment.before(now_ms),
+    };
+    if let (Some(start), Some(end), Some(step_ms)) = (args.start, args.end, args.step) {
         return When::Over(Steps {
-            start_ms,
-            end_ms,
+            start_ms: moment(start),
+            end_ms: moment(end),
             step_ms,
         });
     }
-    let last = memory.iter().filter_map(|(_, samples)| Some(samples.last()?.0)).max();
-    When::At(args.at.or(last).unwrap_or(0))
+    let otherwise = match asked {
+        Asked::File(memory) => memory.iter().filter_map(|(_, samples)| Some(samples.last()?.0)).max(),
+        Asked::Daemon(_) => Some(now_ms),
+    };
+    When::At(args.at.map(moment).or(otherwise).unwrap_or(0))
+}
+
+/// Whose series are asked.
+enum Asked {
+    File(Memory),
+    Daemon(Client),
+}
+
+impl Asked {
+    /// The error of the answer itself, when there is none at all.
+    async fn ask(&mut self, expr: &str, when: When) -> Result<Result<Found, Failed>> {
+        match self {
+            Self::File(memory) => Ok(ask(memory, expr, when)),
+            Self::Daemon(client) => {
+                // Judged here, so that its place can be shown.
+                if let Err(refusal) = promql::Query::check(expr) {
+                    return Ok(Err(Failed::Refused(refusal)));
+                }
+                let answer: Envelope = client.get(&path(expr, when)).await?;
+                Ok(Ok(Found::Told(answer.data)))
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    data: Value,
+}
+
+fn path(expr: &str, when: When) -> String {
+    let seconds = |ms: i64| format!("{}", ms as f64 / 1000.0);
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("query", expr);
+    match when {
+        When::At(at_ms) => {
+            query.append_pair("time", &seconds(at_ms));
+            format!("/api/v1/query?{}", query.finish())
+        }
+        When::Over(steps) => {
+            query.append_pair("start", &seconds(steps.start_ms));
+            query.append_pair("end", &seconds(steps.end_ms));
+            query.append_pair("step", &seconds(steps.step_ms));
+            format!("/api/v1/query_range?{}", query.finish())
+        }
+    }
 }
 
 fn ask(source: &dyn Source, expr: &str, when: When) -> Result<Found, Failed> {
@@ -107,6 +174,7 @@ impl Found {
         match self {
             Self::Instant(answer, at_ms) => json::answer(&mut text, answer, *at_ms),
             Self::Range(lines) => json::lines(&mut text, lines),
+            Self::Told(data) => return data.clone(),
         }
         serde_json::from_str(&text).expect("it was written as JSON")
     }
@@ -115,17 +183,23 @@ impl Found {
         match self {
             Self::Instant(answer, at_ms) => render::answer::instant(answer, *at_ms),
             Self::Range(lines) => render::answer::range(lines),
+            Self::Told(data) => render::answer::told(data),
         }
     }
 }
 
 /// An answer or an error for each line of standard input, each a line.
-fn lines(source: &dyn Source, when: When) -> Result<ExitCode> {
+async fn lines(asked: &mut Asked, when: When) -> Result<ExitCode> {
     let mut failed = false;
-    for expr in std::io::stdin().lock().lines() {
-        let answer = match ask(source, &expr.context("can't read standard input")?, when) {
-            Ok(found) => found.json(),
+    for expr in std::io::stdin().lines() {
+        let expr = expr.context("can't read standard input")?;
+        let answer = match asked.ask(&expr, when).await {
             Err(error) => {
+                failed = true;
+                serde_json::json!({ "error": error.to_string() })
+            }
+            Ok(Ok(found)) => found.json(),
+            Ok(Err(error)) => {
                 failed = true;
                 serde_json::json!({ "error": match error {
                     Failed::Refused(refusal) => refusal.to_string(),

@@ -3,6 +3,8 @@
 use chrono::{DateTime, SecondsFormat};
 use evenkeel_alerting::promql::{Answer, Labels, Line, Sample};
 
+use serde_json::Value;
+
 use super::{safe, table};
 
 pub struct Row {
@@ -49,6 +51,39 @@ pub fn range(lines: &[Line]) -> Vec<Row> {
         })
     });
     rows.collect()
+}
+
+/// What a daemon answered, as the API has it.
+pub fn told(data: &Value) -> Vec<Row> {
+    let sample = |pair: &Value| {
+        let seconds = pair[0].as_f64().unwrap_or(f64::NAN);
+        let value = pair[1].as_str().and_then(|text| text.parse().ok());
+        ((seconds * 1000.0).round() as i64, value.unwrap_or(f64::NAN))
+    };
+    let result = &data["result"];
+    let kind = data["resultType"].as_str().unwrap_or_default();
+    if !matches!(kind, "vector" | "matrix") {
+        let series = match kind {
+            "string" => safe::text(&result[1].to_string()),
+            _ => "scalar".to_owned(),
+        };
+        let sample = sample(result);
+        return vec![Row { series, sample }];
+    }
+    let mut rows = Vec::new();
+    for found in result.as_array().into_iter().flatten() {
+        let pairs = found["metric"].as_object().into_iter().flatten();
+        let series = labels(&Labels::new(
+            pairs.map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default())),
+        ));
+        let one = found.get("value").into_iter();
+        let samples = one.chain(found["values"].as_array().into_iter().flatten());
+        rows.extend(samples.map(|pair| Row {
+            series: series.clone(),
+            sample: sample(pair),
+        }));
+    }
+    rows
 }
 
 fn labels(labels: &Labels) -> String {
