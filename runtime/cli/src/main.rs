@@ -13,6 +13,7 @@ mod key;
 mod lock;
 mod log;
 mod office;
+mod own_series;
 mod render;
 mod signals;
 mod socket;

@@ -110,7 +110,7 @@ impl Tell for Teller {
 
 /// The customer that the labels name, as those of all scraped series do; else the owner of the asset that they name.
 fn whose(home: &Home, labels: &Labels) -> CustomerId {
-    let named = labels.get("customer").map(|name| CustomerId::from(name.as_str()));
+    let named = labels.get(scrape::CUSTOMER).map(|name| CustomerId::from(name.as_str()));
     let named = named.filter(|customer| home.customers.contains_key(customer));
     named.unwrap_or_else(|| target::owner(labels, home))
 }

@@ -22,6 +22,7 @@ use crate::clock::SystemClock;
 use crate::home::{self, Clean, Files};
 use crate::key;
 use crate::lock::HomeLock;
+use crate::own_series::OwnSeries;
 
 /// A home at work in this process. The lock is held as long as it lives.
 pub struct House {
@@ -34,6 +35,8 @@ pub struct House {
     pub stamp: home::Stamp,
     /// How assets are acted on, and asked.
     pub reach: Arc<dyn Reach>,
+    /// Answers for the sources that are the daemon's own series, once there is one.
+    pub own_series: Arc<OwnSeries>,
     /// Rules, as they were read with the home.
     pub rules: Vec<definition::Group>,
     _lock: HomeLock,
@@ -49,8 +52,10 @@ impl House {
         home.archived = archive::keep(dir, &home, SystemClock.now().into());
         let seal = key::seal(&data)?;
         let store = Arc::new(open_sealed(dir, seal.clone())?);
-        let ports = sandbox_ports(dir, seal, &store);
+        let mut ports = sandbox_ports(dir, seal, &store);
         let reach = ports.reach.clone();
+        let own_series = Arc::new(OwnSeries::beside(ports.metrics));
+        ports.metrics = own_series.clone();
         let sandbox = Arc::new(Sandbox::new(
             dir,
             Some(&data),
@@ -81,6 +86,7 @@ impl House {
             clock,
             stamp,
             reach,
+            own_series,
             rules,
             _lock: lock,
         })

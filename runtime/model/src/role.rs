@@ -92,10 +92,11 @@ pub struct Processes {
     pub risk: Risk,
 }
 
-/// What answers PromQL: a Prometheus HTTP API. `url` may hold the same templates as a root's path.
+/// What answers PromQL: a Prometheus HTTP API, or the daemon itself over the series of the asset's customer. `url` may
+/// hold the same templates as a root's path.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Source {
-    /// Scheme, host, port and an optional base path, below which `/api/v1/query` is.
+    /// Scheme, host, port and an optional base path, below which `/api/v1/query` is; or [`Source::EMBEDDED`].
     pub url: String,
     pub allow: Vec<String>,
     /// As for an [`Origin`].
@@ -105,6 +106,15 @@ pub struct Source {
     pub token: Option<Secret>,
     /// The longest that one call may take.
     pub timeout: Duration,
+}
+
+impl Source {
+    /// In the place of a URL: the daemon's own series.
+    pub const EMBEDDED: &'static str = "evenkeel:";
+
+    pub fn is_embedded(&self) -> bool {
+        self.url == Self::EMBEDDED
+    }
 }
 
 /// One thing of a role, rendered for one asset.

@@ -11,8 +11,11 @@ use crate::name::{AssetId, CustomerId};
 use crate::runbook::Selector;
 use crate::template;
 
+/// The label that says whose a series is.
+pub const CUSTOMER: &str = "customer";
+
 /// Labels of a target that `labels` of a `[scrape]` can't be: they say whose series these are.
-pub const OWN_LABELS: [&str; 4] = ["asset", "customer", "instance", "job"];
+pub const OWN_LABELS: [&str; 4] = ["asset", CUSTOMER, "instance", "job"];
 
 /// `[scrape.NAME]`: an address on each asset that is selected, asked for exposition text.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,7 +61,7 @@ impl Target {
     pub fn labels(&self) -> Labels {
         let own = [
             ("asset", self.asset.as_str()),
-            ("customer", self.customer.as_str()),
+            (CUSTOMER, self.customer.as_str()),
             ("instance", &self.instance),
             ("job", &self.scrape.name),
         ];

@@ -43,7 +43,7 @@ pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
 pub use lex::duration;
 pub use memory::{Memory, OutOfOrder};
-pub use source::{STALE, Sample, Series, Source, SourceError};
+pub use source::{Only, STALE, Sample, Series, Source, SourceError};
 
 pub(crate) use unquote::unquote;
 

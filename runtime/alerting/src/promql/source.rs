@@ -1,6 +1,6 @@
 use std::borrow::Cow;
 
-use evenkeel_model::runbook::Matcher;
+use evenkeel_model::runbook::{MatchOp, Matcher};
 
 use super::labels::Labels;
 
@@ -43,5 +43,36 @@ pub trait Source {
         };
         let found = self.select(matchers, start_ms, end_ms)?;
         Ok(found.into_iter().filter_map(last).collect())
+    }
+}
+
+/// Those series of a source that a matcher matches besides.
+pub struct Only<'s> {
+    pub source: &'s dyn Source,
+    /// None: all of them.
+    pub besides: Option<Matcher>,
+}
+
+impl Only<'_> {
+    /// The matcher of one label's one value.
+    pub fn label(name: &str, value: &str) -> Matcher {
+        Matcher {
+            label: name.to_owned(),
+            op: MatchOp::Equal(value.to_owned()),
+        }
+    }
+
+    fn narrowed(&self, matchers: &[Matcher]) -> Vec<Matcher> {
+        matchers.iter().chain(&self.besides).cloned().collect()
+    }
+}
+
+impl Source for Only<'_> {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        self.source.select(&self.narrowed(matchers), start_ms, end_ms)
+    }
+
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        self.source.latest(&self.narrowed(matchers), start_ms, end_ms)
     }
 }

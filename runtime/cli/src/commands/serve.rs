@@ -46,6 +46,7 @@ pub async fn serve(dir: &Path, args: &Serve) -> Result<ExitCode> {
     let house = Arc::new(House::open(&dir).await?);
     let listen = args.listen.unwrap_or(house.engine.home().settings.listen);
     let watch = Arc::new(watching::open(&house)?);
+    house.own_series.begin(&house.engine, watch.series());
     let daemon = Arc::new(Daemon::new(house.clone(), watch.clone(), listen)?);
     admissible(listen, &daemon)?;
     let tcp = TcpListener::bind(listen)

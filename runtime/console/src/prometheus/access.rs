@@ -6,16 +6,15 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use evenkeel_alerting::promql::{Labels, Sample, Series, Source, SourceError};
+use evenkeel_alerting::promql::{Labels, Only};
 use evenkeel_model::name::CustomerId;
-use evenkeel_model::runbook::{MatchOp, Matcher};
+use evenkeel_model::runbook::Matcher;
 
 use super::answer::Error;
 use crate::port::Credential;
 use crate::state::Console;
 
-/// The label that says whose a series is.
-pub const CUSTOMER: &str = "customer";
+use evenkeel_model::scrape::CUSTOMER;
 
 /// Who may read over TCP.
 #[derive(Clone)]
@@ -75,31 +74,6 @@ impl Scope {
 
     /// What has to match besides.
     pub fn matcher(&self) -> Option<Matcher> {
-        self.0.as_ref().map(|customer| Matcher {
-            label: CUSTOMER.to_owned(),
-            op: MatchOp::Equal(customer.to_string()),
-        })
-    }
-}
-
-/// A source as one may see it.
-pub struct Seen<'s> {
-    pub source: &'s dyn Source,
-    pub scope: Scope,
-}
-
-impl Seen<'_> {
-    fn narrowed(&self, matchers: &[Matcher]) -> Vec<Matcher> {
-        matchers.iter().cloned().chain(self.scope.matcher()).collect()
-    }
-}
-
-impl Source for Seen<'_> {
-    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
-        self.source.select(&self.narrowed(matchers), start_ms, end_ms)
-    }
-
-    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
-        self.source.latest(&self.narrowed(matchers), start_ms, end_ms)
+        self.0.as_ref().map(|customer| Only::label(CUSTOMER, customer.as_str()))
     }
 }

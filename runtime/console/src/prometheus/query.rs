@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use evenkeel_alerting::promql::{self, Options, Query, Steps, json};
+use evenkeel_alerting::promql::{self, Only, Options, Query, Steps, json};
 use tokio::sync::Semaphore;
 
-use super::access::{Scope, Seen};
+use super::access::Scope;
 use super::answer::{Answer, Error};
 use super::params::Params;
 use crate::state::Console;
@@ -114,7 +114,7 @@ fn cut<T>(items: &mut Vec<T>, limit: usize) -> bool {
 async fn evaluate(
     console: Arc<Console>,
     scope: Scope,
-    work: impl FnOnce(&Seen<'_>) -> Result<Answer, Error> + Send + 'static,
+    work: impl FnOnce(&Only<'_>) -> Result<Answer, Error> + Send + 'static,
 ) -> Result<Answer, Error> {
     let turn = TURNS
         .acquire()
@@ -123,7 +123,10 @@ async fn evaluate(
     let evaluated = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         let source = &**console.watch.series();
-        work(&Seen { source, scope })
+        work(&Only {
+            source,
+            besides: scope.matcher(),
+        })
     });
     evaluated
         .await

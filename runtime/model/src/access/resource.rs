@@ -28,6 +28,7 @@ impl Resource {
                 user: optional_text(processes.user.as_ref(), context)?,
                 ..processes.clone()
             }),
+            Self::Source(source) if source.is_embedded() => Self::Source(source.clone()),
             Self::Source(source) => Self::Source(Source {
                 url: url(&source.url, context)?,
                 ca: optional_path(source.ca.as_deref(), context, dir)?,

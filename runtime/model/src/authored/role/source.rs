@@ -9,10 +9,21 @@ use crate::role::{Resource, Source};
 
 pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
     thing.capability = Capability::Metrics;
-    let url = table.required::<String>("url");
+    let embedded = table.optional::<bool>("embedded").is_some_and(At::into_inner);
+    let url = match embedded {
+        false => table.required::<String>("url"),
+        true => {
+            refuse_remote(table);
+            None
+        }
+    };
     let ca = table.optional::<String>("ca");
     thing.resource = Resource::Source(Source {
-        url: url.as_ref().map(|url| url.get_ref().clone()).unwrap_or_default(),
+        url: match &url {
+            Some(url) => url.get_ref().clone(),
+            None if embedded => Source::EMBEDDED.to_owned(),
+            None => String::new(),
+        },
         allow: texts(&allowed(table, Capability::Metrics)),
         private: table.optional("private").is_some_and(At::into_inner),
         ca: ca.as_ref().map(|ca| PathBuf::from(ca.get_ref())),
@@ -27,4 +38,23 @@ pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
     }));
     thing.texts.extend(url.map(|url| text(table, url, Form::Origin)));
     thing.texts.extend(ca.map(|ca| text(table, ca, Form::Path)));
+}
+
+/// What only another server needs.
+fn refuse_remote(table: &Table<'_, '_>) {
+    for key in ["url", "token", "ca", "private"] {
+        if let Some(place) = table.key_span(key) {
+            let problem = table.problem(
+                "two-sources",
+                place,
+                format!("`{key}` goes with another server, not with `embedded`"),
+            );
+            table.say(
+                problem
+                    .label("the daemon's own series need no way to them")
+                    .help("take away one of the two"),
+            );
+        }
+    }
+    table.optional::<String>("url");
 }
