@@ -13,7 +13,8 @@ fn a_wrong_path_is_not_found_and_a_wrong_method_not_allowed() -> anyhow::Result<
         (Method::DELETE, "/api/v2/alerts", 405),
         (Method::POST, "/healthz", 405),
         (Method::POST, "/metrics", 405),
-        (Method::POST, "/api/v1/alerts", 404),
+        (Method::POST, "/api/v1/alerts", 405),
+        (Method::POST, "/api/v1/firing", 404),
         (Method::POST, "/api/v2/alert", 404),
         (Method::GET, "/api/v9", 404),
         (Method::GET, "/../evenkeel.toml", 404),
@@ -77,7 +78,7 @@ fn runs_can_be_neither_read_nor_asked_for_over_tcp() -> anyhow::Result<()> {
         "/api/v1/runs",
         "/api/v1/runs/1",
         "/api/v1/daemon",
-        "/api/v1/alerts",
+        "/api/v1/firing",
         "/api/v1/schedules",
         "/api/v1/changes",
     ] {
