@@ -7,11 +7,12 @@ use evenkeel_tests::workspace;
 use crate::markdown::blocks;
 
 /// The pages with commands: README.md, and what it leads to.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 10] = [
     "README.md",
     "docs/operators.md",
     "docs/schedules.md",
     "docs/plugins.md",
+    "docs/watching.md",
     "docs/api.md",
     "docs/security.md",
     "runbooks/README.md",
