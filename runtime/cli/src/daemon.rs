@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use anyhow::{Context as _, Result, bail};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use evenkeel_alerting::watch::Watch;
+use evenkeel_alerting::watch::{Health, Watch};
 use evenkeel_console::port::{About, Circuit, Credential, Daemon as _, Token};
 use evenkeel_console::prometheus::Readers;
 use evenkeel_console::{Metric, MetricKind};
@@ -282,8 +282,30 @@ impl evenkeel_console::port::Daemon for Daemon {
             gauge("evenkeel_journal_queued", "Writes that wait.", counts.queued as f64),
         ];
         metrics.extend(told(&counts));
+        metrics.extend(watched(&self.watch));
         metrics
     }
+}
+
+/// What is scraped and judged.
+fn watched(watch: &Watch) -> [Metric; 6] {
+    let gauge = |name, help, value: usize| Metric::new(name, help, MetricKind::Gauge).value(value as f64);
+    let (targets, groups) = (watch.targets(), watch.groups());
+    let up = targets.iter().filter(|target| target.health == Health::Up).count();
+    let rules = groups.iter().flat_map(|group| group.rules());
+    let failing = rules.clone().filter(|rule| rule.fared.last_error.is_some()).count();
+    [
+        gauge("evenkeel_series", "Series that are kept.", watch.series().len()),
+        gauge(
+            "evenkeel_series_bytes",
+            "Memory that series take, about.",
+            watch.series().bytes(),
+        ),
+        gauge("evenkeel_targets", "Targets that are scraped.", targets.len()),
+        gauge("evenkeel_targets_up", "Those whose last scrape went well.", up),
+        gauge("evenkeel_rules", "Rules that are evaluated.", rules.count()),
+        gauge("evenkeel_rules_failing", "Those whose last evaluation failed.", failing),
+    ]
 }
 
 /// How people are told.

@@ -165,7 +165,43 @@ fn too_large(scrape: &Scrape) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+    use std::time::Duration;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
     use super::*;
+
+    fn scrape(max_body: usize) -> Scrape {
+        Scrape {
+            name: "app".into(),
+            select: None,
+            url: String::new(),
+            every: Duration::from_secs(15),
+            timeout: Duration::from_secs(10),
+            labels: Default::default(),
+            honor_labels: false,
+            honor_timestamps: true,
+            token_file: None,
+            ca: None,
+            max_samples: 1,
+            max_body,
+        }
+    }
+
+    #[test]
+    fn a_packed_answer_is_bounded_by_what_it_unpacks_to() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&vec![b'x'; 1 << 20]).unwrap();
+        let packed = packer.finish().unwrap();
+        assert!(packed.len() < 2_000);
+        assert_eq!(unpacked(&packed, &scrape(1 << 20)).map(|body| body.len()), Ok(1 << 20));
+        let refused = unpacked(&packed, &scrape((1 << 20) - 1)).unwrap_err();
+        assert!(refused.contains("`max_body` of [scrape.app]"), "{refused}");
+        let torn = unpacked(&packed[..packed.len() / 2], &scrape(1 << 20)).unwrap_err();
+        assert!(torn.starts_with("the answer can't be unpacked"), "{torn}");
+    }
 
     #[test]
     fn a_url_is_asked_for_its_path_and_query() {
