@@ -8,6 +8,7 @@
 mod exporter;
 mod kept;
 mod like_prometheus;
+mod nonsense;
 mod readers;
 mod repairs;
 mod scrapes;

@@ -33,7 +33,6 @@ grant = { files = ["read cache", "remove cache"] }
 
 [healed]
 query = "app_cache_files < bool 3"
-source = "own"
 within = "60s"
 otherwise = "escalate"
 "#;

@@ -6,7 +6,7 @@ mod processes;
 mod profile;
 mod root;
 mod secret;
-mod source;
+pub(crate) mod source;
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -183,6 +183,12 @@ pub(crate) fn read(name: At<String>, table: &Table<'_, '_>) -> Role {
     all.extend(things("sources", "a source", source::read));
     all.extend(things("secrets", "a secret", secret::read));
     table.finish();
+    let has_default = all
+        .iter()
+        .any(|thing| thing.capability == Capability::Metrics && thing.name == source::DEFAULT);
+    if !has_default {
+        all.push(source::own(table));
+    }
     let role = Role { name, things: all };
     role.check_mentions(table);
     secret::check_use(table, &role);

@@ -8,6 +8,7 @@ use toml::de::DeValue;
 
 use super::json::Json;
 use super::limits;
+use super::role::source;
 use super::step::{self, Step};
 use super::trigger::{self, selector};
 use super::value::{self, Count, Fault, Span};
@@ -209,9 +210,6 @@ fn read_healed(table: &Table<'_, '_>) -> Option<Healed> {
     })
 }
 
-/// A metrics source that a role gives this name is asked if none is named.
-const DEFAULT_SOURCE: &str = "default";
-
 fn read_query(table: &Table<'_, '_>) -> Option<Proof> {
     let expr = table.optional::<String>("query");
     if let Some(rerun) = table.optional::<String>("rerun") {
@@ -225,7 +223,7 @@ fn read_query(table: &Table<'_, '_>) -> Option<Proof> {
     let expr = expr?;
     let (name, span) = match &named {
         Some(named) => (named.get_ref().as_str(), named.span()),
-        None => (DEFAULT_SOURCE, expr.span()),
+        None => (source::DEFAULT, expr.span()),
     };
     let Ok(source) = Grant::parse(Capability::Metrics, &format!("query {name}")) else {
         let problem = table.problem("bad-value", span, format!("`{name}` names no source"));

@@ -7,6 +7,28 @@ use crate::authored::{At, Table};
 use crate::grant::Capability;
 use crate::role::{Resource, Source};
 
+/// What is asked where no source is named. Every role has it: unless it says otherwise, it is the daemon's own series.
+pub(crate) const DEFAULT: &str = "default";
+
+pub(super) fn own(role: &Table<'_, '_>) -> Thing {
+    Thing {
+        capability: Capability::Metrics,
+        name: DEFAULT.to_owned(),
+        ceiling: role.span.clone(),
+        resource: Resource::Source(Source {
+            url: Source::EMBEDDED.to_owned(),
+            allow: vec!["query".to_owned()],
+            private: false,
+            ca: None,
+            token: None,
+            timeout: origin::TIMEOUT,
+        }),
+        texts: Vec::new(),
+        mentions: Vec::new(),
+        sound: true,
+    }
+}
+
 pub(super) fn read(table: &Table<'_, '_>, thing: &mut Thing) {
     thing.capability = Capability::Metrics;
     let embedded = table.optional::<bool>("embedded").is_some_and(At::into_inner);
