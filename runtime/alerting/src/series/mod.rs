@@ -167,8 +167,8 @@ impl Store {
             let limit = self.limits.series;
             return Err(Refused::TooManySeries { limit });
         }
-        let limit = self.limits.bytes;
-        if self.bytes() > limit - limit / 16 {
+        if self.is_nearly_full() {
+            let limit = self.limits.bytes;
             return Err(Refused::NoMemory { limit });
         }
         let ((id, generation), mut grown) = index.add(labels);
@@ -248,6 +248,10 @@ impl Store {
     /// The memory that is held, about: what the allocator adds is estimated.
     pub fn bytes(&self) -> usize {
         usize::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.bytes() > self.limits.bytes - self.limits.bytes / 16
     }
 
     fn grow(&self, bytes: isize) {

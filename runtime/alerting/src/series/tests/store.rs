@@ -171,3 +171,31 @@ fn listings_are_in_order_and_end_at_their_limit() {
     assert_eq!(status.by_metric, [("a".to_owned(), 2)]);
     assert_eq!(status.by_label, [(NAME.to_owned(), 2)]);
 }
+
+#[test]
+fn the_oldest_samples_make_room_when_memory_runs_out() {
+    let store = Store::new(Limits {
+        bytes: 30_000,
+        retention_ms: 86_400_000,
+        ..small()
+    });
+    let handle = store.series(&labels("up")).unwrap();
+    let mut at = 0;
+    let mut shortened = None;
+    // Ten days of numbers that don't compress.
+    for _ in 0..57_600 {
+        at += 15_000;
+        store.append(handle, at, (at as f64).sqrt().fract()).unwrap();
+        if at % 60_000 == 0 {
+            shortened = store.forget(at).shortened_to_ms.or(shortened);
+        }
+    }
+    let kept = samples(&store, "up");
+    let age = at - kept[0].0;
+    assert!(
+        shortened.is_some_and(|to| (3_600_000..86_400_000).contains(&to)),
+        "{shortened:?}"
+    );
+    assert!((3_600_000..86_400_000).contains(&age), "{age}");
+    assert_eq!(store.counted(), store.bytes());
+}
