@@ -139,8 +139,8 @@ impl Store {
         &self.limits
     }
 
-    /// The series with these labels, which is made if there is none. One without samples is gone with the next
-    /// [`Self::forget`].
+    /// The series with these labels, which is made if there is none. One that still has no samples is gone with the second
+    /// [`Self::forget`] from then on.
     ///
     /// # Errors
     /// When it would be one too many, or has too many labels.
@@ -156,6 +156,11 @@ impl Store {
     pub fn all_series<'l>(&self, all: impl IntoIterator<Item = &'l Labels>) -> Vec<Result<Handle, Refused>> {
         let mut index = write(&self.index);
         all.into_iter().map(|labels| self.make(&mut index, labels)).collect()
+    }
+
+    /// What labels a series has; none if it is gone.
+    pub fn labels(&self, handle: Handle) -> Option<Labels> {
+        read(&self.index).labels(handle.id, handle.generation).cloned()
     }
 
     fn make(&self, index: &mut Index, labels: &Labels) -> Result<Handle, Refused> {

@@ -88,6 +88,19 @@ fn a_handle_of_a_forgotten_series_is_known_as_one() {
 }
 
 #[test]
+fn a_series_that_was_just_made_is_not_forgotten_before_its_first_sample() {
+    let store = Store::new(small());
+    let handle = store.series(&labels("up")).unwrap();
+    assert_eq!(store.labels(handle), Some(labels("up")));
+    assert_eq!(store.forget(0).series, 0);
+    assert_eq!(store.append(handle, 0, 1.0), Ok(()));
+    let unused = store.series(&labels("unused")).unwrap();
+    assert_eq!(store.forget(0).series, 0);
+    assert_eq!(store.forget(0).series, 1);
+    assert_eq!(store.append(unused, 0, 1.0), Err(Refused::Gone));
+}
+
+#[test]
 fn the_marker_of_staleness_stays_what_it_is() {
     let store = Store::new(small());
     let handle = store.series(&labels("up")).unwrap();
