@@ -28,7 +28,7 @@ const SMALL: f64 = 1e15;
 /// The bytes of all calls belong into one file, in their order and with nothing left out: what follows is told by what came
 /// before. Where one could not be written, a new log in a new file goes on.
 ///
-/// To lose nothing: begin a new log, then take a snapshot, and when it is on disk, drop the files before that log. After a
+/// To lose nothing: append a batch first and encode it then, never the other way round; begin a new log, then take a snapshot, and when it is on disk, drop the files before that log. After a
 /// start, restore the snapshot and replay the files since, the oldest first; what is in both is taken once.
 #[derive(Debug, Default)]
 pub struct Log {

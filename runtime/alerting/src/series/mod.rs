@@ -151,8 +151,8 @@ impl Store {
         &self.limits
     }
 
-    /// The series with these labels, which is made if there is none. One without samples is gone with the next
-    /// [`Self::forget`].
+    /// The series with these labels, which is made if there is none. One that still has no samples is gone with the second
+    /// [`Self::forget`] from then on.
     ///
     /// # Errors
     /// When it would be one too many, or has too many labels.
@@ -170,6 +170,11 @@ impl Store {
         all.into_iter().map(|labels| self.make(&mut index, labels)).collect()
     }
 
+    /// What labels a series has; none if it is gone.
+    pub fn labels(&self, handle: Handle) -> Option<Labels> {
+        read(&self.index).labels(handle.id, handle.generation).cloned()
+    }
+
     fn make(&self, index: &mut Index, labels: &Labels) -> Result<Handle, Refused> {
         if let Some((id, generation)) = index.find(labels) {
             return Ok(Handle { id, generation });
@@ -179,8 +184,8 @@ impl Store {
             let limit = self.limits.series;
             return Err(Refused::TooManySeries { limit });
         }
-        let limit = self.limits.bytes;
-        if self.bytes() > limit - limit / 16 {
+        if self.is_nearly_full() {
+            let limit = self.limits.bytes;
             return Err(Refused::NoMemory { limit });
         }
         let ((id, generation), mut grown) = index.add(labels);
@@ -260,6 +265,10 @@ impl Store {
     /// The memory that is held, about: what the allocator adds is estimated.
     pub fn bytes(&self) -> usize {
         usize::try_from(self.bytes.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    fn is_nearly_full(&self) -> bool {
+        self.bytes() > self.limits.bytes - self.limits.bytes / 16
     }
 
     fn grow(&self, bytes: isize) {

@@ -58,6 +58,8 @@ pub(super) struct Stored {
     pub last: Option<Sample>,
     pub chunks: Vec<Chunk>,
     pub tail: Vec<Sample>,
+    /// It was made since the shard forgot last, and its first sample is still to come.
+    is_new: bool,
 }
 
 /// What writing needs and keeps for the next time.
@@ -96,6 +98,7 @@ impl Shard {
             self.series.resize_with(slot + 1, Stored::default);
         }
         self.series[slot].generation = generation;
+        self.series[slot].is_new = true;
         ((self.series.capacity() - before) * size_of::<Stored>()) as isize
     }
 
@@ -154,6 +157,7 @@ impl Shard {
         stored.chunks.shrink_to_fit();
         stored.tail = tail;
         stored.tail.shrink_to_fit();
+        stored.is_new = false;
         stored.last = stored.tail.last().copied().or_else(|| stored.last_packed());
         Some(stored.weight() - before)
     }
@@ -166,7 +170,9 @@ impl Shard {
                 continue;
             }
             stored.forget(horizon, &mut forgotten);
+            let is_new = std::mem::take(&mut stored.is_new);
             match stored.last {
+                None if is_new => {}
                 None => forgotten.empty.push(slot),
                 Some(last) if last.0 < idle_since && !stored.tail.is_empty() => {
                     forgotten.grown += stored.rest(&mut self.columns, writing);
@@ -180,7 +186,7 @@ impl Shard {
     /// Ends a series if it has no samples; what that frees.
     pub fn vacate(&mut self, slot: usize) -> Option<isize> {
         let stored = self.series.get_mut(slot)?;
-        if stored.generation == VACANT || stored.last.is_some() {
+        if stored.generation == VACANT || stored.last.is_some() || stored.is_new {
             return None;
         }
         let mut grown = -(tail_weight(&stored.tail) as isize);
@@ -285,6 +291,7 @@ impl Stored {
             self.tail.reserve_exact(more);
         }
         self.tail.push(sample);
+        self.is_new = false;
         self.last = Some(sample);
         (tail_weight(&self.tail) - before) as isize
     }

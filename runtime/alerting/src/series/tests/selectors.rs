@@ -67,6 +67,7 @@ proptest! {
             }
         }
         store.forget(late);
+        store.forget(late);
         for labels in &again {
             let handle = store.series(labels).unwrap();
             let _ = store.append(handle, late, 1.0);

@@ -88,6 +88,19 @@ fn a_handle_of_a_forgotten_series_is_known_as_one() {
 }
 
 #[test]
+fn a_series_that_was_just_made_is_not_forgotten_before_its_first_sample() {
+    let store = Store::new(small());
+    let handle = store.series(&labels("up")).unwrap();
+    assert_eq!(store.labels(handle), Some(labels("up")));
+    assert_eq!(store.forget(0).series, 0);
+    assert_eq!(store.append(handle, 0, 1.0), Ok(()));
+    let unused = store.series(&labels("unused")).unwrap();
+    assert_eq!(store.forget(0).series, 0);
+    assert_eq!(store.forget(0).series, 1);
+    assert_eq!(store.append(unused, 0, 1.0), Err(Refused::Gone));
+}
+
+#[test]
 fn the_marker_of_staleness_stays_what_it_is() {
     let store = Store::new(small());
     let handle = store.series(&labels("up")).unwrap();
@@ -170,4 +183,32 @@ fn listings_are_in_order_and_end_at_their_limit() {
     );
     assert_eq!(status.by_metric, [("a".to_owned(), 2)]);
     assert_eq!(status.by_label, [(NAME.to_owned(), 2)]);
+}
+
+#[test]
+fn the_oldest_samples_make_room_when_memory_runs_out() {
+    let store = Store::new(Limits {
+        bytes: 30_000,
+        retention_ms: 86_400_000,
+        ..small()
+    });
+    let handle = store.series(&labels("up")).unwrap();
+    let mut at = 0;
+    let mut shortened = None;
+    // Ten days of numbers that don't compress.
+    for _ in 0..57_600 {
+        at += 15_000;
+        store.append(handle, at, (at as f64).sqrt().fract()).unwrap();
+        if at % 60_000 == 0 {
+            shortened = store.forget(at).shortened_to_ms.or(shortened);
+        }
+    }
+    let kept = samples(&store, "up");
+    let age = at - kept[0].0;
+    assert!(
+        shortened.is_some_and(|to| (3_600_000..86_400_000).contains(&to)),
+        "{shortened:?}"
+    );
+    assert!((3_600_000..86_400_000).contains(&age), "{age}");
+    assert_eq!(store.counted(), store.bytes());
 }
