@@ -102,10 +102,14 @@ fn order(ours: &Value, theirs: &Value) -> Option<String> {
 fn samples(ours: &Value, theirs: &Value) -> Option<String> {
     let same_time = ours[0].as_f64() == theirs[0].as_f64();
     let same = match (number(&ours[1]), number(&theirs[1])) {
-        (Some(a), Some(b)) => a == b || (a.is_nan() && b.is_nan()) || (a - b).abs() <= TOLERANCE * a.abs().max(b.abs()),
+        (Some(a), Some(b)) => a == b || (a.is_nan() && b.is_nan()) || near(a, b),
         _ => false,
     };
     (!same_time || !same).then(|| format!("ours is {ours}, theirs {theirs}"))
+}
+
+fn near(a: f64, b: f64) -> bool {
+    a.is_finite() && b.is_finite() && (a - b).abs() <= TOLERANCE * a.abs().max(b.abs())
 }
 
 fn number(value: &Value) -> Option<f64> {
@@ -137,6 +141,7 @@ mod tests {
             &[("x", "1"), ("y", "2"), ("z", "3")],
             &[("x", "1"), ("y", "2.0001")],
             &[("x", "NaN"), ("y", "2")],
+            &[("x", "Inf"), ("y", "2")],
         ] {
             assert!(difference(&one, &vector(other), false).is_some());
             assert!(difference(&vector(other), &one, false).is_some());

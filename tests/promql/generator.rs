@@ -101,31 +101,29 @@ const OVER: &[&str] = &[
 const FUNCTIONS: &[&str] = &[
     "abs",
     "absent",
-    "acos",
-    "acosh",
-    "asin",
-    "asinh",
-    "atan",
-    "atanh",
     "ceil",
-    "cos",
-    "cosh",
     "deg",
-    "exp",
     "floor",
-    "ln",
-    "log10",
-    "log2",
     "rad",
     "sgn",
-    "sin",
-    "sinh",
     "sort",
     "sort_desc",
     "sqrt",
-    "tan",
-    "tanh",
     "timestamp",
+    "round",
+    "-",
+    "+",
+];
+
+/// Their last digits differ from a library of mathematics to another, and a difference of two makes them the first ones: so
+/// they are asked last of all.
+const TRANSCENDENTAL: &[&str] = &[
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "cosh", "exp", "ln", "log10", "log2", "sin", "sinh",
+    "tan", "tanh",
+];
+
+/// Of what is surely a time; of other numbers Go leaves it to the processor.
+const DATES: &[&str] = &[
     "day_of_month",
     "day_of_week",
     "day_of_year",
@@ -134,9 +132,17 @@ const FUNCTIONS: &[&str] = &[
     "minute",
     "month",
     "year",
-    "round",
-    "-",
-    "+",
+];
+
+const TIMES: &[&str] = &[
+    "dates",
+    "vector(time())",
+    "timestamp(up)",
+    "disk_size_bytes",
+    "http_requests_total * 1e5",
+    "-dates",
+    "keywords",
+    "",
 ];
 
 pub struct Generator<'d> {
@@ -151,7 +157,14 @@ impl<'d> Generator<'d> {
     pub fn expression(&mut self) -> String {
         match self.dice.below(20) {
             0 => self.scalar(2),
-            1..=6 => self.vector(1),
+            1 => {
+                let inner = self.vector(2);
+                match self.dice.below(4) {
+                    0 => format!("({inner}) {} {}", self.pick(&["^", "atan2"]), self.scalar(1)),
+                    _ => format!("{}({inner})", self.pick(TRANSCENDENTAL)),
+                }
+            }
+            2..=6 => self.vector(1),
             7..=13 => self.vector(2),
             14..=17 => self.vector(3),
             _ => self.vector(DEEPEST),
@@ -168,7 +181,7 @@ impl<'d> Generator<'d> {
             text += &format!(" offset {}", self.pick(MOVES));
         }
         if self.dice.percent(6) {
-            text += &format!(" @ {}", self.pick(&["1500", "start()", "end()", "2000.5", "0"]));
+            text += &format!(" @ {}", self.pick(&["1500", "start()", "end()", "2000.5", "61"]));
         }
         text
     }
@@ -182,9 +195,7 @@ impl<'d> Generator<'d> {
             1 => "pi()".to_owned(),
             2 | 3 => format!("scalar({})", self.vector(depth - 1)),
             4 | 5 => {
-                let op = self.pick(&[
-                    "+", "-", "*", "/", "%", "^", "== bool", "> bool", "<= bool", "!= bool", "atan2",
-                ]);
+                let op = self.pick(&["+", "-", "*", "/", "%", "== bool", "> bool", "<= bool", "!= bool"]);
                 format!("({} {op} {})", self.scalar(depth - 1), self.scalar(depth - 1))
             }
             6 => format!("-{}", self.scalar(depth - 1)),
@@ -236,7 +247,7 @@ impl<'d> Generator<'d> {
         match self.dice.below(10) {
             0 => format!("quantile {grouping} ({}, {inner})", self.scalar(0)),
             1 => format!(
-                "count_values {grouping} (\"{}\", {inner})",
+                "count_values {grouping} (\"{}\", ceil({inner}))",
                 self.pick(&["value", "job", "é"])
             ),
             2 => format!("{} ({inner}) {grouping}", self.pick(AGGREGATORS)),
@@ -265,6 +276,9 @@ impl<'d> Generator<'d> {
     }
 
     fn function(&mut self, depth: u64) -> String {
+        if self.dice.percent(12) {
+            return format!("{}({})", self.pick(DATES), self.pick(TIMES));
+        }
         let inner = self.vector(depth - 1);
         format!("{}({inner})", self.pick(FUNCTIONS))
     }
@@ -287,8 +301,7 @@ impl<'d> Generator<'d> {
 
     fn operator(&mut self) -> &'static str {
         self.pick(&[
-            "+", "-", "*", "/", "/", "%", "^", "atan2", ">", "<", ">=", "<=", "==", "!=", "> bool", "== bool",
-            "!= bool",
+            "+", "-", "*", "/", "/", "%", ">", "<", ">=", "<=", "==", "!=", "> bool", "== bool", "!= bool",
         ])
     }
 
@@ -346,12 +359,20 @@ impl<'d> Generator<'d> {
         format!("label_replace({inner}, \"{to}\", \"{with}\", \"{from}\", \"{pattern}\")")
     }
 
+    /// Which of equal values are taken is told by the order of series, which Prometheus leaves to chance but where they
+    /// come right from the store.
     fn ranked(&mut self, depth: u64) -> String {
-        let (op, grouping, inner) = (self.pick(&["topk", "bottomk"]), self.grouping(), self.vector(depth - 1));
-        format!(
-            "{op} {grouping} ({}, {inner})",
-            self.pick(&["1", "2", "3", "5", "0", "-1", "1.9", "100"])
-        )
+        let (op, grouping) = (self.pick(&["topk", "bottomk"]), self.grouping());
+        let count = self.pick(&["1", "2", "3", "5", "0", "-1", "1.9", "100"]);
+        match self.dice.below(3) {
+            0 => format!("{op} {grouping} ({count}, {})", self.pick(SELECTORS)),
+            1 => format!(
+                "{op} {grouping} ({count}, {}({}[5m]))",
+                self.pick(OVER),
+                self.pick(COUNTERS)
+            ),
+            _ => format!("sum {grouping} ({op} {grouping} ({count}, {}))", self.vector(depth - 1)),
+        }
     }
 
     fn histogram(&mut self, depth: u64) -> String {

@@ -51,7 +51,7 @@ pub fn query(args: &Query) -> Result<ExitCode> {
         Ok(found) => {
             match args.listing.json {
                 true => render::json(&found.json())?,
-                false => render::line(&render::answer::text(&found.lines()))?,
+                false => render::line(&found.text())?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -73,7 +73,7 @@ fn read(path: &Path) -> Result<Memory> {
         path: &name,
         text: &text,
     };
-    series_file::read(file).map_err(|problem| one_problem(problem, &text).into())
+    series_file::read(file).map_err(|problem| one_problem(*problem, &text).into())
 }
 
 fn when(args: &Query, memory: &Memory) -> When {
@@ -109,7 +109,7 @@ impl Found {
         }
     }
 
-    fn lines(&self) -> Vec<render::answer::Row> {
+    fn text(&self) -> String {
         match self {
             Self::Instant(answer, at_ms) => render::answer::instant(answer, *at_ms),
             Self::Range(lines) => render::answer::range(lines),

@@ -3,52 +3,53 @@
 use chrono::{DateTime, SecondsFormat};
 use evenkeel_alerting::promql::{Answer, Labels, Line, Sample};
 
-use super::{safe, table};
+use super::{safe, table as columns};
 
-pub struct Row {
+struct Row {
     series: String,
     sample: Sample,
 }
 
-/// A table; nothing found is said in words.
-pub fn text(rows: &[Row]) -> String {
-    if rows.is_empty() {
-        return "no series".to_owned();
-    }
-    let mut shown = table::new(&["series", "value", "time"]);
-    for row in rows {
-        let (at_ms, value) = row.sample;
-        shown.add_row([row.series.clone(), value_text(value), time(at_ms)]);
-    }
-    table::text(&shown)
-}
-
-pub fn instant(answer: &Answer, at_ms: i64) -> Vec<Row> {
+/// What was found at one time.
+pub fn instant(answer: &Answer, at_ms: i64) -> String {
     let row = |series: String, value| Row {
         series,
         sample: (at_ms, value),
     };
     match answer {
-        Answer::Scalar(value) => vec![row("scalar".to_owned(), *value)],
-        Answer::Text(text) => vec![row(safe::text(&format!("{text:?}")), f64::NAN)],
+        Answer::Scalar(value) => table(&[row("scalar".to_owned(), *value)]),
+        Answer::Text(text) => safe::text(text),
         Answer::Vector(elements) => {
             let rows = elements
                 .iter()
                 .map(|element| row(labels(&element.labels), element.value));
-            rows.collect()
+            table(&rows.collect::<Vec<_>>())
         }
         Answer::Matrix(lines) => range(lines),
     }
 }
 
-pub fn range(lines: &[Line]) -> Vec<Row> {
+pub fn range(lines: &[Line]) -> String {
     let rows = lines.iter().flat_map(|line| {
         line.samples.iter().map(|sample| Row {
             series: labels(&line.labels),
             sample: *sample,
         })
     });
-    rows.collect()
+    table(&rows.collect::<Vec<_>>())
+}
+
+/// A table; nothing found is said in words.
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no series".to_owned();
+    }
+    let mut shown = columns::new(&["series", "value", "time"]);
+    for row in rows {
+        let (at_ms, value) = row.sample;
+        shown.add_row([row.series.clone(), value_text(value), time(at_ms)]);
+    }
+    columns::text(&shown)
 }
 
 fn labels(labels: &Labels) -> String {
