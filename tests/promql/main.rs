@@ -13,6 +13,7 @@
 
 mod answer;
 mod dice;
+mod estate;
 mod generator;
 mod pair;
 mod purpose;
@@ -38,10 +39,7 @@ const SEED: u64 = 20_261_128;
 fn every_construct_has_prometheus_s_answer() -> anyhow::Result<()> {
     let pair = Pair::new()?;
     let expressions: Vec<String> = lines(include_str!("expressions.txt"));
-    let asks: Vec<(usize, String)> = (0..WHENS.len())
-        .flat_map(|when| expressions.iter().map(move |expression| (when, expression.clone())))
-        .collect();
-    let report = pair.compare(&asks)?;
+    let report = pair.compare(&everywhere(&expressions))?;
     println!(
         "{} by hand, each at {} times and ranges: {report}",
         expressions.len(),
@@ -75,6 +73,24 @@ fn random_expressions_have_prometheus_s_answers() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Written for this test, in the manner of real ones.
+#[test]
+fn alerts_have_prometheus_s_answers() -> anyhow::Result<()> {
+    let pair = Pair::of(&estate::all())?;
+    let alerts = lines(include_str!("alerts.txt"));
+    let asks = everywhere(&alerts);
+    let report = pair.compare(&asks)?;
+    println!(
+        "{} alerts, each at {} times and ranges: {report}",
+        alerts.len(),
+        WHENS.len()
+    );
+    report.all_same()?;
+    ensure!(report.refused == 0, "some are refused: {report}");
+    ensure!(report.answered * 2 >= asks.len(), "most find nothing: {report}");
+    Ok(())
+}
+
 #[test]
 fn what_is_no_promql_is_refused_by_both() -> anyhow::Result<()> {
     let pair = Pair::new()?;
@@ -87,6 +103,11 @@ fn what_is_no_promql_is_refused_by_both() -> anyhow::Result<()> {
     let taken: Vec<&String> = report.taken.iter().collect();
     ensure!(taken.is_empty(), "these are no errors: {taken:#?}");
     Ok(())
+}
+
+fn everywhere(expressions: &[String]) -> Vec<(usize, String)> {
+    let at = |when| expressions.iter().map(move |expression| (when, expression.clone()));
+    (0..WHENS.len()).flat_map(at).collect()
 }
 
 /// One a line; `##` begins a comment, for `#` is one of PromQL's.

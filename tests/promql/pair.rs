@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use evenkeel_tests::{programs, servers::Prometheus};
+use evenkeel_tests::{
+    programs,
+    servers::{Prometheus, Written},
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -52,10 +55,13 @@ pub struct Report {
 
 impl Pair {
     pub fn new() -> anyhow::Result<Self> {
+        Self::of(&series::all())
+    }
+
+    pub fn of(all: &[Written]) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
-        let all = series::all();
-        std::fs::write(directory.path().join("series.yml"), series::file(&all))?;
-        let prometheus = Prometheus::with_series(directory.path(), &all)?;
+        std::fs::write(directory.path().join("series.yml"), series::file(all))?;
+        let prometheus = Prometheus::with_series(directory.path(), all)?;
         Ok(Self { directory, prometheus })
     }
 

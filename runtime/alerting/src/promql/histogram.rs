@@ -89,7 +89,8 @@ fn within(buckets: &[Bucket], rank: f64) -> f64 {
         return if bucket.bound <= 0.0 {
             bucket.bound
         } else {
-            bucket.bound * (rank / bucket.count)
+            // The sum makes -0 a 0, as Prometheus does.
+            0.0 + bucket.bound * (rank / bucket.count)
         };
     }
     let before = buckets[found - 1];
