@@ -138,8 +138,8 @@ fn fold(op: Aggregator, values: &mut [f64], phi: f64) -> f64 {
         Aggregator::Max => extreme(|value, best| value > best),
         Aggregator::Count => values.len() as f64,
         Aggregator::Group => 1.0,
-        Aggregator::Stddev => math::variance(all()).sqrt(),
-        Aggregator::Stdvar => math::variance(all()),
+        Aggregator::Stddev => math::plain_variance(all()).sqrt(),
+        Aggregator::Stdvar => math::plain_variance(all()),
         Aggregator::Quantile => math::quantile(phi, values),
         Aggregator::Topk | Aggregator::Bottomk | Aggregator::CountValues => f64::NAN,
     }

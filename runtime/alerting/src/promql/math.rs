@@ -86,6 +86,18 @@ pub(super) fn variance(values: impl IntoIterator<Item = f64>) -> f64 {
     squares.total() / count
 }
 
+/// The population variance of series, by Welford's method and not compensated, as Prometheus has it there.
+pub(super) fn plain_variance(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for value in values {
+        count += 1.0;
+        let delta = value - mean;
+        mean += delta / count;
+        squares += delta * (value - mean);
+    }
+    squares / count
+}
+
 /// The φ-quantile by linear interpolation; NaN counts as the smallest value.
 pub(super) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
     if values.is_empty() || phi.is_nan() {
