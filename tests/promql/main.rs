@@ -27,6 +27,7 @@ use crate::{
     dice::Dice,
     generator::Generator,
     pair::{Pair, WHENS},
+    purpose::ON_PURPOSE,
 };
 
 /// Random expressions in `cargo test`.
@@ -45,7 +46,14 @@ fn every_construct_has_prometheus_s_answer() -> anyhow::Result<()> {
         expressions.len(),
         WHENS.len()
     );
-    report.all_same()
+    report.all_same()?;
+    for (part, why) in ON_PURPOSE {
+        ensure!(
+            report.on_purpose.contains(part),
+            "`{part}` is on the list, and doesn't differ: {why}"
+        );
+    }
+    Ok(())
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The two that are asked.
 
 use std::{
+    collections::BTreeSet,
     fmt,
     io::Write as _,
     process::{Command, Stdio},
@@ -17,7 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     answer::{Answer, difference},
-    purpose::is_on_purpose,
+    purpose::on_purpose,
     series,
 };
 
@@ -47,7 +48,8 @@ pub struct Report {
     pub asked: usize,
     pub answered: usize,
     pub refused: usize,
-    pub on_purpose: usize,
+    /// The parts of expressions for which answers differ on purpose.
+    pub on_purpose: BTreeSet<&'static str>,
     /// Expressions that were not refused.
     pub taken: Vec<String>,
     differences: Vec<String>,
@@ -172,8 +174,8 @@ impl Report {
                 .iter()
                 .any(|word| trimmed.starts_with(word));
         if let Some(differs) = difference(ours, theirs, ordered) {
-            if is_on_purpose(expression) {
-                self.on_purpose += 1;
+            if let Some(part) = on_purpose(expression) {
+                self.on_purpose.insert(part);
             } else {
                 let text = format!("{when} {expression}\n  {differs}\n  ours:   {ours}\n  theirs: {theirs}");
                 self.differences.push(text);
@@ -199,10 +201,10 @@ impl fmt::Display for Report {
             differences,
             ..
         } = self;
-        let differ = differences.len();
+        let (differ, on_purpose) = (differences.len(), on_purpose.len());
         write!(
             f,
-            "{asked} asked, {answered} with series, {refused} refused by Prometheus, {on_purpose} differ on purpose, {differ} differ"
+            "{asked} asked, {answered} with series, {refused} refused by Prometheus, {on_purpose} kinds differ on purpose, {differ} differ"
         )
     }
 }
