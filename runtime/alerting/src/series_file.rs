@@ -21,9 +21,9 @@ const LONGEST_MS: i64 = 1_000_000_000_000_000;
 ///
 /// # Errors
 /// The file is none of series, with the place.
-pub fn read(file: File<'_>) -> Result<Memory, Problem> {
+pub fn read(file: File<'_>) -> Result<Memory, Box<Problem>> {
     let root = Yaml { file }.parse()?;
-    let fail = |span: &Range<usize>, message: &str| Err(file.problem("no-series", span.clone(), message));
+    let fail = |span: &Range<usize>, message: &str| Err(Box::new(file.problem("no-series", span.clone(), message)));
     let test = match root.get("tests").map(|tests| (&tests.kind, tests)) {
         None => &root,
         Some((Kind::List(items), _)) if items.len() == 1 => &items[0],
@@ -52,15 +52,18 @@ pub fn read(file: File<'_>) -> Result<Memory, Problem> {
     Ok(memory)
 }
 
-fn take(file: File<'_>, entry: &Node, interval_ms: i64, into: &mut Memory, left: &mut usize) -> Result<(), Problem> {
+fn take(
+    file: File<'_>,
+    entry: &Node,
+    interval_ms: i64,
+    into: &mut Memory,
+    left: &mut usize,
+) -> Result<(), Box<Problem>> {
     let part = |name: &str| {
         let node = entry.get(name);
         node.and_then(|node| Some((node, node.text()?))).ok_or_else(|| {
-            file.problem(
-                "no-series",
-                entry.span.clone(),
-                format!("`{name}` is missing here, or no text"),
-            )
+            let message = format!("`{name}` is missing here, or no text");
+            Box::new(file.problem("no-series", entry.span.clone(), message))
         })
     };
     let ((series_at, series), (values_at, values)) = (part("series")?, part("values")?);
@@ -78,20 +81,20 @@ fn take(file: File<'_>, entry: &Node, interval_ms: i64, into: &mut Memory, left:
             } else {
                 "this series is there twice"
             };
-            return Err(file.problem("no-series", series_at.span.clone(), message));
+            return Err(file.problem("no-series", series_at.span.clone(), message).into());
         }
     }
     Ok(())
 }
 
 /// The place within the text, where the file has the text as it is read.
-fn problem(file: File<'_>, node: &Node, text: &str, fault: &Fault) -> Problem {
+fn problem(file: File<'_>, node: &Node, text: &str, fault: &Fault) -> Box<Problem> {
     let whole = file.text.get(node.span.clone()).unwrap_or_default();
     let span = match whole.find(text) {
         Some(at) => node.span.start + at + fault.place.start..node.span.start + at + fault.place.end,
         None => node.span.clone(),
     };
-    file.problem("no-series", span, fault.to_string())
+    Box::new(file.problem("no-series", span, fault.to_string()))
 }
 
 struct Node {
@@ -130,7 +133,7 @@ struct Yaml<'t> {
 }
 
 impl<'t> Yaml<'t> {
-    fn parse(&self) -> Result<Node, Problem> {
+    fn parse(&self) -> Result<Node, Box<Problem>> {
         let starts: Vec<usize> = self.file.text.char_indices().map(|(at, _)| at).collect();
         let byte = |at: usize| starts.get(at).copied().unwrap_or(self.file.text.len());
         let place = |span: Span| byte(span.start.index())..byte(span.end.index());
@@ -140,9 +143,8 @@ impl<'t> Yaml<'t> {
             Some(Ok((event, span))) => Ok(Some((event, place(span)))),
             Some(Err(error)) => {
                 let at = byte(error.marker().index());
-                Err(self
-                    .file
-                    .problem("syntax", at..at + 1, format!("this is no YAML: {}", error.info())))
+                let message = format!("this is no YAML: {}", error.info());
+                Err(Box::new(self.file.problem("syntax", at..at + 1, message)))
             }
         };
         let mut open: Vec<Node> = Vec::new();
@@ -151,7 +153,7 @@ impl<'t> Yaml<'t> {
                 Event::Scalar(text, ..) => Kind::Text(text.into_owned()),
                 Event::SequenceStart(..) | Event::MappingStart(..) if open.len() >= DEEPEST => {
                     let message = format!("lists and tables are nested deeper than {DEEPEST}");
-                    return Err(self.file.problem("too-deep", span, message));
+                    return Err(self.file.problem("too-deep", span, message).into());
                 }
                 Event::SequenceStart(..) | Event::MappingStart(..) => {
                     // A table is a list of its keys and values until it is closed.
@@ -163,7 +165,7 @@ impl<'t> Yaml<'t> {
                 }
                 Event::SequenceEnd => Kind::List(contents(&mut open)),
                 Event::MappingEnd => Kind::Map(pairs(contents(&mut open))),
-                Event::Alias(_) => return Err(self.file.problem("syntax", span, "no alias is read here")),
+                Event::Alias(_) => return Err(self.file.problem("syntax", span, "no alias is read here").into()),
                 _ => continue,
             };
             let start = match kind {
@@ -179,7 +181,10 @@ impl<'t> Yaml<'t> {
                 _ => return Ok(node),
             }
         }
-        Err(self.file.problem_as_a_whole("no-series", "the file says nothing"))
+        Err(self
+            .file
+            .problem_as_a_whole("no-series", "the file says nothing")
+            .into())
     }
 }
 
@@ -201,7 +206,7 @@ mod tests {
 
     use super::*;
 
-    fn read(text: &str) -> Result<Memory, Problem> {
+    fn read(text: &str) -> Result<Memory, Box<Problem>> {
         super::read(File { path: "s.yml", text })
     }
 

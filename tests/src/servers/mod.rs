@@ -12,6 +12,7 @@ mod mariadb;
 mod mysql;
 mod postgres;
 mod prometheus;
+mod remote_write;
 mod unprivileged;
 
 use std::{
@@ -25,6 +26,7 @@ use anyhow::Context;
 
 pub use self::{
     alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
+    remote_write::Written,
 };
 use crate::workspace;
 

@@ -86,6 +86,18 @@ pub(super) fn variance(values: impl IntoIterator<Item = f64>) -> f64 {
     squares.total() / count
 }
 
+/// The population variance of series, by Welford's method and not compensated, as Prometheus has it there.
+pub(super) fn plain_variance(values: impl IntoIterator<Item = f64>) -> f64 {
+    let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
+    for value in values {
+        count += 1.0;
+        let delta = value - mean;
+        mean += delta / count;
+        squares += delta * (value - mean);
+    }
+    squares / count
+}
+
 /// The φ-quantile by linear interpolation; NaN counts as the smallest value.
 pub(super) fn quantile(phi: f64, values: &mut [f64]) -> f64 {
     if values.is_empty() || phi.is_nan() {
@@ -132,16 +144,6 @@ pub(super) fn regression(samples: &[Sample], origin_ms: i64) -> (f64, f64) {
     let (x, y) = (x_sum.total(), y_sum.total());
     let slope = (xy_sum.total() - x * y / n) / (xx_sum.total() - x * x / n);
     (slope, y / n - slope * x / n)
-}
-
-/// The greater one, or NaN where one is NaN.
-pub(super) fn greater(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
-}
-
-/// The lesser one, or NaN where one is NaN.
-pub(super) fn lesser(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
 }
 
 /// As Go writes a float without an exponent.

@@ -56,7 +56,7 @@ pub async fn query(dir: &Path, args: &Query, now: DateTime<Utc>) -> Result<ExitC
         Ok(found) => {
             match args.listing.json {
                 true => render::json(&found.json())?,
-                false => render::line(&render::answer::text(&found.lines()))?,
+                false => render::line(&found.text())?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -78,7 +78,7 @@ fn read(path: &Path) -> Result<Memory> {
         path: &name,
         text: &text,
     };
-    series_file::read(file).map_err(|problem| one_problem(problem, &text).into())
+    series_file::read(file).map_err(|problem| one_problem(*problem, &text).into())
 }
 
 async fn daemon(dir: &Path) -> Result<Client> {
@@ -179,7 +179,7 @@ impl Found {
         serde_json::from_str(&text).expect("it was written as JSON")
     }
 
-    fn lines(&self) -> Vec<render::answer::Row> {
+    fn text(&self) -> String {
         match self {
             Self::Instant(answer, at_ms) => render::answer::instant(answer, *at_ms),
             Self::Range(lines) => render::answer::range(lines),

@@ -5,56 +5,57 @@ use evenkeel_alerting::promql::{Answer, Labels, Line, Sample};
 
 use serde_json::Value;
 
-use super::{safe, table};
+use super::{safe, table as columns};
 
-pub struct Row {
+struct Row {
     series: String,
     sample: Sample,
 }
 
-/// A table; nothing found is said in words.
-pub fn text(rows: &[Row]) -> String {
-    if rows.is_empty() {
-        return "no series".to_owned();
-    }
-    let mut shown = table::new(&["series", "value", "time"]);
-    for row in rows {
-        let (at_ms, value) = row.sample;
-        shown.add_row([row.series.clone(), value_text(value), time(at_ms)]);
-    }
-    table::text(&shown)
-}
-
-pub fn instant(answer: &Answer, at_ms: i64) -> Vec<Row> {
+/// What was found at one time.
+pub fn instant(answer: &Answer, at_ms: i64) -> String {
     let row = |series: String, value| Row {
         series,
         sample: (at_ms, value),
     };
     match answer {
-        Answer::Scalar(value) => vec![row("scalar".to_owned(), *value)],
-        Answer::Text(text) => vec![row(safe::text(&format!("{text:?}")), f64::NAN)],
+        Answer::Scalar(value) => table(&[row("scalar".to_owned(), *value)]),
+        Answer::Text(text) => safe::text(text),
         Answer::Vector(elements) => {
             let rows = elements
                 .iter()
                 .map(|element| row(labels(&element.labels), element.value));
-            rows.collect()
+            table(&rows.collect::<Vec<_>>())
         }
         Answer::Matrix(lines) => range(lines),
     }
 }
 
-pub fn range(lines: &[Line]) -> Vec<Row> {
+pub fn range(lines: &[Line]) -> String {
     let rows = lines.iter().flat_map(|line| {
         line.samples.iter().map(|sample| Row {
             series: labels(&line.labels),
             sample: *sample,
         })
     });
-    rows.collect()
+    table(&rows.collect::<Vec<_>>())
+}
+
+/// A table; nothing found is said in words.
+fn table(rows: &[Row]) -> String {
+    if rows.is_empty() {
+        return "no series".to_owned();
+    }
+    let mut shown = columns::new(&["series", "value", "time"]);
+    for row in rows {
+        let (at_ms, value) = row.sample;
+        shown.add_row([row.series.clone(), value_text(value), time(at_ms)]);
+    }
+    columns::text(&shown)
 }
 
 /// What a daemon answered, as the API has it.
-pub fn told(data: &Value) -> Vec<Row> {
+pub fn told(data: &Value) -> String {
     let sample = |pair: &Value| {
         let seconds = pair[0].as_f64().unwrap_or(f64::NAN);
         let value = pair[1].as_str().and_then(|text| text.parse().ok());
@@ -63,12 +64,14 @@ pub fn told(data: &Value) -> Vec<Row> {
     let result = &data["result"];
     let kind = data["resultType"].as_str().unwrap_or_default();
     if !matches!(kind, "vector" | "matrix") {
-        let series = match kind {
-            "string" => safe::text(&result[1].to_string()),
-            _ => "scalar".to_owned(),
+        let alone = Row {
+            series: "scalar".to_owned(),
+            sample: sample(result),
         };
-        let sample = sample(result);
-        return vec![Row { series, sample }];
+        return match result[1].as_str().filter(|_| kind == "string") {
+            Some(text) => safe::text(text),
+            None => table(&[alone]),
+        };
     }
     let mut rows = Vec::new();
     for found in result.as_array().into_iter().flatten() {
@@ -83,7 +86,7 @@ pub fn told(data: &Value) -> Vec<Row> {
             sample: sample(pair),
         }));
     }
-    rows
+    table(&rows)
 }
 
 fn labels(labels: &Labels) -> String {
