@@ -166,7 +166,11 @@ impl Judge<'_> {
     /// `ALERTS` and `ALERTS_FOR_STATE` of an alert. A label that is empty once it is filled in stands in them as it was
     /// written, as Prometheus has it.
     pub fn series(&self, alert: &Alert) -> [Element; 2] {
-        let written = self.rule.labels.iter().map(|(name, text)| (name.as_str(), text.source()));
+        let written = self
+            .rule
+            .labels
+            .iter()
+            .map(|(name, text)| (name.as_str(), text.source()));
         let labels = Labels::new(written.chain(alert.labels.iter()));
         let state = labels.with(NAME, ALERTS).with(ALERTSTATE, alert.state.as_str());
         [

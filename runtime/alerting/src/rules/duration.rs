@@ -32,7 +32,10 @@ pub(super) fn parse(text: &str) -> Result<i64, &'static str> {
             return Err(FORM);
         }
         let (_, factor) = units.find(|(name, _)| *name == unit).ok_or(FORM)?;
-        let part = number.parse::<i64>().ok().and_then(|number| number.checked_mul(*factor));
+        let part = number
+            .parse::<i64>()
+            .ok()
+            .and_then(|number| number.checked_mul(*factor));
         milliseconds = part
             .and_then(|part| milliseconds.checked_add(part))
             .filter(|sum| *sum <= LONGEST_MS)
@@ -67,7 +70,10 @@ mod tests {
     fn durations_are_prometheus_s() {
         assert_eq!(parse("0"), Ok(0));
         assert_eq!(parse("1h30m"), Ok(5_400_000));
-        assert_eq!(parse("1y2w3d4h5m6s7ms"), Ok(31_536_000_000 + 1_209_600_000 + 259_200_000 + 14_706_007));
+        assert_eq!(
+            parse("1y2w3d4h5m6s7ms"),
+            Ok(31_536_000_000 + 1_209_600_000 + 259_200_000 + 14_706_007)
+        );
         for text in ["", "5", "m", "30m1h", "5m5m", "1.5h", "-5m", " 5m", "5M", "300y", "5x"] {
             assert!(parse(text).is_err(), "{text}");
         }

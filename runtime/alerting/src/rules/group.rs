@@ -188,7 +188,9 @@ impl Rule {
     fn is_the_same_as(&self, other: &Self) -> bool {
         let labels = |rule: &Self| -> Vec<(String, String)> {
             let labels = rule.definition.labels.iter();
-            labels.map(|(name, text)| (name.clone(), text.source().to_owned())).collect()
+            labels
+                .map(|(name, text)| (name.clone(), text.source().to_owned()))
+                .collect()
         };
         self.definition.is_alert() == other.definition.is_alert()
             && self.definition.name == other.definition.name

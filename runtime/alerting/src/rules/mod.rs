@@ -15,6 +15,7 @@ mod outgoing;
 mod read;
 mod reader;
 mod restore;
+mod scalar;
 mod sink;
 mod tree;
 pub mod unit;

@@ -70,7 +70,9 @@ impl Outgoing {
         let external = externals.labels.iter();
         let labels = external.chain(self.labels.iter());
         let sent = intake::Sent {
-            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            labels: labels
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             annotations: self.annotations,
             starts_at: DateTime::from_timestamp_millis(self.starts_at_ms),
             ends_at: DateTime::from_timestamp_millis(self.ends_at_ms),

@@ -258,7 +258,11 @@ fn graded(table: &Fields<'_, '_>, labels: &[(Written, Written)], alerts: bool) -
         return None;
     }
     if let Some((name, _)) = labels.iter().find(|(name, _)| name.text == "severity") {
-        let problem = table.problem("two-grades", name.span.clone(), "a rule has both `grade` and the label `severity`");
+        let problem = table.problem(
+            "two-grades",
+            name.span.clone(),
+            "a rule has both `grade` and the label `severity`",
+        );
         table.say(problem.label("`grade` sets it: write one of the two"));
         return None;
     }
@@ -318,18 +322,23 @@ fn say_repeated_groups(reader: &Reader<'_>, groups: &[Placed]) {
     let mut known = HashSet::new();
     for placed in groups.iter().filter(|placed| !known.insert(&placed.name.text)) {
         let message = format!("the group `{}` stands in this file twice", placed.name.text);
-        let problem = reader.file.problem("duplicate-group", placed.name.span.clone(), message);
+        let problem = reader
+            .file
+            .problem("duplicate-group", placed.name.span.clone(), message);
         reader.say(problem.label("give it another name"));
     }
 }
 
 /// Rules of one name and the same labels write the same series.
 fn say_repeated_rules(reader: &Reader<'_>, groups: &[Placed]) {
-    let mut known: HashMap<(&str, Vec<(&str, &str)>), usize> = HashMap::new();
-    let rules = groups.iter().flat_map(|placed| placed.group.rules.iter().zip(&placed.rules));
+    let mut known = HashMap::new();
+    let rules = groups
+        .iter()
+        .flat_map(|placed| placed.group.rules.iter().zip(&placed.rules));
     for (rule, written) in rules {
         let labels = rule.labels.iter().map(|(name, text)| (name.as_str(), text.source()));
-        let line = *known.entry((&rule.name, labels.collect())).or_insert(rule.line);
+        let labels: Vec<_> = labels.collect();
+        let line = *known.entry((&rule.name, labels)).or_insert(rule.line);
         if line != rule.line {
             let message = format!("`{}` is there with the same labels in line {line}", rule.name);
             let problem = reader.file.problem("duplicate-rule", written.span.clone(), message);

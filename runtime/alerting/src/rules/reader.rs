@@ -31,6 +31,8 @@ impl Language {
 pub(super) struct Reader<'t> {
     pub file: File<'t>,
     language: Language,
+    /// Nothing in a list is something with nothing in it, as in promtool's test files; in rule files it is left out.
+    keeps_nothing: bool,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -39,7 +41,16 @@ impl<'t> Reader<'t> {
         Self {
             file,
             language,
+            keeps_nothing: false,
             problems: RefCell::default(),
+        }
+    }
+
+    /// Of a test file.
+    pub fn of_tests(file: File<'t>) -> Self {
+        Self {
+            keeps_nothing: true,
+            ..Self::new(file, Language::Yaml)
         }
     }
 
@@ -55,12 +66,12 @@ impl<'t> Reader<'t> {
     pub fn document(&self) -> Option<Rc<Node>> {
         match self.language {
             Language::Yaml => match yaml::parse(self.file) {
-                Ok((node, noteworthy)) => {
-                    noteworthy.into_iter().for_each(|problem| self.say(problem));
-                    node
+                Ok(document) => {
+                    document.noteworthy.into_iter().for_each(|problem| self.say(problem));
+                    document.root
                 }
                 Err(problem) => {
-                    self.say(problem);
+                    self.say(*problem);
                     None
                 }
             },
@@ -83,7 +94,8 @@ impl<'t> Reader<'t> {
 
     /// A thing as a table. `name` is how messages name it, `what` how they name its place.
     pub fn fields(&self, node: &Rc<Node>, name: &str, what: &str) -> Option<Fields<'_, 't>> {
-        if !matches!(node.value, Value::Map(_)) {
+        let is_empty = self.keeps_nothing && matches!(node.value, Value::Null);
+        if !is_empty && !matches!(node.value, Value::Map(_)) {
             self.wrong_type(what, node, "a table");
             return None;
         }
@@ -97,7 +109,9 @@ impl<'t> Reader<'t> {
     }
 
     fn wrong_type(&self, what: &str, node: &Node, expected: &str) {
-        let problem = self.file.problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
+        let problem = self
+            .file
+            .problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
         self.say(problem.label(format!("this is {}", node.kind())));
     }
 
@@ -133,7 +147,10 @@ fn node(value: &toml::Spanned<DeValue<'_>>) -> Rc<Node> {
         DeValue::String(text) => Value::Scalar(Scalar::Text, text.to_string()),
         DeValue::Integer(integer) => {
             let value = i64::from_str_radix(integer.as_str(), integer.radix());
-            Value::Scalar(value.map_or(Scalar::Float(f64::NAN), Scalar::Integer), integer.as_str().to_owned())
+            Value::Scalar(
+                value.map_or(Scalar::Float(f64::NAN), Scalar::Integer),
+                integer.as_str().to_owned(),
+            )
         }
         DeValue::Float(float) => {
             let value = float.as_str().parse().unwrap_or(f64::NAN);
@@ -277,7 +294,10 @@ impl<'r, 't> Fields<'r, 't> {
     pub fn tables(&self, key: &'static str, name: &str) -> Vec<Fields<'r, 't>> {
         let items = self.items(key, "a list of tables");
         let what = format!("`{key}`");
-        items.iter().filter_map(|item| self.reader.fields(item, name, &what)).collect()
+        items
+            .iter()
+            .filter_map(|item| self.reader.fields(item, name, &what))
+            .collect()
     }
 
     fn items(&self, key: &'static str, expected: &str) -> Vec<Rc<Node>> {
@@ -288,7 +308,8 @@ impl<'r, 't> Fields<'r, 't> {
             self.wrong_type(key, &node, expected);
             return Vec::new();
         };
-        items.iter().filter(|item| !matches!(item.value, Value::Null)).cloned().collect()
+        let is_there = |item: &&Rc<Node>| self.reader.keeps_nothing || !matches!(item.value, Value::Null);
+        items.iter().filter(is_there).cloned().collect()
     }
 
     /// Tells of every key that nothing asked for. Returns whether the table is sound.

@@ -55,8 +55,15 @@ impl Rule {
         let Ok(series) = source.select(&matchers, from_ms, at_ms) else {
             return;
         };
-        let last = |samples: &[Sample]| samples.iter().rfind(|(time, _)| (from_ms..=at_ms).contains(time)).copied();
-        let found = series.iter().filter_map(|series| Some((series.labels.without_name(), last(&series.samples)?)));
+        let last = |samples: &[Sample]| {
+            samples
+                .iter()
+                .rfind(|(time, _)| (from_ms..=at_ms).contains(time))
+                .copied()
+        };
+        let found = series
+            .iter()
+            .filter_map(|series| Some((series.labels.without_name(), last(&series.samples)?)));
         let before: HashMap<Labels, Sample> = found.collect();
         for alert in self.active.values_mut().filter(|alert| alert.is_active()) {
             if let Some((down_ms, since)) = before.get(&alert.labels).filter(|(_, value)| value.to_bits() != STALE) {

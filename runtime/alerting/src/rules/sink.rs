@@ -9,7 +9,10 @@ pub trait Sink: Source {
 
 impl Sink for Memory {
     fn append(&mut self, labels: &Labels, at_ms: i64, value: f64) -> Result<(), SourceError> {
-        if self.last(labels).is_some_and(|(time, last)| time == at_ms && last.to_bits() == value.to_bits()) {
+        if self
+            .last(labels)
+            .is_some_and(|(time, last)| time == at_ms && last.to_bits() == value.to_bits())
+        {
             return Ok(());
         }
         Self::append(self, labels, at_ms, value).map_err(|error| SourceError(error.to_string()))

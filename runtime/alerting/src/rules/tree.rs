@@ -101,7 +101,9 @@ fn opening(raw: &str) -> (usize, bool) {
     if raw.starts_with(['|', '>']) {
         return (raw.find('\n').map_or(raw.len(), |end| end + 1), false);
     }
-    let quotes = ["\"\"\"", "'''", "\"", "'"].into_iter().find(|quotes| raw.starts_with(quotes));
+    let quotes = ["\"\"\"", "'''", "\"", "'"]
+        .into_iter()
+        .find(|quotes| raw.starts_with(quotes));
     (quotes.map_or(0, str::len), raw.starts_with('"'))
 }
 
@@ -148,8 +150,14 @@ mod tests {
         assert_eq!(shown("expr: up +\n", "up +", "up +", 3..4), "+");
         assert_eq!(shown("expr: 'it''s x'\n", "'it''s x'", "it's x", 5..6), "x");
         assert_eq!(shown(r#"expr: "a\"b\nc""#, r#""a\"b\nc""#, "a\"b\nc", 4..5), "c");
-        assert_eq!(shown("e: |\n  up\n    == 0\n", "|\n  up\n    == 0\n", "up\n  == 0\n", 5..7), "==");
-        assert_eq!(shown("e: >-\n  up\n  == 0\n", ">-\n  up\n  == 0\n", "up == 0", 3..5), "==");
+        assert_eq!(
+            shown("e: |\n  up\n    == 0\n", "|\n  up\n    == 0\n", "up\n  == 0\n", 5..7),
+            "=="
+        );
+        assert_eq!(
+            shown("e: >-\n  up\n  == 0\n", ">-\n  up\n  == 0\n", "up == 0", 3..5),
+            "=="
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ pub mod outbox;
 pub mod plugin;
 pub mod replay;
 pub mod rules;
-mod rules_test;
+pub mod rules_test;
 pub mod run;
 pub mod runs;
 pub mod schedule;

@@ -58,7 +58,11 @@ fn check(dir: &Path, args: &RulesCheck) -> Result<ExitCode> {
     report.clean = report.problems.iter().all(|problem| problem.level != Level::Error);
     if args.listing.json {
         render::json(&report)?;
-        return Ok(if report.clean { ExitCode::SUCCESS } else { exit::ERROR.into() });
+        return Ok(if report.clean {
+            ExitCode::SUCCESS
+        } else {
+            exit::ERROR.into()
+        });
     }
     if !report.clean {
         let problems = report.problems;
@@ -75,7 +79,10 @@ fn check(dir: &Path, args: &RulesCheck) -> Result<ExitCode> {
 /// Files by the names that they were given, or those of the home by their names in it.
 fn named(dir: &Path, files: &[PathBuf]) -> Result<Vec<(String, PathBuf)>> {
     if !files.is_empty() {
-        return Ok(files.iter().map(|path| (path.display().to_string(), path.clone())).collect());
+        return Ok(files
+            .iter()
+            .map(|path| (path.display().to_string(), path.clone()))
+            .collect());
     }
     let home = home::locate(dir)?;
     let found = home::rule_files(&home)?.into_iter().map(|path| {

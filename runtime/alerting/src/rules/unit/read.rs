@@ -11,7 +11,7 @@ use crate::promql::{Labels, Query};
 use crate::rules::alert::ALERTNAME;
 use crate::rules::duration;
 use crate::rules::expand::Externals;
-use crate::rules::reader::{Fields, Language, Reader};
+use crate::rules::reader::{Fields, Reader};
 use crate::rules::tree::Written;
 
 /// Values of one series.
@@ -35,7 +35,7 @@ impl Read {
 
 /// A test file in YAML, as promtool takes it.
 pub fn read(file: File<'_>) -> Read {
-    let reader = Reader::new(file, Language::Yaml);
+    let reader = Reader::of_tests(file);
     let document = reader.document();
     let root = document.and_then(|document| reader.root(&document, "the file"));
     let suite = root.map(|root| suite(&root)).unwrap_or_default();
@@ -62,7 +62,7 @@ fn suite(root: &Fields<'_, '_>) -> Suite {
         fuzzy,
     };
     Suite {
-        rule_files: rule_files.into_iter().map(|file| (file.text, line(root, file.span.start))).collect(),
+        rule_files: rule_files.into_iter().map(|file| (file.text, file.span)).collect(),
         group_order: order.into_iter().map(|name| name.text).collect(),
         tests: tests.iter().map(|table| test(table, &common)).collect(),
     }
@@ -119,7 +119,11 @@ fn input(table: &Fields<'_, '_>) -> Option<(Labels, Vec<Option<f64>>)> {
     let values = notation::values(&values.text, VALUES).map_err(|fault| {
         let span = values.inside(table.reader.file, &fault.place);
         let problem = table.problem("bad-values", span, "`values` can't be read");
-        table.say(problem.label(fault.message).help("write them like `0 1 _ 5x3 0+10x5 stale`"));
+        table.say(
+            problem
+                .label(fault.message)
+                .help("write them like `0 1 _ 5x3 0+10x5 stale`"),
+        );
     });
     Some((labels?, values.ok()?))
 }
@@ -180,7 +184,9 @@ fn expression_case(table: &Fields<'_, '_>) -> Option<ExpressionCase> {
     let samples: Vec<_> = samples.iter().map(sample).collect();
     let query = Query::check(&expr.text).map_err(|refusal| {
         let span = expr.inside(table.reader.file, &refusal.place);
-        let problem = table.problem("bad-expression", span, "`expr` can't be evaluated").label(refusal.message);
+        let problem = table
+            .problem("bad-expression", span, "`expr` can't be evaluated")
+            .label(refusal.message);
         table.say(match refusal.advice {
             Some(advice) => problem.help(advice),
             None => problem,
@@ -198,7 +204,10 @@ fn expression_case(table: &Fields<'_, '_>) -> Option<ExpressionCase> {
 fn sample(table: &Fields<'_, '_>) -> Option<(Labels, f64)> {
     let written = table.string("labels").unwrap_or_default();
     let value = table.float("value").unwrap_or_default();
-    if table.string("histogram").is_some_and(|histogram| !histogram.text.is_empty()) {
+    if table
+        .string("histogram")
+        .is_some_and(|histogram| !histogram.text.is_empty())
+    {
         let span = table.key_span("histogram").unwrap_or_default();
         let problem = table.problem("unsupported", span, "native histograms are not evaluated here");
         table.say(problem.label("no expression gives one"));

@@ -111,7 +111,10 @@ impl Playing<'_> {
     fn give(&mut self, at_ms: i64) {
         for ((labels, values), given) in self.test.series.iter().zip(&mut self.given) {
             while let Some(value) = values.get(*given) {
-                let time = self.test.interval_ms.saturating_mul(i64::try_from(*given).unwrap_or(i64::MAX));
+                let time = self
+                    .test
+                    .interval_ms
+                    .saturating_mul(i64::try_from(*given).unwrap_or(i64::MAX));
                 if time > at_ms {
                     break;
                 }
@@ -153,10 +156,16 @@ impl Playing<'_> {
     }
 
     fn alerts(&self, case: &AlertCase) -> Option<Failure> {
-        let rules = self.rules().filter(|rule| rule.definition.is_alert() && rule.definition.name == case.name);
+        let rules = self
+            .rules()
+            .filter(|rule| rule.definition.is_alert() && rule.definition.name == case.name);
         let firing = rules.flat_map(|rule| rule.alerts().filter(|alert| alert.state == State::Firing));
         let got = firing.map(|alert| Firing {
-            labels: alert.labels.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            labels: alert
+                .labels
+                .iter()
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .collect(),
             annotations: alert.annotations.clone(),
         });
         let (mut got, mut expected): (Vec<_>, _) = (got.collect(), case.expected.clone());
@@ -188,7 +197,10 @@ impl Playing<'_> {
         got.sort_by(|a: &(Labels, f64), b| a.0.cmp(&b.0));
         expected.sort_by(|a, b| a.0.cmp(&b.0));
         let same = got.len() == expected.len()
-            && got.iter().zip(&expected).all(|(a, b)| a.0 == b.0 && self.is_same(a.1, b.1));
+            && got
+                .iter()
+                .zip(&expected)
+                .all(|(a, b)| a.0 == b.0 && self.is_same(a.1, b.1));
         (!same).then(|| Failure::Samples {
             line: case.line,
             expr: case.expr.clone(),
