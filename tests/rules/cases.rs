@@ -16,7 +16,13 @@ pub fn read(text: &'static str) -> Vec<(&'static str, &'static str)> {
 pub fn assert_as_listed(case: &str, promtool: bool, ours: bool, listed: &[(&str, &str)], said: &str) {
     let divergence = listed.iter().find(|(name, _)| *name == case);
     match divergence {
-        None => assert_eq!(promtool, ours, "`{case}`: promtool passes it: {promtool}, evenkeel: {ours}\n{said}"),
-        Some((_, why)) => assert_ne!(promtool, ours, "`{case}` is judged alike by now, and listed as otherwise: {why}"),
+        None => assert_eq!(
+            promtool, ours,
+            "`{case}`: promtool passes it: {promtool}, evenkeel: {ours}\n{said}"
+        ),
+        Some((_, why)) => assert_ne!(
+            promtool, ours,
+            "`{case}` is judged alike by now, and listed as otherwise: {why}"
+        ),
     }
 }

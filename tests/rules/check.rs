@@ -31,7 +31,13 @@ fn the_verdict_on_each_rule_file_is_promtool_s() -> anyhow::Result<()> {
         home.write("rules.yml", text)?;
         let judged = promtool.judge(home.path(), &["check", "rules", "rules.yml"])?;
         let (passed, said) = ours::judge(&home, "check", "rules.yml")?;
-        cases::assert_as_listed(name, judged.passed, passed, &DIVERGES, &format!("{judged:#?}\n{said:#?}"));
+        cases::assert_as_listed(
+            name,
+            judged.passed,
+            passed,
+            &DIVERGES,
+            &format!("{judged:#?}\n{said:#?}"),
+        );
         listed += usize::from(DIVERGES.iter().any(|(listed, _)| *listed == name));
         if !said.stderr.is_empty() {
             said_by_us += &format!("=== {name}\n{}\n", said.stderr);

@@ -47,13 +47,17 @@ pub fn assert_agreement(home: &Home, promtool: &Promtool, file: &Value, what: &s
 /// As YAML, of which JSON is a part.
 fn text(file: &Value) -> String {
     let text = format!("{file:#}");
-    INFINITIES.iter().fold(text, |text, (_, json, yaml)| text.replace(json, yaml))
+    INFINITIES
+        .iter()
+        .fold(text, |text, (_, json, yaml)| text.replace(json, yaml))
 }
 
 fn expect(test: &mut Value, failure: &Value) -> usize {
     if let Some(alerts) = failure.get("alerts") {
         let got = alerts["got"].as_array().cloned().unwrap_or_default();
-        let expected = got.iter().map(|alert| json!({"exp_labels": alert["labels"], "exp_annotations": alert["annotations"]}));
+        let expected = got
+            .iter()
+            .map(|alert| json!({"exp_labels": alert["labels"], "exp_annotations": alert["annotations"]}));
         let expected: Vec<Value> = expected.collect();
         if let Some(case) = case(test, "alert_rule_test", "alertname", &alerts["name"], &alerts["at_ms"]) {
             case["exp_alerts"] = json!(expected);
@@ -88,5 +92,7 @@ fn sample(got: &Value) -> Value {
 fn case<'v>(test: &'v mut Value, list: &str, key: &str, name: &Value, at_ms: &Value) -> Option<&'v mut Value> {
     let cases = test[list].as_array_mut()?.iter_mut();
     let time = format!("{at_ms}ms");
-    cases.into_iter().find(|case| case[key] == *name && case["eval_time"] == time.as_str())
+    cases
+        .into_iter()
+        .find(|case| case[key] == *name && case["eval_time"] == time.as_str())
 }

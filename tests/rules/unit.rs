@@ -22,7 +22,13 @@ fn the_verdict_on_each_test_file_is_promtool_s() -> anyhow::Result<()> {
         home.write("test.yml", text)?;
         let judged = promtool.judge(home.path(), &["test", "rules", "test.yml"])?;
         let (passed, said) = ours::judge(&home, "test", "test.yml")?;
-        cases::assert_as_listed(name, judged.passed, passed, &DIVERGES, &format!("{judged:#?}\n{said:#?}"));
+        cases::assert_as_listed(
+            name,
+            judged.passed,
+            passed,
+            &DIVERGES,
+            &format!("{judged:#?}\n{said:#?}"),
+        );
         if !passed {
             said_by_us += &format!("=== {name}\n{}{}", said.stderr, said.stdout);
         }

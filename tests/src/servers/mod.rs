@@ -25,8 +25,8 @@ use std::{
 use anyhow::Context;
 
 pub use self::{
-    alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus, promtool::Judged,
-    promtool::Promtool,
+    alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
+    promtool::Judged, promtool::Promtool,
 };
 use crate::workspace;
 
