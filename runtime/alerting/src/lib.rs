@@ -4,15 +4,18 @@
 //! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
 //! What a scraped target answers is read by [`exposition`].
 //!
-//! [`promql`] evaluates what rules ask of series, and [`template`] renders what they say about it.
+//! [`promql`] evaluates what rules ask of series, and [`rules`] makes alerts and series of the answers, with what
+//! [`template`] renders of them; [`notation`] reads series that a test or a person writes down.
 //!
 //! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
 
 pub mod exposition;
 pub mod intake;
 pub mod lifecycle;
+pub mod notation;
 pub mod port;
 pub mod promql;
+pub mod rules;
 pub mod template;
 pub mod v2;
 pub mod webhook;

@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod gates;
+mod rules;
 mod runs;
 mod schedule;
 
@@ -12,6 +13,7 @@ use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
 
 pub use changes::{Audit, AuditVerify, Changes};
+pub use rules::{Rules, RulesCheck, RulesTest};
 pub use runs::{Runs, RunsList, RunsReplay, RunsResolve, RunsShow, RunsUndo};
 pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
 
@@ -67,6 +69,9 @@ pub enum Command {
     Decline(Approve),
     /// Shows which schedules come next, and what became of the last ticks.
     Schedule(Schedule),
+    /// Checks and tests alerting and recording rules.
+    #[command(subcommand)]
+    Rules(Rules),
     /// Lists what was done to the world: who, when, what, and whether it was undone.
     Changes(Changes),
     /// Checks that the records of changes are what was written.

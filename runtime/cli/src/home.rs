@@ -153,6 +153,16 @@ fn runbook_files(home: &Path) -> Result<Vec<PathBuf>> {
     files_in(&home.join("runbooks"), "toml", DEEPEST)
 }
 
+/// Rules of both kinds.
+pub fn rule_files(home: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for ending in ["toml", "yaml", "yml"] {
+        found.extend(files_in(&home.join("rules"), ending, DEEPEST)?);
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Files with this ending, in name order; a directory that is not there has none.
 fn files_in(dir: &Path, ending: &str, depth: usize) -> Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(dir) {
@@ -175,7 +185,8 @@ fn files_in(dir: &Path, ending: &str, depth: usize) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn read_text(path: &Path) -> Result<Option<String>> {
+/// None: there is no such file.
+pub fn read_text(path: &Path) -> Result<Option<String>> {
     let meta = match fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.with_context(|| format!("can't read `{}`", path.display()))?,

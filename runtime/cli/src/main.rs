@@ -70,6 +70,7 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Approve(args) => commands::approvals::decide(&cli.home, args, true).await,
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
         Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
+        Command::Rules(command) => commands::rules::rules(&cli.home, command),
         Command::Changes(args) => commands::changes::list(&cli.home, args).await,
         Command::Audit(command) => commands::changes::audit(&cli.home, command),
         Command::Backup(args) => commands::backup::backup(&cli.home, args, now),

@@ -33,7 +33,7 @@ impl Labels {
         self.0.is_empty()
     }
 
-    pub(super) fn without_name(&self) -> Self {
+    pub(crate) fn without_name(&self) -> Self {
         if self.get(NAME).is_empty() {
             self.clone()
         } else {
@@ -46,7 +46,7 @@ impl Labels {
     }
 
     /// An empty value takes the label away.
-    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         if self.get(name) == value {
             return self.clone();
         }

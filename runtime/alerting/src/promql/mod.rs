@@ -23,6 +23,7 @@ mod histogram;
 mod labels;
 mod lex;
 mod math;
+mod memory;
 mod over;
 mod select;
 mod selector;
@@ -30,13 +31,17 @@ mod source;
 mod syntax;
 #[cfg(test)]
 mod tests;
+mod unquote;
 
 use std::cell::Cell;
 
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
+pub use memory::{Memory, OutOfOrder};
 pub use source::{STALE, Sample, Series, Source, SourceError};
+
+pub(crate) use unquote::unquote;
 
 use eval::{Column, Evaluator, Grid, Value};
 

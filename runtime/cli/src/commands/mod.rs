@@ -12,6 +12,8 @@ pub mod lock;
 pub mod outbox;
 pub mod plugin;
 pub mod replay;
+pub mod rules;
+pub mod rules_test;
 pub mod run;
 pub mod runs;
 pub mod schedule;

@@ -1,4 +1,4 @@
-use super::{Fake, show};
+use super::{Fill, Memory, show};
 use crate::promql::{Answer, Error, Limits, Options, Query, Steps, Type, Why};
 
 fn refused(text: &str) -> (Why, &str) {
@@ -167,7 +167,7 @@ fn what_is_too_deep_or_too_long_is_refused_before_it_is_parsed() {
 
 #[test]
 fn each_limit_has_an_error_of_its_own() {
-    let source = Fake::default().with("a{x=1}", "1 2 3").with("a{x=2}", "1 2 3");
+    let source = Memory::default().with("a{x=1}", "1 2 3").with("a{x=2}", "1 2 3");
     let limits = |series, samples, steps| Options {
         limits: Limits { series, samples, steps },
         ..Options::default()
@@ -203,7 +203,7 @@ fn each_limit_has_an_error_of_its_own() {
 
 #[test]
 fn raw_strings_keep_their_backslashes() {
-    let source = Fake::default().with("a{x=17}", "1").with("a{x=b}", "1");
+    let source = Memory::default().with("a{x=17}", "1").with("a{x=b}", "1");
     assert_eq!(show(&source, "a{x=~`\\d+`}", 0), "a{x=\"17\"} 1");
 }
 
@@ -213,7 +213,7 @@ fn the_deepest_that_is_taken_fits_on_a_small_stack() {
     let long = "a or ".repeat(98) + "a";
     let ranges = format!("{}a{}", "max_over_time(".repeat(31), "[5m:1m])".repeat(31));
     let evaluate = move || {
-        let source = Fake::default().with("a", "1");
+        let source = Memory::default().with("a", "1");
         for text in [deep, long, ranges] {
             let query = Query::check(&text).unwrap();
             let _ = query.instant(&source, 0, &Options::default());

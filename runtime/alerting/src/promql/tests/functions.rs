@@ -1,9 +1,9 @@
-use super::{Fake, show, show_range};
+use super::{Fill, Memory, show, show_range};
 
 #[test]
 fn a_rate_reaches_to_the_ends_of_its_window() {
     // Four samples, 60 s apart, from 60 to 240, in the window (0, 240].
-    let source = Fake::default().with("a", "0 60 120 180 240");
+    let source = Memory::default().with("a", "0 60 120 180 240");
     // It rises by 180 in 180 s; the first sample is 60 s from the start, less than 66: as far as 240 s.
     assert_eq!(show(&source, "increase(a[4m])", 240), "{} 240");
     // The order of the divisions is Prometheus's, and so is the last digit.
@@ -20,12 +20,12 @@ fn a_rate_reaches_to_the_ends_of_its_window() {
 #[test]
 fn a_rate_does_not_reach_far_nor_below_zero() {
     // In (-360, 240] the first sample is at 0, 360 s from the start: half of a gap of 60 s is added.
-    let gauge = Fake::default().with("a", "0 60 120 180 240");
+    let gauge = Memory::default().with("a", "0 60 120 180 240");
     assert_eq!(show(&gauge, "delta(a[10m])", 240), "{} 270");
     // A counter that began at 0 adds nothing before.
     assert_eq!(show(&gauge, "increase(a[10m])", 240), "{} 240");
     // One that began at 10 was at zero 10 s before.
-    let counter = Fake::default().with("a", "10 70 130 190 250");
+    let counter = Memory::default().with("a", "10 70 130 190 250");
     assert_eq!(
         show(&counter, "increase(a[10m])", 240),
         format!("{{}} {}", 240.0 * (250.0 / 240.0))
@@ -34,7 +34,7 @@ fn a_rate_does_not_reach_far_nor_below_zero() {
 
 #[test]
 fn a_counter_that_falls_has_begun_anew() {
-    let source = Fake::default().with("a", "10 20 5 15");
+    let source = Memory::default().with("a", "10 20 5 15");
     // 10, then 5 from zero, then 10: 25 over 180 s; the window begins 60 s before, and it was zero 72 s before.
     assert_eq!(
         show(&source, "increase(a[4m])", 180),
@@ -43,23 +43,23 @@ fn a_counter_that_falls_has_begun_anew() {
     assert_eq!(show(&source, "resets(a[4m])", 180), "{} 1");
     assert_eq!(show(&source, "changes(a[4m])", 180), "{} 3");
     assert_eq!(show(&source, "irate(a[3m])", 120), format!("{{}} {}", 5.0 / 60.0));
-    let same = Fake::default().with("a", "NaN NaN 1 1");
+    let same = Memory::default().with("a", "NaN NaN 1 1");
     assert_eq!(show(&same, "changes(a[4m])", 180), "{} 1");
 }
 
 #[test]
 fn lines_through_samples() {
-    let source = Fake::default().with("a", "0 120 240 360");
+    let source = Memory::default().with("a", "0 120 240 360");
     assert_eq!(show(&source, "deriv(a[4m])", 180), "{} 2");
     assert_eq!(show(&source, "predict_linear(a[4m], 60)", 180), "{} 480");
     assert_eq!(show(&source, "predict_linear(a[3m] offset 1m, 0)", 180), "{} 360");
-    let flat = Fake::default().with("a", "3 3 3");
+    let flat = Memory::default().with("a", "3 3 3");
     assert_eq!(show(&flat, "predict_linear(a[4m], 1h)", 120), "{} 3");
 }
 
 #[test]
 fn functions_over_time() {
-    let source = Fake::default().with("a", "1 2 3 NaN 6");
+    let source = Memory::default().with("a", "1 2 3 NaN 6");
     assert_eq!(show(&source, "max_over_time(a[10m])", 240), "{} 6");
     assert_eq!(show(&source, "min_over_time(a[10m])", 240), "{} 1");
     assert_eq!(show(&source, "avg_over_time(a[3m])", 120), "{} 2");
@@ -73,7 +73,7 @@ fn functions_over_time() {
 
 #[test]
 fn what_is_absent_has_the_labels_that_were_asked_for() {
-    let source = Fake::default().with("a{x=1}", "1");
+    let source = Memory::default().with("a{x=1}", "1");
     assert_eq!(show(&source, "absent(a)", 0), "");
     assert_eq!(
         show(&source, "absent(b{x=\"1\", y=~\"2\", z=\"3\", z!=\"4\"})", 0),
@@ -89,7 +89,7 @@ fn what_is_absent_has_the_labels_that_were_asked_for() {
 
 #[test]
 fn values_one_by_one() {
-    let source = Fake::default().with("a{x=1}", "-2.5").with("a{x=2}", "7");
+    let source = Memory::default().with("a{x=1}", "-2.5").with("a{x=2}", "7");
     assert_eq!(show(&source, "abs(a)", 0), "{x=\"1\"} 2.5; {x=\"2\"} 7");
     assert_eq!(show(&source, "sgn(a)", 0), "{x=\"1\"} -1; {x=\"2\"} 1");
     assert_eq!(show(&source, "ceil(a)", 0), "{x=\"1\"} -2; {x=\"2\"} 7");
@@ -113,7 +113,7 @@ fn values_one_by_one() {
 
 #[test]
 fn scalars_vectors_and_time() {
-    let source = Fake::default().with("a{x=1}", "4 5").with("a{x=2}", "4");
+    let source = Memory::default().with("a{x=1}", "4 5").with("a{x=2}", "4");
     assert_eq!(show(&source, "scalar(a{x=\"1\"})", 0), "4");
     assert_eq!(show(&source, "scalar(a)", 0), "NaN");
     assert_eq!(show(&source, "vector(time())", 90), "{} 90");
@@ -126,7 +126,7 @@ fn scalars_vectors_and_time() {
 #[test]
 fn dates_are_in_utc() {
     // Thursday, 29 February 2024, 13:45:10.
-    let (source, at) = (Fake::default(), 1_709_214_310);
+    let (source, at) = (Memory::default(), 1_709_214_310);
     for (query, value) in [
         ("year()", 2024),
         ("month()", 2),
@@ -146,7 +146,7 @@ fn dates_are_in_utc() {
 
 #[test]
 fn labels_are_replaced_and_joined() {
-    let source = Fake::default().with("a{x=host:9100,y=b}", "1");
+    let source = Memory::default().with("a{x=host:9100,y=b}", "1");
     let replaced = |to: &str, pattern: &str| {
         show(
             &source,
@@ -172,7 +172,7 @@ fn labels_are_replaced_and_joined() {
 
 #[test]
 fn quantiles_of_classic_histograms() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("h{le=1}", "10")
         .with("h{le=2.0}", "30")
         .with("h{le=4}", "40")
@@ -187,11 +187,11 @@ fn quantiles_of_classic_histograms() {
     assert_eq!(show(&source, "histogram_quantile(0.5, h{le!=\"+Inf\"})", 0), "{} NaN");
     assert_eq!(show(&source, "histogram_quantile(0.5, nothing)", 0), "");
     // 30 is lifted over the 25 that follows it.
-    let falling = Fake::default()
+    let falling = Memory::default()
         .with("h{le=1}", "30")
         .with("h{le=2}", "25")
         .with("h{le=+Inf}", "40");
     assert_eq!(show(&falling, "histogram_quantile(0.75, h)", 0), "{} 1");
-    let below = Fake::default().with("h{le=-1}", "5").with("h{le=+Inf}", "10");
+    let below = Memory::default().with("h{le=-1}", "5").with("h{le=+Inf}", "10");
     assert_eq!(show(&below, "histogram_quantile(0.2, h)", 0), "{} -1");
 }

@@ -5,4 +5,5 @@ mod properties;
 mod selectors;
 mod store;
 
-pub(super) use store::{Fake, show, show_range};
+pub(super) use super::Memory;
+pub(super) use store::{Fill, show, show_range};

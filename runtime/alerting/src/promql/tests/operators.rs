@@ -1,8 +1,8 @@
-use super::{Fake, show, show_range};
+use super::{Fill, Memory, show, show_range};
 
 #[test]
 fn arithmetic_drops_the_name_and_comparisons_keep_it() {
-    let source = Fake::default().with("a{x=1}", "7").with("a{x=2}", "3");
+    let source = Memory::default().with("a{x=1}", "7").with("a{x=2}", "3");
     assert_eq!(show(&source, "a * 2", 0), "{x=\"1\"} 14; {x=\"2\"} 6");
     assert_eq!(show(&source, "10 - a", 0), "{x=\"1\"} 3; {x=\"2\"} 7");
     assert_eq!(show(&source, "a % 4", 0), "{x=\"1\"} 3; {x=\"2\"} 3");
@@ -14,7 +14,7 @@ fn arithmetic_drops_the_name_and_comparisons_keep_it() {
 
 #[test]
 fn precedence_and_scalars() {
-    let source = Fake::default();
+    let source = Memory::default();
     assert_eq!(show(&source, "-2 ^ 2", 0), "-4");
     assert_eq!(show(&source, "2 ^ 3 ^ 2", 0), "512");
     assert_eq!(show(&source, "1 + 2 * 3 - 4 / 2", 0), "5");
@@ -28,7 +28,7 @@ fn precedence_and_scalars() {
 
 #[test]
 fn one_to_one_matches_all_labels_but_the_name() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1}", "10")
         .with("a{x=2}", "20")
         .with("b{x=1}", "2")
@@ -45,7 +45,7 @@ fn one_to_one_matches_all_labels_but_the_name() {
 
 #[test]
 fn grouping_takes_labels_from_the_side_of_one() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1,m=get}", "10")
         .with("a{x=1,m=put}", "20")
         .with("info{x=1,v=2}", "1")
@@ -66,7 +66,7 @@ fn grouping_takes_labels_from_the_side_of_one() {
 
 #[test]
 fn ambiguous_matches_are_errors() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1,m=get}", "10")
         .with("a{x=1,m=put}", "20")
         .with("b{x=1}", "4");
@@ -85,7 +85,7 @@ fn ambiguous_matches_are_errors() {
 
 #[test]
 fn set_operators_keep_labels_and_values() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1}", "1 1")
         .with("a{x=2}", "2 2")
         .with("b{x=1}", "9 9")
@@ -105,18 +105,18 @@ fn set_operators_keep_labels_and_values() {
 
 #[test]
 fn the_same_labels_twice_are_an_error_only_at_the_same_step() {
-    let both = Fake::default().with("a{x=1}", "1").with("b{x=1}", "2");
+    let both = Memory::default().with("a{x=1}", "1").with("b{x=1}", "2");
     assert!(show(&both, "-{x=\"1\"}", 0).contains("vector cannot contain metrics with the same labelset"));
     assert!(show(&both, "rate({x=\"1\"}[1m])", 0).is_empty());
     assert!(show(&both, "last_over_time({x=\"1\"}[1m])", 0).contains("a{x=\"1\"} 1"));
     assert!(show(&both, "label_replace({x=\"1\"}, \"__name__\", \"c\", \"\", \"\")", 0).contains("same labelset"));
-    let apart = Fake::default().with("a{x=1}", "1 stale").with("b{x=1}", "_ 2");
+    let apart = Memory::default().with("a{x=1}", "1 stale").with("b{x=1}", "_ 2");
     assert_eq!(show_range(&apart, "-{x=\"1\"}", 0, 1), "{x=\"1\"} -1@0 -2@60");
 }
 
 #[test]
 fn aggregations_group_by_and_without() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1,y=1}", "1")
         .with("a{x=1,y=2}", "3")
         .with("a{x=2,y=1}", "8");
@@ -145,7 +145,7 @@ fn aggregations_group_by_and_without() {
 
 #[test]
 fn the_first_of_a_group_are_in_their_order() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1}", "1 5")
         .with("a{x=2}", "3 3")
         .with("a{x=3}", "2 4")
@@ -171,17 +171,17 @@ fn the_first_of_a_group_are_in_their_order() {
         "a{x=\"2\"} 3; a{x=\"3\"} 2; a{x=\"1\"} 1; a{x=\"4\"} NaN"
     );
     assert_eq!(show(&source, "max(a)", 0), "{} 3");
-    let equal = Fake::default().with("a{x=2}", "1").with("a{x=1}", "1");
+    let equal = Memory::default().with("a{x=2}", "1").with("a{x=1}", "1");
     assert_eq!(show(&equal, "topk(1, a)", 0), "a{x=\"1\"} 1");
 }
 
 #[test]
 fn a_sum_that_cancels_out_is_exact() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=1}", "1e100")
         .with("a{x=2}", "1")
         .with("a{x=3}", "-1e100");
     assert_eq!(show(&source, "sum(a)", 0), "{} 1");
-    let large = Fake::default().with("a{x=1}", "1.7e308").with("a{x=2}", "1.7e308");
+    let large = Memory::default().with("a{x=1}", "1.7e308").with("a{x=2}", "1.7e308");
     assert_eq!(show(&large, "avg(a)", 0), format!("{{}} {}", 1.7e308));
 }

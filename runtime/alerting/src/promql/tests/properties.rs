@@ -1,10 +1,10 @@
 use proptest::prelude::*;
 
-use super::Fake;
+use super::{Fill, Memory};
 use crate::promql::{Answer, Error, Labels, Options, Query, Steps};
 
-fn source() -> Fake {
-    Fake::default()
+fn source() -> Memory {
+    Memory::default()
         .with("a{x=1,le=1}", "1 2 4 stale 3 5 NaN 9 10 12")
         .with("a{x=1,le=+Inf}", "2 3 5 6 4 7 8 10 15 20")
         .every(45, "a{x=2}", "5 _ _ _ _ 1 2 3 2 9 8")

@@ -1,12 +1,12 @@
 use std::cell::RefCell;
 
-use super::{Fake, show, show_range};
+use super::{Fill, Memory, show, show_range};
 use evenkeel_model::runbook::Matcher;
 
 use crate::promql::{Options, Query, Series, Source, SourceError, Steps};
 
 /// Writes down what is asked.
-struct Asked(Fake, RefCell<Vec<(i64, i64)>>);
+struct Asked(Memory, RefCell<Vec<(i64, i64)>>);
 
 impl Source for Asked {
     fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
@@ -17,7 +17,7 @@ impl Source for Asked {
 
 #[test]
 fn a_source_is_asked_once_a_selector_for_what_all_steps_need() {
-    let source = Asked(Fake::default().with("a", "1 2 4 8 16"), RefCell::default());
+    let source = Asked(Memory::default().with("a", "1 2 4 8 16"), RefCell::default());
     let query = Query::check("rate(a[5m] offset 1m) + max_over_time(b[2m:1m]) > c @ 30").unwrap();
     let steps = Steps {
         start_ms: 600_000,
@@ -46,7 +46,7 @@ fn what_a_source_says_is_the_error() {
 
 #[test]
 fn the_lookback_is_open_to_the_left() {
-    let source = Fake::default().with("a", "1");
+    let source = Memory::default().with("a", "1");
     assert_eq!(show(&source, "a", 0), "a 1");
     assert_eq!(show(&source, "a", 299), "a 1");
     assert_eq!(show(&source, "a", 300), "");
@@ -55,17 +55,17 @@ fn the_lookback_is_open_to_the_left() {
 
 #[test]
 fn a_stale_series_is_gone_at_once_and_its_marker_is_no_sample() {
-    let source = Fake::default().with("a", "1 2 stale _ 5");
+    let source = Memory::default().with("a", "1 2 stale _ 5");
     assert_eq!(show_range(&source, "a", 0, 4), "a 1@0 2@60 5@240");
     assert_eq!(show(&source, "count_over_time(a[5m])", 240), "{} 3");
     assert_eq!(show(&source, "sum_over_time(a[5m])", 180), "{} 3");
-    let nan = Fake::default().with("a", "NaN");
+    let nan = Memory::default().with("a", "NaN");
     assert_eq!(show(&nan, "a", 0), "a NaN");
 }
 
 #[test]
 fn windows_are_open_to_the_left() {
-    let source = Fake::default().with("a", "1 2 4 8 16");
+    let source = Memory::default().with("a", "1 2 4 8 16");
     assert_eq!(show(&source, "sum_over_time(a[2m])", 240), "{} 24");
     assert_eq!(show(&source, "sum_over_time(a[121s])", 240), "{} 28");
     assert_eq!(show(&source, "a[2m]", 240), "a [(180000, 8.0), (240000, 16.0)]");
@@ -77,7 +77,7 @@ fn windows_are_open_to_the_left() {
 
 #[test]
 fn offsets_go_back_and_forward_and_at_pins_the_time() {
-    let source = Fake::default().with("a", "1 2 4 8 16");
+    let source = Memory::default().with("a", "1 2 4 8 16");
     assert_eq!(show(&source, "a offset 1m", 180), "a 4");
     assert_eq!(show(&source, "a offset -1m", 120), "a 8");
     assert_eq!(show(&source, "a @ 60", 240), "a 2");
@@ -92,7 +92,7 @@ fn offsets_go_back_and_forward_and_at_pins_the_time() {
 
 #[test]
 fn subqueries_stand_on_absolute_time() {
-    let source = Fake::default().with("a", "1 2 4 8 16");
+    let source = Memory::default().with("a", "1 2 4 8 16");
     // At 250 s the minutes within (130, 250] are 180 and 240.
     assert_eq!(show(&source, "sum_over_time(a[2m:])", 250), "{} 24");
     // At 240 s the window is open at 120.
@@ -109,7 +109,7 @@ fn subqueries_stand_on_absolute_time() {
 
 #[test]
 fn matchers_take_a_missing_label_as_empty_and_whole_values() {
-    let source = Fake::default()
+    let source = Memory::default()
         .with("a{x=one}", "1")
         .with("a{y=two}", "2")
         .with("a{x=one more}", "3");
@@ -124,7 +124,7 @@ fn matchers_take_a_missing_label_as_empty_and_whole_values() {
 
 #[test]
 fn a_range_is_in_the_order_of_labels_and_of_a_scalar_without() {
-    let source = Fake::default().with("a{x=2}", "1 1").with("a{x=1}", "2 _");
+    let source = Memory::default().with("a{x=2}", "1 1").with("a{x=1}", "2 _");
     assert_eq!(
         show_range(&source, "sort_desc(a)", 0, 1),
         "a{x=\"1\"} 2@0 2@60; a{x=\"2\"} 1@0 1@60"

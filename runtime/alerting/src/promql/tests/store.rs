@@ -1,64 +1,35 @@
-use std::borrow::Cow;
+use crate::notation;
+use crate::promql::{Answer, Labels, Memory, NAME, Options, Query, Steps};
 
-use evenkeel_model::runbook::Matcher;
-
-use crate::promql::{Answer, Labels, NAME, Options, Query, STALE, Sample, Series, Source, SourceError, Steps};
-
-/// Series in memory.
-#[derive(Default)]
-pub struct Fake(Vec<(Labels, Vec<Sample>)>);
-
-impl Fake {
-    /// `name{label=value}` without quotes, and a value a minute from 0; `_` is no sample, `stale` the marker.
-    pub fn with(self, series: &str, values: &str) -> Self {
+/// Fills a [`Memory`] in few words.
+pub trait Fill: Sized {
+    /// `name{label=value}` without quotes, and values in promtool's notation, one a minute from 0.
+    fn with(self, series: &str, values: &str) -> Self {
         self.every(60, series, values)
     }
 
-    pub fn every(mut self, seconds: i64, series: &str, values: &str) -> Self {
+    fn every(self, seconds: i64, series: &str, values: &str) -> Self;
+}
+
+impl Fill for Memory {
+    fn every(mut self, seconds: i64, series: &str, values: &str) -> Self {
         let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
         let pairs = labels
             .trim_end_matches('}')
             .split(',')
             .filter_map(|pair| pair.split_once('='));
         let labels = Labels::new(pairs.chain([(NAME, name)]));
-        let samples = values.split_whitespace().enumerate().filter_map(|(i, value)| {
-            let value = match value {
-                "_" => return None,
-                "stale" => f64::from_bits(STALE),
-                value => value.parse().unwrap(),
-            };
-            Some((i as i64 * seconds * 1000, value))
-        });
-        self.0.push((labels, samples.collect()));
+        for (i, value) in notation::values(values, 10_000).unwrap().into_iter().enumerate() {
+            if let Some(value) = value {
+                self.append(&labels, i as i64 * seconds * 1000, value).unwrap();
+            }
+        }
         self
     }
 }
 
-impl Source for Fake {
-    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
-        let fits = |labels: &Labels| {
-            matchers
-                .iter()
-                .all(|matcher| matcher.matches(labels.get(&matcher.label)))
-        };
-        let found = self
-            .0
-            .iter()
-            .filter(|(labels, _)| fits(labels))
-            .map(|(labels, samples)| {
-                let from = samples.partition_point(|sample| sample.0 < start_ms);
-                let to = samples.partition_point(|sample| sample.0 <= end_ms).max(from);
-                Series {
-                    labels: labels.clone(),
-                    samples: Cow::Borrowed(&samples[from..to]),
-                }
-            });
-        Ok(found.collect())
-    }
-}
-
 /// The answer at a time in seconds, series in their order; or what went wrong.
-pub fn show(source: &Fake, query: &str, at: i64) -> String {
+pub fn show(source: &Memory, query: &str, at: i64) -> String {
     let query = match Query::check(query) {
         Ok(query) => query,
         Err(refusal) => return format!("refused: {refusal}"),
@@ -81,7 +52,7 @@ pub fn show(source: &Fake, query: &str, at: i64) -> String {
 }
 
 /// Values a minute from `start` to `end` minutes, with their times in seconds.
-pub fn show_range(source: &Fake, query: &str, start: i64, end: i64) -> String {
+pub fn show_range(source: &Memory, query: &str, start: i64, end: i64) -> String {
     let steps = Steps {
         start_ms: start * 60_000,
         end_ms: end * 60_000,
