@@ -23,3 +23,4 @@ pub mod grants;
 pub mod manifest;
 pub mod paths;
 pub mod subjects;
+pub mod template;
