@@ -24,3 +24,4 @@ pub mod manifest;
 pub mod paths;
 pub mod rules;
 pub mod subjects;
+pub mod template;
