@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 47] = [
+const COMMANDS: [&[&str]; 48] = [
     &[],
     &["init"],
     &["check"],
@@ -42,6 +42,7 @@ const COMMANDS: [&[&str]; 47] = [
     &["audit", "head"],
     &["schedule"],
     &["schedule", "next"],
+    &["query"],
     &["outbox"],
     &["notify"],
     &["notify", "test"],

@@ -16,6 +16,7 @@ pub mod notation;
 pub mod port;
 pub mod promql;
 pub mod rules;
+pub mod series_file;
 pub mod template;
 pub mod v2;
 pub mod webhook;
