@@ -40,7 +40,9 @@ fn number(text: &str) -> Option<Scalar> {
         }
         None => (lower.as_str(), 10),
     };
-    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
+    // With a leading zero it is octal, or a float.
+    let is_integer = radix != 10 || digits.len() < 2 || !digits.starts_with('0');
+    if is_integer && !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
         let value = i128::from_str_radix(digits, radix)
             .ok()
             .map(|value| if negative { -value } else { value });
