@@ -154,7 +154,10 @@ fn labels(table: &Fields<'_, '_>, key: &'static str, which: Which) -> Vec<(Writt
             _ => continue,
         };
         let problem = table.problem("bad-name", name.span.clone(), message);
-        table.say(problem.help("`record` names the series of a recording rule, `alert` an alert"));
+        table.say(match name.text.is_empty() {
+            true => problem.label("write one"),
+            false => problem.help("`record` names the series of a recording rule, `alert` an alert"),
+        });
     }
     pairs
 }

@@ -118,6 +118,10 @@ impl<'t> Reader<'t> {
     /// A scalar as a string. YAML's numbers, booleans and dates are strings to whoever wants one.
     fn string(&self, node: &Node) -> Option<Written> {
         match &node.value {
+            Value::Null if self.keeps_nothing => Some(Written {
+                text: String::new(),
+                span: node.span.clone(),
+            }),
             Value::Scalar(kind, text) if self.language == Language::Yaml || *kind == Scalar::Text => Some(Written {
                 text: text.clone(),
                 span: node.span.clone(),
@@ -237,13 +241,11 @@ impl<'r, 't> Fields<'r, 't> {
         let (_, node) = self.value(key)?;
         let found = match &node.value {
             Value::Scalar(Scalar::Bool(value), _) => Some(*value),
-            Value::Scalar(Scalar::Text, text) if self.reader.language == Language::Yaml => {
-                match text.to_ascii_lowercase().as_str() {
-                    "y" | "yes" | "on" => Some(true),
-                    "n" | "no" | "off" => Some(false),
-                    _ => None,
-                }
-            }
+            Value::Scalar(Scalar::Plain, text) => match text.as_str() {
+                "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+                "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+                _ => None,
+            },
             _ => None,
         };
         if found.is_none() {

@@ -11,7 +11,7 @@ pub(super) fn resolved(text: String) -> Value {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Scalar::Float(f64::NEG_INFINITY),
-        _ => number(&text).unwrap_or(Scalar::Text),
+        _ => number(&text).unwrap_or(Scalar::Plain),
     };
     Value::Scalar(scalar, text)
 }
@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(number_of(text), Some(Scalar::Float(number)), "{text}");
         }
         for text in ["1.2.3", "0x", "5m", "-", ".", "1e", "--1"] {
-            assert_eq!(number_of(text), Some(Scalar::Text), "{text}");
+            assert_eq!(number_of(text), Some(Scalar::Plain), "{text}");
         }
         assert_eq!(number_of("2024-01-02"), Some(Scalar::Date));
         assert_eq!(number_of("~"), None);
