@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, grants, manifest, paths, subjects};
+use evenkeel_fuzz::{cron, effects, grants, manifest, paths, rules, subjects, template};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -11,6 +11,12 @@ fn config() -> ProptestConfig {
         ..ProptestConfig::default()
     }
 }
+
+/// The words of templates, so that many of them are some.
+const TEMPLATE_PARTS: &str = "\\{\\{ |\\{\\{- |-?\\}\\}| \\|? ?\\(?|\\) |if |range |with |else |end ?|define \"a\"|template \"a\" |break|continue\
+    |\\$x :?= |\\$(x|labels|value|labels\\.odd)|\\.(Value|Labels)?|[0-9]{1,3}(\\.[0-9]{1,2})?(e[0-9])?|\"%[-+# 0]?[0-9]{0,4}(\\.[0-9])?[a-zA-Z]\" \
+    |\"[a-z.:é \\\\]{0,6}\" |nil |printf |print |html |query |first |value |index |slice |len |eq |lt |and |or |args \
+    |humanize(Duration|1024|Timestamp)? |toTime |title |reReplaceAll |match |stripDomain |parseDuration |sortByLabel ";
 
 proptest! {
     #![proptest_config(config())]
@@ -49,6 +55,24 @@ proptest! {
     #[test]
     fn accepted_paths_stay_below(path in "/?([a.;/%]|%2e|%2F|%25|%5c){0,12}(\\?.{0,5})?") {
         paths::try_one(path.as_bytes());
+    }
+
+    #[test]
+    fn rule_files_are_refused_at_a_place_or_evaluated(
+        kind in 0u8..3,
+        text in "(groups:|- |  |rules:|tests:|name: a|record: b|alert: c|expr: (up|sum by \\(x\\) \\(up\\)|up\\[|ALERTS) ?(> 0|\\+)?|for: 5m|labels: \\{(a: b)?\\}|annotations: \\{x: '\\{\\{ (\\$value|\\.) \\}\\}'\\}|&a|\\*a|<<: |\\[\\[rule\\]\\]|name = \"a\"|[a-z]+ = \"[a-z]*\"|\n|\n  |\n- |'|\"|\\||>|ü|\t|.){0,24}",
+    ) {
+        rules::try_one(&[&[kind], text.as_bytes()].concat());
+    }
+
+    #[test]
+    fn templates_are_refused_with_a_place_or_rendered_within_their_limits(
+        bytes in any::<[u8; 2]>(),
+        parts in vec(TEMPLATE_PARTS, 0..12),
+        closed in any::<bool>(),
+    ) {
+        let end = if closed { " }}" } else { "" };
+        template::try_one(&[&bytes, parts.concat().as_bytes(), end.as_bytes()].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 45] = [
+const COMMANDS: [&[&str]; 48] = [
     &[],
     &["init"],
     &["check"],
@@ -33,6 +33,9 @@ const COMMANDS: [&[&str]; 45] = [
     &["strikes"],
     &["strikes", "clear"],
     &["why"],
+    &["rules"],
+    &["rules", "check"],
+    &["rules", "test"],
     &["changes"],
     &["audit"],
     &["audit", "verify"],

@@ -12,6 +12,7 @@ mod mariadb;
 mod mysql;
 mod postgres;
 mod prometheus;
+mod promtool;
 mod remote_write;
 mod unprivileged;
 
@@ -26,7 +27,7 @@ use anyhow::Context;
 
 pub use self::{
     alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
-    remote_write::Written,
+    promtool::Judged, promtool::Promtool, remote_write::Written,
 };
 use crate::workspace;
 

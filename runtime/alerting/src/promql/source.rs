@@ -76,3 +76,13 @@ impl Source for Only<'_> {
         self.source.latest(&self.narrowed(matchers), start_ms, end_ms)
     }
 }
+
+impl<S: Source + ?Sized> Source for &S {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        (**self).select(matchers, start_ms, end_ms)
+    }
+
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        (**self).latest(matchers, start_ms, end_ms)
+    }
+}

@@ -15,10 +15,14 @@ mod outgoing;
 mod read;
 mod reader;
 mod restore;
+mod scalar;
 mod sink;
 mod tree;
 pub mod unit;
 mod yaml;
+
+#[cfg(test)]
+mod tests;
 
 pub use alert::{Alert, State};
 pub use duration::written;

@@ -154,7 +154,10 @@ fn labels(table: &Fields<'_, '_>, key: &'static str, which: Which) -> Vec<(Writt
             _ => continue,
         };
         let problem = table.problem("bad-name", name.span.clone(), message);
-        table.say(problem.help("`record` names the series of a recording rule, `alert` an alert"));
+        table.say(match name.text.is_empty() {
+            true => problem.label("write one"),
+            false => problem.help("`record` names the series of a recording rule, `alert` an alert"),
+        });
     }
     pairs
 }
@@ -331,13 +334,14 @@ fn say_repeated_groups(reader: &Reader<'_>, groups: &[Placed]) {
 
 /// Rules of one name and the same labels write the same series.
 fn say_repeated_rules(reader: &Reader<'_>, groups: &[Placed]) {
-    let mut known: HashMap<(&str, Vec<(&str, &str)>), usize> = HashMap::new();
+    let mut known = HashMap::new();
     let rules = groups
         .iter()
         .flat_map(|placed| placed.group.rules.iter().zip(&placed.rules));
     for (rule, written) in rules {
         let labels = rule.labels.iter().map(|(name, text)| (name.as_str(), text.source()));
-        let line = *known.entry((&rule.name, labels.collect())).or_insert(rule.line);
+        let labels: Vec<_> = labels.collect();
+        let line = *known.entry((&rule.name, labels)).or_insert(rule.line);
         if line != rule.line {
             let message = format!("`{}` is there with the same labels in line {line}", rule.name);
             let problem = reader.file.problem("duplicate-rule", written.span.clone(), message);

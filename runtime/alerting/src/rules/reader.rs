@@ -31,6 +31,8 @@ impl Language {
 pub(super) struct Reader<'t> {
     pub file: File<'t>,
     language: Language,
+    /// Nothing in a list is something with nothing in it, as in promtool's test files; in rule files it is left out.
+    keeps_nothing: bool,
     problems: RefCell<Vec<Problem>>,
 }
 
@@ -39,7 +41,16 @@ impl<'t> Reader<'t> {
         Self {
             file,
             language,
+            keeps_nothing: false,
             problems: RefCell::default(),
+        }
+    }
+
+    /// Of a test file.
+    pub fn of_tests(file: File<'t>) -> Self {
+        Self {
+            keeps_nothing: true,
+            ..Self::new(file, Language::Yaml)
         }
     }
 
@@ -55,12 +66,12 @@ impl<'t> Reader<'t> {
     pub fn document(&self) -> Option<Rc<Node>> {
         match self.language {
             Language::Yaml => match yaml::parse(self.file) {
-                Ok((node, noteworthy)) => {
-                    noteworthy.into_iter().for_each(|problem| self.say(problem));
-                    node
+                Ok(document) => {
+                    document.noteworthy.into_iter().for_each(|problem| self.say(problem));
+                    document.root
                 }
                 Err(problem) => {
-                    self.say(problem);
+                    self.say(*problem);
                     None
                 }
             },
@@ -83,7 +94,8 @@ impl<'t> Reader<'t> {
 
     /// A thing as a table. `name` is how messages name it, `what` how they name its place.
     pub fn fields(&self, node: &Rc<Node>, name: &str, what: &str) -> Option<Fields<'_, 't>> {
-        if !matches!(node.value, Value::Map(_)) {
+        let is_empty = self.keeps_nothing && matches!(node.value, Value::Null);
+        if !is_empty && !matches!(node.value, Value::Map(_)) {
             self.wrong_type(what, node, "a table");
             return None;
         }
@@ -106,6 +118,10 @@ impl<'t> Reader<'t> {
     /// A scalar as a string. YAML's numbers, booleans and dates are strings to whoever wants one.
     fn string(&self, node: &Node) -> Option<Written> {
         match &node.value {
+            Value::Null if self.keeps_nothing => Some(Written {
+                text: String::new(),
+                span: node.span.clone(),
+            }),
             Value::Scalar(kind, text) if self.language == Language::Yaml || *kind == Scalar::Text => Some(Written {
                 text: text.clone(),
                 span: node.span.clone(),
@@ -225,13 +241,11 @@ impl<'r, 't> Fields<'r, 't> {
         let (_, node) = self.value(key)?;
         let found = match &node.value {
             Value::Scalar(Scalar::Bool(value), _) => Some(*value),
-            Value::Scalar(Scalar::Text, text) if self.reader.language == Language::Yaml => {
-                match text.to_ascii_lowercase().as_str() {
-                    "y" | "yes" | "on" => Some(true),
-                    "n" | "no" | "off" => Some(false),
-                    _ => None,
-                }
-            }
+            Value::Scalar(Scalar::Plain, text) => match text.as_str() {
+                "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+                "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+                _ => None,
+            },
             _ => None,
         };
         if found.is_none() {
@@ -296,11 +310,8 @@ impl<'r, 't> Fields<'r, 't> {
             self.wrong_type(key, &node, expected);
             return Vec::new();
         };
-        items
-            .iter()
-            .filter(|item| !matches!(item.value, Value::Null))
-            .cloned()
-            .collect()
+        let is_there = |item: &&Rc<Node>| self.reader.keeps_nothing || !matches!(item.value, Value::Null);
+        items.iter().filter(is_there).cloned().collect()
     }
 
     /// Tells of every key that nothing asked for. Returns whether the table is sound.

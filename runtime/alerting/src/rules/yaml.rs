@@ -9,6 +9,7 @@ use std::rc::Rc;
 use evenkeel_model::problem::{File, Problem};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag};
 
+use super::scalar::resolved;
 use super::tree::{Node, Scalar, Value, Written};
 
 /// Things of a file, each alias counted with all that it stands for.
@@ -16,8 +17,15 @@ const MOST: usize = 500_000;
 /// Lists and tables within each other.
 const DEEPEST: usize = 32;
 
-/// The first document, and what is noteworthy besides; none: the file says nothing.
-pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), Problem> {
+/// The first document of a file.
+pub(super) struct Document {
+    /// None: it says nothing.
+    pub root: Option<Rc<Node>>,
+    /// Warnings.
+    pub noteworthy: Vec<Problem>,
+}
+
+pub(super) fn parse(file: File<'_>) -> Result<Document, Box<Problem>> {
     check_characters(file)?;
     let mut builder = Builder::new(file);
     let mut parser = Parser::new_from_str(file.text);
@@ -30,7 +38,7 @@ pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), 
             Err(error) => {
                 let at = builder.places.byte(*error.marker());
                 let problem = file.problem("syntax", at..at + 1, "this is no YAML");
-                return Err(problem.label(error.info()));
+                return Err(problem.label(error.info()).into());
             }
         };
         match event {
@@ -41,22 +49,24 @@ pub(super) fn parse(file: File<'_>) -> Result<(Option<Rc<Node>>, Vec<Problem>), 
                     "only the first document is read",
                 );
                 let label = "what follows is ignored, by Prometheus too";
-                return Ok((builder.document(), vec![problem.label(label).warning()]));
+                return Ok(builder.document(vec![problem.label(label).warning()]));
             }
             Event::DocumentEnd => ended = true,
             event => builder.take(event, span)?,
         }
     }
-    Ok((builder.document(), Vec::new()))
+    Ok(builder.document(Vec::new()))
 }
 
 /// What libyaml reads; the parser takes more.
-fn check_characters(file: File<'_>) -> Result<(), Problem> {
+fn check_characters(file: File<'_>) -> Result<(), Box<Problem>> {
     let allowed =
         |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..);
     if let Some((at, c)) = file.text.char_indices().find(|(_, c)| !allowed(*c)) {
         let problem = file.problem("syntax", at..at + c.len_utf8(), "this is no YAML");
-        return Err(problem.label("a control character; write it as an escape within double quotes"));
+        return Err(problem
+            .label("a control character; write it as an escape within double quotes")
+            .into());
     }
     let version = file
         .text
@@ -64,7 +74,7 @@ fn check_characters(file: File<'_>) -> Result<(), Problem> {
         .and_then(|rest| rest.split_whitespace().next());
     if let Some(version) = version.filter(|version| !matches!(*version, "1.1" | "1.2")) {
         let problem = file.problem("syntax", 6..6 + version.len(), "this is no YAML that is read here");
-        return Err(problem.label("it is 1.1 or 1.2"));
+        return Err(problem.label("it is 1.1 or 1.2").into());
     }
     Ok(())
 }
@@ -145,12 +155,12 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// None: it says nothing.
-    fn document(self) -> Option<Rc<Node>> {
-        self.root.filter(|root| !matches!(root.value, Value::Null))
+    fn document(self, noteworthy: Vec<Problem>) -> Document {
+        let root = self.root.filter(|root| !matches!(root.value, Value::Null));
+        Document { root, noteworthy }
     }
 
-    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Problem> {
+    fn take(&mut self, event: Event<'_>, span: Span) -> Result<(), Box<Problem>> {
         let span = self.places.span(span);
         match event {
             Event::Alias(anchor) => self.alias(anchor, span),
@@ -176,20 +186,21 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Problem> {
+    fn alias(&mut self, anchor: usize, span: Range<usize>) -> Result<(), Box<Problem>> {
         let Some((node, size)) = self.anchors.get(&anchor).cloned() else {
             return Err(self
                 .file
-                .problem("syntax", span, "an alias stands within what it names"));
+                .problem("syntax", span, "an alias stands within what it names")
+                .into());
         };
         self.count(size, &span)?;
         self.place(node, false)
     }
 
-    fn open(&mut self, open: Open, anchor: usize, span: Range<usize>) -> Result<(), Problem> {
+    fn open(&mut self, open: Open, anchor: usize, span: Range<usize>) -> Result<(), Box<Problem>> {
         if self.levels.len() >= DEEPEST {
             let message = format!("lists and tables are nested deeper than {DEEPEST}");
-            return Err(self.file.problem("too-deep", span, message));
+            return Err(self.file.problem("too-deep", span, message).into());
         }
         let before = self.count;
         self.count(1, &span)?;
@@ -202,7 +213,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn close(&mut self, end: Range<usize>) -> Result<(), Problem> {
+    fn close(&mut self, end: Range<usize>) -> Result<(), Box<Problem>> {
         let Some(level) = self.levels.pop() else {
             return Ok(());
         };
@@ -219,7 +230,7 @@ impl<'t> Builder<'t> {
         self.place(node, false)
     }
 
-    fn place(&mut self, node: Rc<Node>, merges: bool) -> Result<(), Problem> {
+    fn place(&mut self, node: Rc<Node>, merges: bool) -> Result<(), Box<Problem>> {
         match self.levels.last_mut().map(|level| &mut level.open) {
             None => self.root = self.root.take().or(Some(node)),
             Some(Open::List(items)) => items.push(node),
@@ -232,7 +243,7 @@ impl<'t> Builder<'t> {
     }
 
     /// The entries with what is merged into them; what stands here goes before what is merged.
-    fn entries(&mut self, entries: Vec<(Key, Rc<Node>)>) -> Result<Vec<(Written, Rc<Node>)>, Problem> {
+    fn entries(&mut self, entries: Vec<(Key, Rc<Node>)>) -> Result<Vec<(Written, Rc<Node>)>, Box<Problem>> {
         let mut merged: Vec<Rc<Node>> = Vec::new();
         let mut own: Vec<(Written, Rc<Node>)> = Vec::new();
         let mut known: HashSet<String> = HashSet::new();
@@ -245,7 +256,7 @@ impl<'t> Builder<'t> {
                     let problem = self
                         .file
                         .problem("wrong-type", key.node.span.clone(), "a key must be a string");
-                    return Err(problem.label(format!("this is {}", key.node.kind())));
+                    return Err(problem.label(format!("this is {}", key.node.kind())).into());
                 }
             };
             let span = key.node.span.clone();
@@ -253,7 +264,7 @@ impl<'t> Builder<'t> {
                 let problem = self
                     .file
                     .problem("duplicate-key", span, format!("`{text}` stands here twice"));
-                return Err(problem.label("take one of the two away"));
+                return Err(problem.label("take one of the two away").into());
             }
             if key.merges {
                 merged.push(value);
@@ -273,7 +284,7 @@ impl<'t> Builder<'t> {
         own: &mut Vec<(Written, Rc<Node>)>,
         known: &mut HashSet<String>,
         lists: bool,
-    ) -> Result<(), Problem> {
+    ) -> Result<(), Box<Problem>> {
         match &from.value {
             Value::Map(entries) => {
                 self.count(entries.len(), &from.span)?;
@@ -291,17 +302,17 @@ impl<'t> Builder<'t> {
                     from.span.clone(),
                     "`<<` merges a table, or a list of tables",
                 );
-                Err(problem.label(format!("this is {}", from.kind())))
+                Err(problem.label(format!("this is {}", from.kind())).into())
             }
         }
     }
 
-    fn count(&mut self, things: usize, span: &Range<usize>) -> Result<(), Problem> {
+    fn count(&mut self, things: usize, span: &Range<usize>) -> Result<(), Box<Problem>> {
         self.count = self.count.saturating_add(things);
         match self.count > MOST {
             true => {
                 let message = format!("the file says more than {MOST} things, aliases counted as what they stand for");
-                Err(self.file.problem("too-big", span.clone(), message))
+                Err(self.file.problem("too-big", span.clone(), message).into())
             }
             false => Ok(()),
         }
@@ -323,7 +334,7 @@ impl<'t> Builder<'t> {
             .map_or(span.clone(), |start| start..span.end)
     }
 
-    fn scalar(&self, text: String, plain: bool, tag: Option<&Tag>, span: &Range<usize>) -> Result<Value, Problem> {
+    fn scalar(&self, text: String, plain: bool, tag: Option<&Tag>, span: &Range<usize>) -> Result<Value, Box<Problem>> {
         let Some(tag) = tag else {
             return Ok(match plain {
                 true => resolved(text),
@@ -334,75 +345,11 @@ impl<'t> Builder<'t> {
         match (core, tag.suffix.as_str()) {
             (true, "str") | (false, "") => Ok(Value::Scalar(Scalar::Text, text)),
             _ => {
-                let message = format!("the tag `{}{}` is not read here", tag.handle, tag.suffix);
+                let handle = if core { "!!" } else { &tag.handle };
+                let message = format!("the tag `{handle}{}` is not read here", tag.suffix);
                 let problem = self.file.problem("unknown-tag", span.clone(), message);
-                Err(problem.label("write the value without it"))
+                Err(problem.label("write the value without it").into())
             }
         }
     }
-}
-
-/// What a scalar without quotes is.
-fn resolved(text: String) -> Value {
-    let scalar = match text.as_str() {
-        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
-        "true" | "True" | "TRUE" => Scalar::Bool(true),
-        "false" | "False" | "FALSE" => Scalar::Bool(false),
-        ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
-        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),
-        "-.inf" | "-.Inf" | "-.INF" => Scalar::Float(f64::NEG_INFINITY),
-        _ => number(&text).unwrap_or(Scalar::Text),
-    };
-    Value::Scalar(scalar, text)
-}
-
-/// Numbers as Go's YAML takes them: `_` anywhere, `0x`, `0o`, `0b` and a leading zero for octal.
-fn number(text: &str) -> Option<Scalar> {
-    if !text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '-' | '.')) {
-        return None;
-    }
-    if is_date(text) {
-        return Some(Scalar::Date);
-    }
-    let plain = text.replace('_', "");
-    let (negative, digits) = match plain.strip_prefix(['-', '+']) {
-        Some(digits) => (plain.starts_with('-'), digits),
-        None => (false, plain.as_str()),
-    };
-    let lower = digits.to_ascii_lowercase();
-    let radix = [("0x", 16), ("0o", 8), ("0b", 2)]
-        .into_iter()
-        .find_map(|(prefix, radix)| Some((lower.strip_prefix(prefix)?, radix)));
-    let (digits, radix) = match radix {
-        Some(found) => found,
-        None if lower.len() > 1 && lower.starts_with('0') && lower.bytes().all(|b| (b'0'..=b'7').contains(&b)) => {
-            (&lower[1..], 8)
-        }
-        None => (lower.as_str(), 10),
-    };
-    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
-        let value = i128::from_str_radix(digits, radix)
-            .ok()
-            .map(|value| if negative { -value } else { value });
-        if let Some(value) = value.and_then(|value| i64::try_from(value).ok()) {
-            return Some(Scalar::Integer(value));
-        }
-    }
-    let float = radix == 10
-        && digits
-            .bytes()
-            .all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'+' | b'-'))
-        && digits.bytes().any(|b| b.is_ascii_digit());
-    float.then(|| plain.parse().ok().map(Scalar::Float))?
-}
-
-/// `2024-1-2`, with or without a time behind it.
-fn is_date(text: &str) -> bool {
-    let date: Vec<&str> = text.splitn(3, '-').collect();
-    let [year, month, rest] = date[..] else {
-        return false;
-    };
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let day = rest.split(['T', 't', ' ']).next().unwrap_or_default();
-    year.len() == 4 && [year, month, day].into_iter().all(digits) && month.len() <= 2 && day.len() <= 2
 }

@@ -14,7 +14,7 @@ pub(super) fn len(value: &Value) -> Answer {
         Value::Args(args) => args.len(),
         Value::Elements(elements) => elements.list().len(),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
-        _ => return Err(format!("len of type {}", value.type_name()).into()),
+        _ => return Err(format!("len of type {}", value.pointed_type_name()).into()),
     };
     Ok(Value::Int(i64::try_from(length).unwrap_or(i64::MAX)))
 }
@@ -39,7 +39,7 @@ pub(super) fn index(args: &[Value]) -> Answer {
             Value::Labels(labels) => Value::text(labels.get(map_key(key)?)),
             Value::Args(args) => args.get(map_key(key)?).cloned().unwrap_or(Value::Nil),
             Value::Nil => return Err("index of untyped nil".into()),
-            _ => return Err(format!("can't index item of type {}", item.type_name()).into()),
+            _ => return Err(format!("can't index item of type {}", item.pointed_type_name()).into()),
         };
     }
     Ok(item)
@@ -79,7 +79,7 @@ pub(super) fn slice(args: &[Value]) -> Answer {
         Value::Text(_) | Value::Html(_) if indexes.len() == 3 => return Err("cannot 3-index slice a string".into()),
         Value::Text(text) | Value::Html(text) => (text.len(), text.len()),
         Value::Elements(elements) => (elements.list().len(), elements.all.len() - elements.from),
-        _ => return Err(format!("can't slice item of type {}", item.type_name()).into()),
+        _ => return Err(format!("can't slice item of type {}", item.pointed_type_name()).into()),
     };
     let mut bounds = [0, length, capacity];
     for (bound, key) in bounds.iter_mut().zip(indexes) {

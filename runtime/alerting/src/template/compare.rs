@@ -87,7 +87,7 @@ fn equal(world: &World<'_>, a: &Value, b: &Value) -> Result<bool, Failure> {
         (Value::Element(a), Value::Element(b)) => Arc::ptr_eq(a, b),
         (Value::Time(a), Value::Time(b)) if !a.pointer && !b.pointer => a == b,
         (Value::Time(_), Value::Time(_)) => return Err("times are not compared here".into()),
-        (Value::Element(_) | Value::Time(_), Value::Element(_) | Value::Time(_)) => false,
+        _ if shape(a) == Shape::Pointer && shape(b) == Shape::Pointer => false,
         _ if left == Kind::Text => a.str() == b.str(),
         _ => return Err(not_comparable(world, a, b)),
     })
@@ -123,11 +123,37 @@ fn incompatible(a: &Value, b: &Value) -> Failure {
     .into()
 }
 
-fn not_comparable(world: &World<'_>, a: &Value, b: &Value) -> Failure {
-    let comparable = |value: &Value| matches!(value, Value::Element(_) | Value::Time(_));
-    let blamed = if comparable(a) { b } else { a };
-    match fmt::sprintf("%s", std::slice::from_ref(blamed), world.limits().text_bytes) {
-        Ok(shown) => format!("non-comparable type {shown}: {}", blamed.type_name()).into(),
-        Err(failure) => failure,
+/// What Go compares of the types that are no basic ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Struct,
+    Map,
+    Slice,
+    Pointer,
+}
+
+fn shape(value: &Value) -> Shape {
+    match value {
+        Value::Labels(_) | Value::Args(_) => Shape::Map,
+        Value::Elements(_) => Shape::Slice,
+        Value::Element(_) => Shape::Pointer,
+        Value::Time(time) if time.pointer => Shape::Pointer,
+        _ => Shape::Struct,
     }
+}
+
+fn not_comparable(world: &World<'_>, a: &Value, b: &Value) -> Failure {
+    let shown = |format, value| fmt::sprintf(format, std::slice::from_ref(value), world.limits().text_bytes);
+    let (left, right) = (a.type_name(), b.type_name());
+    let message = if shape(a) == shape(b) {
+        shown("%s", b).map(|b| format!("non-comparable type {b}: {right}"))
+    } else {
+        shown("%s", a).and_then(|a| {
+            Ok(format!(
+                "non-comparable types {a}: {left}, {right}: {}",
+                shown("%v", b)?
+            ))
+        })
+    };
+    message.map_or_else(|failure| failure, Failure::from)
 }

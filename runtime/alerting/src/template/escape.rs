@@ -10,7 +10,7 @@ pub(super) fn with(world: &mut World<'_>, args: &[Value], escape: fn(&str) -> St
     let text = match args {
         [Value::Text(text)] => text.to_string(),
         [value] => fmt::printed(value, world.limits().text_bytes)?,
-        _ => fmt::sprint(args, world.limits().text_bytes)?,
+        _ => fmt::sprint_shown(args, world.limits().text_bytes)?,
     };
     Ok(Value::text(escape(&text)))
 }

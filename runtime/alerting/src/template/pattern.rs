@@ -75,8 +75,12 @@ fn translate(pattern: &str) -> Result<String, Failure> {
     let mut out = String::with_capacity(pattern.len());
     let mut rest = pattern;
     let mut class = Class::Outside;
+    let mut repeated = Repeated::Not;
     while let Some(c) = rest.chars().next() {
         rest = &rest[c.len_utf8()..];
+        if class == Class::Outside {
+            repeated = repeated.then(c, rest)?;
+        }
         match c {
             '\\' => rest = escape(rest, class != Class::Outside, &mut out)?,
             '[' if class == Class::Outside => {
@@ -118,6 +122,32 @@ enum Class {
     Outside,
     First,
     Inside,
+}
+
+/// Whether what is before is repeated already; Go has no repetition of a repetition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Repeated {
+    Not,
+    Greedy,
+    /// With the `?` that makes it lazy.
+    Lazy,
+    /// Within `{n,m}`.
+    Counted,
+}
+
+impl Repeated {
+    fn then(self, c: char, rest: &str) -> Result<Self, Failure> {
+        let repeats = matches!(c, '*' | '+' | '?') || c == '{' && is_repetition(rest);
+        Ok(match self {
+            Self::Counted if c == '}' => Self::Greedy,
+            Self::Counted => Self::Counted,
+            Self::Greedy if c == '?' => Self::Lazy,
+            Self::Greedy | Self::Lazy if repeats => return Err("invalid nested repetition operator".into()),
+            _ if repeats && c == '{' => Self::Counted,
+            _ if repeats => Self::Greedy,
+            _ => Self::Not,
+        })
+    }
 }
 
 /// What follows a backslash; the rest after it.

@@ -189,12 +189,12 @@ impl<'a> Renderer<'a> {
             ),
             _ => match value.int() {
                 Some(_) if branch.pipe.variables.len() > 1 => {
-                    let shown = fmt::sprint(std::slice::from_ref(value), self.world.limits().text_bytes)?;
+                    let shown = fmt::printed(value, self.world.limits().text_bytes)?;
                     return Err(format!("can't use {shown} to iterate over more than one variable").into());
                 }
                 Some(count) => Box::new((0..count).map(|n| (Value::Nil, counted(value, n)))),
                 None => {
-                    let shown = fmt::sprint(std::slice::from_ref(value), self.world.limits().text_bytes)?;
+                    let shown = fmt::printed(value, self.world.limits().text_bytes)?;
                     return Err(format!("range can't iterate over {shown}").into());
                 }
             },

@@ -284,9 +284,16 @@ pub(super) fn parse_duration(written: &str) -> Answer {
     while !rest.is_empty() {
         let after = rest.trim_start_matches(|c: char| c.is_ascii_digit());
         let digits = &rest[..rest.len() - after.len()];
-        let unit = &after[..after.len() - after.trim_start_matches(|c: char| c.is_ascii_lowercase()).len()];
-        let place = UNITS.iter().position(|(name, _)| *name == unit).ok_or_else(wrong)?;
-        if digits.is_empty() || place < next {
+        let unit = &after[..after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len())];
+        if digits.is_empty() || unit.is_empty() || digits.parse::<u64>().is_err() {
+            return Err(wrong());
+        }
+        let place = UNITS.iter().position(|(name, _)| *name == unit);
+        let place = place.ok_or_else(|| {
+            let (unit, written) = (fmt::quoted(unit), fmt::quoted(written));
+            Failure::from(format!("unknown unit {unit} in duration {written}"))
+        })?;
+        if place < next {
             return Err(wrong());
         }
         let part = digits

@@ -94,6 +94,11 @@ impl Value {
         }
     }
 
+    /// The type of what a pointer leads to.
+    pub fn pointed_type_name(&self) -> &'static str {
+        self.type_name().trim_start_matches('*')
+    }
+
     /// Whether an `if` takes its first branch.
     pub fn is_true(&self) -> bool {
         match self {

@@ -14,7 +14,7 @@ pub mod plugin;
 pub mod query;
 pub mod replay;
 pub mod rules;
-mod rules_test;
+pub mod rules_test;
 pub mod run;
 pub mod runs;
 pub mod schedule;

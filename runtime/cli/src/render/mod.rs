@@ -4,6 +4,7 @@ pub mod answer;
 pub mod grants;
 pub mod plan;
 pub mod problem;
+pub mod rules;
 pub mod safe;
 pub mod schedule;
 pub mod story;

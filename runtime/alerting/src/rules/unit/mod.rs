@@ -6,19 +6,21 @@
 mod read;
 mod run;
 
+use std::ops::Range;
+
 use evenkeel_model::alert;
 
 use super::expand::Externals;
 use crate::promql::{Labels, Query};
 
 pub use read::{Read, read};
-pub use run::Failure;
+pub use run::{Failure, Sample};
 
 /// A test file.
 #[derive(Clone, Debug, Default)]
 pub struct Suite {
-    /// Patterns of files, relative to the test file, each with its line.
-    pub rule_files: Vec<(String, usize)>,
+    /// Patterns of files, relative to the test file, each with its place.
+    pub rule_files: Vec<(String, Range<usize>)>,
     /// In which order groups are evaluated, as far as they are named.
     pub group_order: Vec<String>,
     pub tests: Vec<Test>,
@@ -71,5 +73,10 @@ impl Test {
     /// How many things it checks.
     pub fn cases(&self) -> usize {
         self.alerts.len() + self.expressions.len()
+    }
+
+    /// How often its groups are evaluated.
+    pub fn evaluations(&self) -> i64 {
+        self.last_ms() / self.evaluation_interval_ms + 1
     }
 }

@@ -11,7 +11,7 @@ use crate::promql::{Labels, Query};
 use crate::rules::alert::ALERTNAME;
 use crate::rules::duration;
 use crate::rules::expand::Externals;
-use crate::rules::reader::{Fields, Language, Reader};
+use crate::rules::reader::{Fields, Reader};
 use crate::rules::tree::Written;
 
 /// Values of one series.
@@ -35,7 +35,7 @@ impl Read {
 
 /// A test file in YAML, as promtool takes it.
 pub fn read(file: File<'_>) -> Read {
-    let reader = Reader::new(file, Language::Yaml);
+    let reader = Reader::of_tests(file);
     let document = reader.document();
     let root = document.and_then(|document| reader.root(&document, "the file"));
     let suite = root.map(|root| suite(&root)).unwrap_or_default();
@@ -62,10 +62,7 @@ fn suite(root: &Fields<'_, '_>) -> Suite {
         fuzzy,
     };
     Suite {
-        rule_files: rule_files
-            .into_iter()
-            .map(|file| (file.text, line(root, file.span.start)))
-            .collect(),
+        rule_files: rule_files.into_iter().map(|file| (file.text, file.span)).collect(),
         group_order: order.into_iter().map(|name| name.text).collect(),
         tests: tests.iter().map(|table| test(table, &common)).collect(),
     }

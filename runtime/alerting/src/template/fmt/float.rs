@@ -33,11 +33,8 @@ pub(super) fn print(printer: &mut Printer, value: f64, verb: char) {
         sign
     };
     if !value.is_finite() {
-        let shown = if value.is_nan() && !flags.space && !flags.plus || sign == "+" && !flags.plus {
-            number
-        } else {
-            format!("{sign}{number}")
-        };
+        let bare = value.is_nan() && !flags.space && !flags.plus;
+        let shown = if bare { number } else { format!("{sign}{number}") };
         return printer.pad_with(&shown, false);
     }
     if flags.sharp && verb != 'b' {

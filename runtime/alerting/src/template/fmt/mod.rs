@@ -15,6 +15,11 @@ pub(super) use text::{escaped as quoted, is_printed};
 /// As an action prints it.
 pub(super) fn printed(value: &Value, max: usize) -> Result<String, Failure> {
     let mut printer = Printer::new(max);
+    show(&mut printer, value);
+    printer.finish()
+}
+
+fn show(printer: &mut Printer, value: &Value) {
     match value {
         Value::Nil => printer.push("<no value>"),
         Value::Element(_) => printer.value(value, 'v', 1, true),
@@ -27,22 +32,45 @@ pub(super) fn printed(value: &Value, max: usize) -> Result<String, Failure> {
         ),
         _ => printer.top(value, 'v'),
     }
-    printer.finish()
 }
 
 /// `print`: a space between two that are no strings.
 pub(super) fn sprint(values: &[Value], max: usize) -> Result<String, Failure> {
     let mut printer = Printer::new(max);
+    spaced(
+        &mut printer,
+        values,
+        |value| value.str().is_some(),
+        |printer, value| {
+            printer.top(value, 'v');
+        },
+    );
+    printer.finish()
+}
+
+/// The same of values that are each as an action prints them.
+pub(super) fn sprint_shown(values: &[Value], max: usize) -> Result<String, Failure> {
+    let mut printer = Printer::new(max);
+    let is_text = |value: &Value| value.str().is_some() || matches!(value, Value::Nil);
+    spaced(&mut printer, values, is_text, show);
+    printer.finish()
+}
+
+fn spaced(
+    printer: &mut Printer,
+    values: &[Value],
+    is_text: impl Fn(&Value) -> bool,
+    print: impl Fn(&mut Printer, &Value),
+) {
     let mut before = true;
     for (n, value) in values.iter().enumerate() {
-        let text = value.str().is_some();
+        let text = is_text(value);
         if n > 0 && !text && !before {
             printer.push(" ");
         }
-        printer.top(value, 'v');
+        print(printer, value);
         before = text;
     }
-    printer.finish()
 }
 
 /// `println`: a space between all of them.

@@ -112,6 +112,8 @@ impl Printer {
             return;
         }
         match value {
+            // For errors to be wrapped, which are none of the values.
+            _ if verb == 'w' => self.bad(value, verb),
             Value::Nil if self.flags.sharp_v && depth > 0 => self.push("interface {}(nil)"),
             Value::Nil if depth > 0 => self.push("<nil>"),
             Value::Nil => self.bad(value, verb),

@@ -151,10 +151,10 @@ impl Reader<'_> {
         self.indexed = false;
         self.index();
         if self.take('*') {
-            match self.int() {
-                // A negative precision is none.
-                Some(precision) => printer.flags.precision = usize::try_from(precision).ok(),
-                None => printer.push("%!(BADPREC)"),
+            // A negative precision is none, and wrong.
+            printer.flags.precision = self.int().and_then(|precision| usize::try_from(precision).ok());
+            if printer.flags.precision.is_none() {
+                printer.push("%!(BADPREC)");
             }
             self.indexed = false;
             return;
@@ -169,16 +169,18 @@ impl Reader<'_> {
         value.int().filter(|int| (-TOO_LARGE..=TOO_LARGE).contains(int))
     }
 
-    /// Digits; too many of them are dropped and none.
+    /// Digits; where they are too many, Go gives up on all that follows.
     fn number(&mut self) -> Option<usize> {
-        let after = self.rest.trim_start_matches(|c: char| c.is_ascii_digit());
-        let digits = &self.rest[..self.rest.len() - after.len()];
-        let number = digits.parse::<i64>().ok();
-        if !digits.is_empty() && number.is_none_or(|number| number > TOO_LARGE) {
-            self.rest = after;
-            return None;
+        let mut number = None;
+        while let Some(digit) = self.rest.chars().next().and_then(|c| c.to_digit(10)) {
+            let before = number.unwrap_or(0);
+            if before > TOO_LARGE {
+                self.rest = "";
+                return None;
+            }
+            number = Some(before * 10 + i64::from(digit));
+            self.rest = &self.rest[1..];
         }
-        self.rest = after;
         number.and_then(|number| usize::try_from(number).ok())
     }
 
