@@ -16,7 +16,8 @@ const VALUES: [f64; 8] = [
 ];
 
 const WIDE: Limits = Limits {
-    text_bytes: 20_000,
+    // Beyond 16 bits, where formatting in Rust has bounds of its own.
+    text_bytes: 70_000,
     steps: 5_000,
     queries: 10,
 };

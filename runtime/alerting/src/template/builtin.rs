@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use super::fmt;
 use super::functions::{elements, nil_pointer, text};
-use super::value::{Elements, Value};
+use super::value::{Args, Elements, Value};
 use super::world::{Answer, Failure, World};
+
+/// Arguments within arguments.
+const DEEPEST: usize = 16;
 
 pub(super) fn len(value: &Value) -> Answer {
     let length = match value {
         Value::Text(text) | Value::Html(text) => text.len(),
         Value::Labels(labels) => labels.iter().count(),
-        Value::Args(args) => args.len(),
+        Value::Args(args) => args.named.len(),
         Value::Elements(elements) => elements.list().len(),
         Value::Nil => return Err("reflect: call of reflect.Value.Type on zero Value".into()),
         _ => return Err(format!("len of type {}", value.pointed_type_name()).into()),
@@ -37,7 +40,7 @@ pub(super) fn index(args: &[Value]) -> Answer {
                 element.map(Value::Element).ok_or("reflect: slice index out of range")?
             }
             Value::Labels(labels) => Value::text(labels.get(map_key(key)?)),
-            Value::Args(args) => args.get(map_key(key)?).cloned().unwrap_or(Value::Nil),
+            Value::Args(args) => args.named.get(map_key(key)?).cloned().unwrap_or(Value::Nil),
             Value::Nil => return Err("index of untyped nil".into()),
             _ => return Err(format!("can't index item of type {}", item.pointed_type_name()).into()),
         };
@@ -157,18 +160,29 @@ pub(super) fn value(of: &Value) -> Answer {
     }
 }
 
-pub(super) fn sort_by_label(name: &str, of: &Value) -> Value {
+pub(super) fn sort_by_label(world: &mut World<'_>, name: &str, of: &Value) -> Answer {
     let mut sorted = elements(of)
         .map(|elements| elements.list().to_vec())
         .unwrap_or_default();
+    world.charge(sorted.len())?;
     sorted.sort_by(|a, b| a.labels.get(name).cmp(b.labels.get(name)));
-    Value::Elements(Elements::new(sorted))
+    Ok(Value::Elements(Elements::new(sorted)))
 }
 
-pub(super) fn args(args: &[Value]) -> Value {
+pub(super) fn args(args: &[Value]) -> Answer {
+    let depth = args
+        .iter()
+        .map(|value| if let Value::Args(args) = value { args.depth } else { 0 });
+    let depth = depth.max().unwrap_or(0) + 1;
+    if depth > DEEPEST {
+        return Err(Failure::limit(format!("`args` within `args` more than {DEEPEST} deep")));
+    }
     let named = args
         .iter()
         .enumerate()
         .map(|(n, value)| (format!("arg{n}"), value.clone()));
-    Value::Args(Arc::new(named.collect()))
+    Ok(Value::Args(Arc::new(Args {
+        named: named.collect(),
+        depth,
+    })))
 }

@@ -15,7 +15,7 @@ pub struct Fault {
     pub when: When,
     /// Bytes of the template's text.
     pub place: Range<usize>,
-    /// In one line, in Prometheus's words where it has the same fault.
+    /// In Prometheus's words where it has the same fault. It may quote what the template holds as it stands there.
     pub message: String,
     /// A limit of evenkeel's own was passed, which Prometheus doesn't have.
     pub limit: bool,

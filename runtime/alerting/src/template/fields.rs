@@ -42,7 +42,7 @@ pub(super) fn field(value: &Value, boxed: bool, name: &str, given: bool) -> Resu
             return Err(format!("{name} is not a method but has arguments").into());
         }
         Value::Labels(labels) => Some((Value::text(labels.get(name)), false)),
-        Value::Args(args) => Some((args.get(name).cloned().unwrap_or(Value::Nil), true)),
+        Value::Args(args) => Some((args.named.get(name).cloned().unwrap_or(Value::Nil), true)),
         _ => None,
     };
     match field {

@@ -99,10 +99,10 @@ pub(super) const FUNCTIONS: &[Function] = &[
     Function::new("strvalue", &[Param::Element], None, |_, args| {
         builtin::label("__value__", &args[0])
     }),
-    Function::new("sortByLabel", &[Param::Text, Param::Elements], None, |_, args| {
-        Ok(builtin::sort_by_label(text(args, 0), &args[1]))
+    Function::new("sortByLabel", &[Param::Text, Param::Elements], None, |world, args| {
+        builtin::sort_by_label(world, text(args, 0), &args[1])
     }),
-    Function::new("args", &[], MORE, |_, args| Ok(builtin::args(args))),
+    Function::new("args", &[], MORE, |_, args| builtin::args(args)),
     Function::new("safeHtml", TEXT, None, |_, args| Ok(Value::Html(text(args, 0).into()))),
     Function::new("match", TEXTS, None, |world, args| {
         pattern::matches(world, text(args, 0), text(args, 1))

@@ -6,7 +6,7 @@ use super::value::Value;
 use super::world::{Answer, Failure, World};
 
 /// Bytes of a compiled pattern.
-const MAX_SIZE: usize = 1 << 20;
+const MAX_SIZE: usize = 512 << 10;
 /// What compiling one counts besides its bytes.
 const STEPS: usize = 100;
 
@@ -24,6 +24,8 @@ pub(super) fn replace(world: &mut World<'_>, pattern: &str, with: &str, text: &s
     let mut end = 0;
     for found in regex.captures_iter(text) {
         let Some(whole) = found.get(0) else { continue };
+        // The search for the next may go through all that is left.
+        world.charge_text(text.len() - whole.start())?;
         world.charge(1)?;
         out.push_str(&text[end..whole.start()]);
         found.expand(with, &mut out);

@@ -14,6 +14,9 @@ use super::{Context, Query, VARIABLES};
 /// Statements, pipelines and templates within each other while they are rendered.
 const DEEPEST: usize = 128;
 
+/// Variables that are passed over in a step.
+const VARIABLES_A_STEP: usize = 32;
+
 pub(super) fn render(
     text: &str,
     parsed: &Parsed,
@@ -184,7 +187,8 @@ impl<'a> Renderer<'a> {
                     .map(|(name, value)| (Value::text(name), Value::text(value))),
             ),
             Value::Args(args) => Box::new(
-                args.iter()
+                args.named
+                    .iter()
                     .map(|(name, value)| (Value::text(name.as_str()), value.clone())),
             ),
             _ => match value.int() {
@@ -259,6 +263,7 @@ impl<'a> Renderer<'a> {
     }
 
     fn assign(&mut self, name: &Name, value: &Value) -> Result<(), Failure> {
+        self.world.charge(self.variables.len() / VARIABLES_A_STEP)?;
         let variable = self.variables.iter_mut().rfind(|(known, _)| known == name);
         match variable {
             Some((_, kept)) => *kept = value.clone(),
@@ -267,7 +272,8 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    pub fn variable(&self, name: &Name) -> Result<Value, Failure> {
+    pub fn variable(&mut self, name: &Name) -> Result<Value, Failure> {
+        self.world.charge(self.variables.len() / VARIABLES_A_STEP)?;
         let variable = self.variables.iter().rfind(|(known, _)| known == name);
         match variable {
             Some((_, value)) => Ok(value.clone()),

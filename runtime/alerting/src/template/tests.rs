@@ -148,6 +148,10 @@ fn each_limit_has_its_word() {
             "{{ define \"x\" }}{{ template \"x\" }}{{ end }}{{ template \"x\" }}",
             "nested more than",
         ),
+        (
+            "{{ $x := 1 }}{{ range 100 }}{{ $x = args $x }}{{ end }}",
+            "`args` within `args`",
+        ),
         ("{{ match \"(a{1000}){1000}\" \"a\" }}", "when compiled"),
     ] {
         let refused = rendered_within(text, limits).expect_err(text);
@@ -156,4 +160,23 @@ fn each_limit_has_its_word() {
     let deep = format!("{{{{ {}1{} }}}}", "(".repeat(100), ")".repeat(100));
     assert!(fault(&deep).limit);
     assert!(fault(&" ".repeat(LONGEST + 1)).limit);
+}
+
+#[test]
+fn widths_beyond_16_bits_are_written_out() {
+    for (text, length) in [
+        ("{{ printf \"%.70000f\" 1.5 | len }}", 70_002),
+        ("{{ printf \"%.70000e\" 1.5 | len }}", 70_006),
+        ("{{ printf \"%.70000x\" 1.5 | len }}", 70_008),
+        ("{{ printf \"%#.70000g\" 1.5 | len }}", 70_001),
+        ("{{ printf \"%.70000d\" 1 | len }}", 70_000),
+        ("{{ printf \"%.70000U\" 65 | len }}", 70_002),
+        ("{{ printf \"%070000.1f\" -1.5 | len }}", 70_000),
+        ("{{ printf \"%-70000s\" \"a\" | len }}", 70_000),
+    ] {
+        let rendered = rendered_within(text, Limits::default());
+        assert_eq!(rendered, Ok(length.to_string()), "{text}");
+    }
+    let layout = format!("{{{{ (toTime 1.5).Format \".{}\" | len }}}}", "0".repeat(60_000));
+    assert_eq!(rendered_within(&layout, Limits::default()), Ok("60001".to_owned()));
 }

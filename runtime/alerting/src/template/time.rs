@@ -245,7 +245,7 @@ fn fraction(rest: &str, time: DateTime<Utc>) -> Option<(&str, String)> {
         return None;
     }
     let all = format!("{:09}", time.nanosecond());
-    let kept = format!("{:0<digits$}", &all[..digits.min(9)]);
+    let kept = format!("{}{}", &all[..digits.min(9)], "0".repeat(digits.saturating_sub(9)));
     if kind == '0' {
         return Some((after, format!("{point}{kept}")));
     }

@@ -19,13 +19,21 @@ pub(super) enum Value {
     /// From `safeHtml`: not a `string`, but printed as one.
     Html(Arc<str>),
     Labels(Labels),
-    Args(Arc<BTreeMap<String, Value>>),
+    Args(Arc<Args>),
     /// The part of an answer from the first to the second number.
     Elements(Elements),
     Element(Arc<Element>),
     /// What the dot is at first.
     Root(Arc<Root>),
     Time(Time),
+}
+
+/// What `args` makes of its arguments.
+#[derive(Debug)]
+pub(super) struct Args {
+    pub named: BTreeMap<String, Value>,
+    /// How deep arguments are within arguments.
+    pub depth: usize,
 }
 
 /// What a query has answered, or a part of that.
@@ -110,7 +118,7 @@ impl Value {
             Self::Float(value) => *value != 0.0,
             Self::Text(text) | Self::Html(text) => !text.is_empty(),
             Self::Labels(labels) => !labels.is_empty(),
-            Self::Args(args) => !args.is_empty(),
+            Self::Args(args) => !args.named.is_empty(),
             Self::Elements(elements) => !elements.list().is_empty(),
             Self::Element(_) | Self::Root(_) | Self::Time(_) => true,
         }

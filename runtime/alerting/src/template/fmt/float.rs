@@ -87,21 +87,33 @@ pub(super) fn plain(value: f64, verb: char, precision: Option<usize>) -> String 
     let magnitude = value.abs();
     let number = match verb {
         'f' => match precision {
-            Some(precision) => format!("{magnitude:.precision$}"),
+            Some(precision) => {
+                let digits = format!("{magnitude:.*}", precision.min(EXACT));
+                zeros_after(&digits, precision.saturating_sub(EXACT))
+            }
             None => format!("{magnitude}"),
         },
         'e' | 'E' => {
             let digits = match precision {
-                Some(precision) => format!("{magnitude:.precision$e}"),
+                Some(precision) => format!("{magnitude:.*e}", precision.min(EXACT)),
                 None => format!("{magnitude:e}"),
             };
-            exponent(&digits, verb)
+            let (digits, power) = digits.split_once('e').unwrap_or((&digits, "0"));
+            let zeros = precision.map_or(0, |precision| precision.saturating_sub(EXACT));
+            exponent(&format!("{}e{power}", zeros_after(digits, zeros)), verb)
         }
         'g' | 'G' => general(magnitude, verb, precision),
         'x' | 'X' => hexadecimal(magnitude, verb, precision),
         _ => binary(magnitude),
     };
     format!("{sign}{number}")
+}
+
+/// Digits after the point with which every double is written exactly. Rust takes no precision that doesn't fit 16 bits.
+const EXACT: usize = 1100;
+
+fn zeros_after(digits: &str, count: usize) -> String {
+    format!("{digits}{}", "0".repeat(count))
 }
 
 /// Rust's `1e5` as `1e+05`.
@@ -116,8 +128,7 @@ fn exponent(number: &str, verb: char) -> String {
 
 fn general(magnitude: f64, verb: char, precision: Option<usize>) -> String {
     let scientific = match precision {
-        // A double has no more digits than this.
-        Some(precision) => format!("{magnitude:.*e}", precision.clamp(1, 800) - 1),
+        Some(precision) => format!("{magnitude:.*e}", precision.clamp(1, EXACT) - 1),
         None => format!("{magnitude:e}"),
     };
     let (digits, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
@@ -192,7 +203,7 @@ fn hexadecimal(magnitude: f64, verb: char, precision: Option<usize>) -> String {
     let all = format!("{:015x}", mantissa & ((1 << 60) - 1));
     let fraction = match precision {
         None => all.trim_end_matches('0').to_owned(),
-        Some(digits) => format!("{:0<digits$}", &all[..digits.min(15)]),
+        Some(digits) => zeros_after(&all[..digits.min(15)], digits.saturating_sub(15)),
     };
     let point = if fraction.is_empty() { "" } else { "." };
     let sign = if power < 0 { '-' } else { '+' };

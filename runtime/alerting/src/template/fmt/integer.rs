@@ -85,7 +85,8 @@ fn unicode(printer: &mut Printer, negative: bool, magnitude: u64) {
     if digits > printer.max() {
         return printer.overflow();
     }
-    let mut shown = format!("U+{code:0digits$X}");
+    let hex = format!("{code:X}");
+    let mut shown = format!("U+{}{hex}", "0".repeat(digits.saturating_sub(hex.len())));
     if let Some(c) = u32::try_from(code).ok().and_then(char::from_u32)
         && printer.flags.sharp
         && text::is_printed(c)

@@ -134,7 +134,7 @@ impl Printer {
                 self.map(value.type_name(), pairs, verb, depth);
             }
             Value::Args(args) => {
-                let pairs = args.iter().map(|(name, of)| (name.as_str(), of.clone()));
+                let pairs = args.named.iter().map(|(name, of)| (name.as_str(), of.clone()));
                 self.map(value.type_name(), pairs, verb, depth);
             }
             Value::Elements(elements) if elements.list().is_empty() => {
