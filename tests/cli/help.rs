@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 44] = [
+const COMMANDS: [&[&str]; 45] = [
     &[],
     &["init"],
     &["check"],
@@ -47,6 +47,7 @@ const COMMANDS: [&[&str]; 44] = [
     &["plugin", "list"],
     &["plugin", "inspect"],
     &["plugin", "close"],
+    &["metrics"],
     &["backup"],
     &["restore"],
     &["completions"],
