@@ -1,6 +1,10 @@
 //! A Prometheus that scrapes every second and sends its alerts on.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use serde_json::Value;
@@ -29,11 +33,24 @@ impl Prometheus {
     /// # Errors
     /// When there is no Prometheus, or it doesn't become ready.
     pub fn start(directory: &Path, targets: &[&str], rules: &str, alertmanager: &str) -> anyhow::Result<Self> {
-        let program = installed(&WANTED)?;
-        let own = directory.join("prometheus");
-        fs::create_dir_all(&own)?;
+        let own = own(directory)?;
         fs::write(own.join("rules.yml"), rules)?;
-        fs::write(own.join("prometheus.yml"), configuration(targets, alertmanager))?;
+        Self::run(directory, &configuration(targets, alertmanager))
+    }
+
+    /// Starts one with this configuration, as JSON.
+    ///
+    /// # Errors
+    /// When there is no Prometheus, or it doesn't become ready.
+    pub fn configured(directory: &Path, configuration: &Value) -> anyhow::Result<Self> {
+        own(directory)?;
+        Self::run(directory, &configuration.to_string())
+    }
+
+    fn run(directory: &Path, configuration: &str) -> anyhow::Result<Self> {
+        let program = installed(&WANTED)?;
+        let own = own(directory)?;
+        fs::write(own.join("prometheus.yml"), configuration)?;
         let mut process = spawn(&program, directory, &own)?;
         let address = process.wait_for_line(
             Duration::from_secs(60),
@@ -47,6 +64,20 @@ impl Prometheus {
             url: format!("http://{address}"),
             process,
         })
+    }
+
+    /// The `data` that its API answers to a GET with these parameters.
+    ///
+    /// # Errors
+    /// When Prometheus doesn't answer, or with an error.
+    pub fn data(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Value> {
+        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.url), parameters)?;
+        let client = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        let mut answer: Value = client.get(url).send()?.json()?;
+        anyhow::ensure!(answer["status"] == "success", "{path} {parameters:?}: {answer}");
+        Ok(answer["data"].take())
     }
 
     /// The state of the alert with that name, `pending` or `firing`; `None` when it is inactive.
@@ -71,6 +102,13 @@ impl Prometheus {
     pub fn log(&self) -> String {
         self.process.log()
     }
+}
+
+/// Where its files are.
+fn own(directory: &Path) -> anyhow::Result<PathBuf> {
+    let own = directory.join("prometheus");
+    fs::create_dir_all(&own)?;
+    Ok(own)
 }
 
 fn spawn(program: &Installed, directory: &Path, own: &Path) -> anyhow::Result<Process> {

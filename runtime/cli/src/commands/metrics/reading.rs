@@ -47,6 +47,8 @@ struct Taken {
     families: HashSet<String>,
     series: HashSet<Labels>,
     times: HashSet<(Labels, Option<i64>)>,
+    /// Series as they are written.
+    texts: HashSet<String>,
     counts: Counts,
     stored: Vec<Stored>,
     fault: Option<Fault>,
@@ -101,7 +103,9 @@ impl Taken {
         };
         self.family(&sample.name.read());
         self.series.insert(labels.clone());
-        if !self.times.insert((labels.clone(), sample.timestamp)) {
+        // One without a time is dropped after one with a time, too.
+        let is_new = self.texts.insert(sample.series.to_owned()) || sample.timestamp.is_some();
+        if !is_new || !self.times.insert((labels.clone(), sample.timestamp)) {
             self.counts.repeated += 1;
             return;
         }
