@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, grants, manifest, paths, rules, subjects, template};
+use evenkeel_fuzz::{cron, effects, exposition, grants, manifest, paths, promql, rules, scrape, subjects, template};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -17,6 +17,12 @@ const TEMPLATE_PARTS: &str = "\\{\\{ |\\{\\{- |-?\\}\\}| \\|? ?\\(?|\\) |if |ran
     |\\$x :?= |\\$(x|labels|value|labels\\.odd)|\\.(Value|Labels)?|[0-9]{1,3}(\\.[0-9]{1,2})?(e[0-9])?|\"%[-+# 0]?[0-9]{0,4}(\\.[0-9])?[a-zA-Z]\" \
     |\"[a-z.:é \\\\]{0,6}\" |nil |printf |print |html |query |first |value |index |slice |len |eq |lt |and |or |args \
     |humanize(Duration|1024|Timestamp)? |toTime |title |reReplaceAll |match |stripDomain |parseDuration |sortByLabel ";
+
+/// Lines that are nearly right.
+fn exposition_text() -> impl Strategy<Value = String> {
+    let line = "(# (TYPE|HELP) [ab]_?(bucket)? (counter|histogram|text)|[ab](_bucket)?(\\{(le|x|job|\"y z\")=\"[01a\\\\n]{0,3}\",?\\})? (1|0\\.5|NaN|1e3)( [1-9]{4,6})?|# EOF|.{0,12})\n";
+    vec(line, 0..6).prop_map(|lines| lines.concat())
+}
 
 proptest! {
     #![proptest_config(config())]
@@ -73,6 +79,39 @@ proptest! {
     ) {
         let end = if closed { " }}" } else { "" };
         template::try_one(&[&bytes, parts.concat().as_bytes(), end.as_bytes()].concat());
+    }
+
+    #[test]
+    fn exposition_text_is_read_as_it_was_written(choice in any::<u8>(), text in exposition_text()) {
+        exposition::try_one(&[&[choice], text.as_bytes()].concat());
+    }
+
+    #[test]
+    fn exposition_bytes_never_panic(bytes in vec(any::<u8>(), 0..200)) {
+        exposition::try_one(&bytes);
+    }
+
+    #[test]
+    fn scrapes_of_a_target_hold_together(
+        choice in any::<u8>(),
+        scrapes in vec((any::<u8>(), exposition_text()), 1..6),
+    ) {
+        let mut bytes = vec![choice];
+        for (kind, text) in scrapes {
+            // Most are answers of a type that is read.
+            bytes.push(if kind < 200 { kind & 1 } else { kind });
+            bytes.extend(text.bytes());
+            bytes.push(0xff);
+        }
+        scrape::try_one(&bytes);
+    }
+
+    #[test]
+    fn expressions_are_refused_or_have_an_answer(
+        choice in any::<u8>(),
+        text in "(sum|rate|topk|avg by ?\\(n\\) |histogram_quantile|label_replace|abs|-)?\\(?([cgh]|odd|ended|h_bucket|0\\.9, )(\\{n=~?\"[0-2.*]{1,3}\"\\})?(\\[[1-9][ms](:[1-9]s)?\\])?\\)?( ?(offset [1-9]m|@ 9[0-9]{2}|[-+*/%^]|==|> bool|and|or|unless) ?([cg]|[0-9]))?|.{0,40}",
+    ) {
+        promql::try_one(&[&[choice], text.as_bytes()].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 48] = [
+const COMMANDS: [&[&str]; 49] = [
     &[],
     &["init"],
     &["check"],
@@ -51,6 +51,7 @@ const COMMANDS: [&[&str]; 48] = [
     &["plugin", "list"],
     &["plugin", "inspect"],
     &["plugin", "close"],
+    &["metrics"],
     &["backup"],
     &["restore"],
     &["completions"],

@@ -10,6 +10,7 @@ mod fixtures;
 mod help;
 mod homes;
 mod listings;
+mod metrics;
 mod plugins;
 mod problems;
 mod query;

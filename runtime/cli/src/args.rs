@@ -93,6 +93,8 @@ pub enum Command {
     /// Builds, lists and inspects plugins.
     #[command(subcommand)]
     Plugin(Plugin),
+    /// Reads what a target answers to a scrape, and names the place that a Prometheus would refuse it for. No home is needed.
+    Metrics(Metrics),
     /// Prints completions for a shell.
     Completions {
         /// For which shell.
@@ -106,6 +108,27 @@ pub struct Listing {
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct Metrics {
+    /// Files with exposition text; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// How they are read. Without it, a text that ends with `# EOF` is OpenMetrics.
+    #[arg(long, value_enum)]
+    pub format: Option<MetricsFormat>,
+    #[command(flatten)]
+    pub listing: Listing,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum MetricsFormat {
+    /// `text/plain`, version 0.0.4 or 1.0.0.
+    Text,
+    /// `application/openmetrics-text`, version 1.0.0.
+    #[value(name = "openmetrics")]
+    OpenMetrics,
 }
 
 #[derive(Args)]

@@ -81,6 +81,7 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Outbox(args) => commands::outbox::outbox(&cli.home, args).await,
         Command::Notify(command) => commands::outbox::notify(&cli.home, command).await,
         Command::Plugin(command) => commands::plugin::plugin(&cli.home, command).await,
+        Command::Metrics(args) => commands::metrics::metrics(args),
         Command::Completions { shell } => {
             clap_complete::generate(*shell, &mut Cli::command(), "evenkeel", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

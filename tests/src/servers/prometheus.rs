@@ -33,11 +33,16 @@ impl Prometheus {
     /// # Errors
     /// When there is no Prometheus, or it doesn't become ready.
     pub fn start(directory: &Path, targets: &[&str], rules: &str, alertmanager: &str) -> anyhow::Result<Self> {
-        let program = installed(&WANTED)?;
-        let own = own(directory)?;
-        fs::write(own.join("rules.yml"), rules)?;
-        fs::write(own.join("prometheus.yml"), configuration(targets, alertmanager))?;
-        Self::ready(spawn(&program, directory, &own)?)
+        fs::write(own(directory)?.join("rules.yml"), rules)?;
+        Self::run(directory, &configuration(targets, alertmanager))
+    }
+
+    /// Starts one with this configuration, as JSON.
+    ///
+    /// # Errors
+    /// When there is no Prometheus, or it doesn't become ready.
+    pub fn configured(directory: &Path, configuration: &Value) -> anyhow::Result<Self> {
+        Self::run(directory, &configuration.to_string())
     }
 
     /// Starts one that has `series` and gets no others: it scrapes nothing and evaluates no rules.
@@ -45,15 +50,16 @@ impl Prometheus {
     /// # Errors
     /// When there is no Prometheus, it doesn't become ready, or doesn't take the series.
     pub fn with_series(directory: &Path, series: &[remote_write::Written]) -> anyhow::Result<Self> {
-        let program = installed(&WANTED)?;
-        let own = own(directory)?;
-        fs::write(own.join("prometheus.yml"), "{}")?;
-        let prometheus = Self::ready(spawn(&program, directory, &own)?)?;
+        let prometheus = Self::run(directory, "{}")?;
         remote_write::send(&prometheus.url, series)?;
         Ok(prometheus)
     }
 
-    fn ready(mut process: Process) -> anyhow::Result<Self> {
+    fn run(directory: &Path, configuration: &str) -> anyhow::Result<Self> {
+        let program = installed(&WANTED)?;
+        let own = own(directory)?;
+        fs::write(own.join("prometheus.yml"), configuration)?;
+        let mut process = spawn(&program, directory, &own)?;
         let address = process.wait_for_line(
             Duration::from_secs(60),
             "Prometheus listens",
@@ -66,6 +72,20 @@ impl Prometheus {
             url: format!("http://{address}"),
             process,
         })
+    }
+
+    /// The `data` that its API answers to a GET with these parameters.
+    ///
+    /// # Errors
+    /// When Prometheus doesn't answer, or with an error.
+    pub fn data(&self, path: &str, parameters: &[(&str, &str)]) -> anyhow::Result<Value> {
+        let url = reqwest::Url::parse_with_params(&format!("{}{path}", self.url), parameters)?;
+        let client = reqwest::blocking::Client::builder()
+            .timeout(Duration::from_secs(60))
+            .build()?;
+        let mut answer: Value = client.get(url).send()?.json()?;
+        anyhow::ensure!(answer["status"] == "success", "{path} {parameters:?}: {answer}");
+        Ok(answer["data"].take())
     }
 
     /// The state of the alert with that name, `pending` or `firing`; `None` when it is inactive.

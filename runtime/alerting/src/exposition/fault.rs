@@ -13,6 +13,8 @@ pub struct Fault {
     pub column: usize,
     /// What was expected and what was found, in one line, safe for a terminal.
     pub message: Cow<'static, str>,
+    /// How it is written, where the message doesn't say that.
+    pub help: Option<&'static str>,
     /// The text may be right, and is more than is read.
     pub limit: Option<Limit>,
 }
@@ -26,6 +28,7 @@ impl Fault {
             line: memchr::memchr_iter(b'\n', before).count() + 1,
             column: before.len() - line_start + 1,
             message: message.into(),
+            help: None,
             limit: None,
         }
     }
@@ -96,6 +99,7 @@ impl fmt::Display for Limit {
 pub(super) struct Slip {
     pub at: usize,
     message: Cow<'static, str>,
+    help: Option<&'static str>,
     limit: Option<Limit>,
 }
 
@@ -105,8 +109,16 @@ impl Slip {
         Box::new(Self {
             at,
             message: message.into(),
+            help: None,
             limit: None,
         })
+    }
+
+    /// Says how it is written, unless that was said closer to the place.
+    #[cold]
+    pub fn help(mut self: Box<Self>, help: &'static str) -> Box<Self> {
+        self.help.get_or_insert(help);
+        self
     }
 
     #[cold]
@@ -114,12 +126,14 @@ impl Slip {
         Box::new(Self {
             at,
             message: format!("more than {most} {limit}").into(),
+            help: Some("the text may be right, but a target that says so much is not read"),
             limit: Some(limit),
         })
     }
 
     pub fn into_fault(self, text: &str) -> Fault {
         Fault {
+            help: self.help,
             limit: self.limit,
             ..Fault::at(text.as_bytes(), self.at, self.message)
         }

@@ -5,6 +5,8 @@ use super::scan::{Cursor, Parsed, Quotes};
 use super::written::Written;
 use super::{Kind, Label};
 
+const LABEL: &str = "labels are written `{name=\"value\",other=\"value\"}`";
+
 /// How the formats differ in braces.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Braces {
@@ -50,7 +52,7 @@ impl Braces {
             labels.push(self.label(label, value));
             self.blanks(cursor);
             if !cursor.skip(b',') && !self.loose && cursor.peek() != Some(b'}') {
-                return Err(cursor.expected("`,` or `}` after a label's value"));
+                return Err(cursor.expected("`,` or `}` after a label's value").help(LABEL));
             }
         }
     }
@@ -68,7 +70,7 @@ impl Braces {
             return Ok(bare);
         }
         if cursor.peek() != Some(b'"') {
-            return Err(cursor.expected("a label's name or `}`"));
+            return Err(cursor.expected("a label's name or `}`").help(LABEL));
         }
         let open = cursor.at();
         let quoted = cursor.quoted(self.names, Limit::NameBytes)?;
@@ -81,11 +83,11 @@ impl Braces {
     #[inline]
     fn value<'t>(self, cursor: &mut Cursor<'t>) -> Parsed<Written<'t>> {
         if !cursor.skip(b'=') {
-            return Err(cursor.expected("`=` after a label's name"));
+            return Err(cursor.expected("`=` after a label's name").help(LABEL));
         }
         self.blanks(cursor);
         if cursor.peek() != Some(b'"') {
-            return Err(cursor.expected("a label's value in double quotes"));
+            return Err(cursor.expected("a label's value in double quotes").help(LABEL));
         }
         cursor.quoted(self.values, Limit::ValueBytes)
     }
@@ -107,10 +109,7 @@ impl<'t> Name<'t> {
         match self {
             Self::Awaited => *self = Self::Known(name),
             Self::Known(_) => {
-                return Err(super::Slip::new(
-                    at,
-                    "expected a label: the metric's name is known already",
-                ));
+                return Err(super::Slip::new(at, "expected a label: the metric's name is known already").help(LABEL));
             }
             Self::Never => return Err(cursor.expected("`=` after a label's name")),
         }
@@ -125,7 +124,8 @@ impl<'t> Name<'t> {
             Self::Awaited | Self::Never => Err(super::Slip::new(
                 brace,
                 "expected a metric's name, before these braces or in quotes in them",
-            )),
+            )
+            .help("a series is written `name{label=\"value\"}` or `{\"name\",label=\"value\"}`")),
         }
     }
 }

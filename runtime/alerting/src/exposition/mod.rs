@@ -208,7 +208,7 @@ impl<'t> Reader<'t> {
 }
 
 fn not_utf8(at: usize) -> Box<Slip> {
-    Slip::new(at, "not UTF-8")
+    Slip::new(at, "not UTF-8").help("a text is in UTF-8, but for what stands in comments")
 }
 
 #[cfg(test)]

@@ -94,6 +94,75 @@ pub(super) fn parse(word: &str) -> Result<f64, NoNumber> {
     }
 }
 
+/// Reads a bound of a histogram or summary, where Prometheus leaves nothing out: underscores between digits, and
+/// hexadecimal numbers, which need their `p`.
+pub(super) fn parse_bound(word: &str) -> Result<f64, NoNumber> {
+    if word.bytes().all(|byte| !matches!(byte, b'_' | b'p' | b'P')) {
+        return parse(word);
+    }
+    if !are_underscores_between_digits(word) {
+        return Err(NoNumber::Syntax);
+    }
+    let word = word.replace('_', "");
+    match hexadecimal(&word) {
+        Some(number) if number.is_infinite() => Err(NoNumber::Range),
+        Some(number) => Ok(number),
+        None => parse(&word),
+    }
+}
+
+/// The prefix of a hexadecimal number counts as a digit.
+fn are_underscores_between_digits(word: &str) -> bool {
+    let word = word.trim_start_matches(['+', '-']);
+    let digits = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"));
+    let is_digit = |byte: &u8| match digits {
+        Some(_) => byte.is_ascii_hexdigit(),
+        None => byte.is_ascii_digit(),
+    };
+    let mut is_after_digit = digits.is_some();
+    let mut is_after_underscore = false;
+    for byte in digits.unwrap_or(word).as_bytes() {
+        let is_underscore = *byte == b'_';
+        let is_between = is_underscore && !is_after_digit || is_after_underscore && !is_digit(byte);
+        if is_between {
+            return false;
+        }
+        is_after_underscore = is_underscore;
+        is_after_digit = is_digit(byte);
+    }
+    !is_after_underscore
+}
+
+/// `0x1.8p3`, if a float holds its digits.
+fn hexadecimal(word: &str) -> Option<f64> {
+    let (sign, word) = match word.as_bytes().first()? {
+        b'-' => (-1.0, &word[1..]),
+        b'+' => (1.0, &word[1..]),
+        _ => (1.0, word),
+    };
+    let word = word.strip_prefix("0x").or_else(|| word.strip_prefix("0X"))?;
+    let (digits, power) = word.split_once(['p', 'P'])?;
+    let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+    let digits = [whole, fraction].concat();
+    let is_power = power
+        .trim_start_matches(['+', '-'])
+        .bytes()
+        .all(|byte| byte.is_ascii_digit());
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) || !is_power {
+        return None;
+    }
+    let mantissa = u64::from_str_radix(&digits, 16)
+        .ok()
+        .filter(|mantissa| *mantissa <= EXACT)?;
+    let power: i32 = power.parse().ok()?;
+    let power = power.checked_sub(i32::try_from(4 * fraction.len()).ok()?)?;
+    // In two steps, for the power may be less than the least float.
+    let half = power / 2;
+    #[allow(clippy::cast_precision_loss, reason = "not more than 2^53")]
+    let mantissa = mantissa as f64;
+    Some(sign * mantissa * 2_f64.powi(half) * 2_f64.powi(power - half))
+}
+
 fn is_decimal(word: &[u8]) -> bool {
     let start = usize::from(matches!(word.first(), Some(b'+' | b'-')));
     let (_, mut at) = digits(word, start, 0);

@@ -15,12 +15,15 @@ impl<'t> Reader<'t> {
         match self.cursor.peek() {
             None => Err(self
                 .cursor
-                .slip("expected `# EOF` before the text ends: it may be cut off")),
+                .slip("expected `# EOF` before the text ends: it may be cut off")
+                .help("the last line of a whole text is `# EOF`")),
             Some(b'#') if self.cursor.skip_words("# EOF") => {
                 self.cursor.skip(b'\n');
                 match self.cursor.peek() {
                     None => Ok(None),
-                    Some(_) => Err(self.cursor.slip("expected nothing after `# EOF`")),
+                    Some(_) => Err(self.cursor.slip("expected nothing after `# EOF`").help(
+                        "two texts that were put together are none: their families have to be, before one `# EOF`",
+                    )),
                 }
             }
             Some(b'#') => self.openmetrics_meta(start).map(Some),
@@ -34,7 +37,9 @@ impl<'t> Reader<'t> {
             .into_iter()
             .find(|keyword| cursor.skip_words(keyword))
             .ok_or_else(|| {
-                cursor.slip("expected `# HELP `, `# TYPE `, `# UNIT ` or `# EOF`: comments are not allowed")
+                cursor
+                    .slip("expected `# HELP `, `# TYPE `, `# UNIT ` or `# EOF`: comments are not allowed")
+                    .help("OpenMetrics has no comments and no empty lines: take the line away")
             })?;
         let family = family(cursor)?;
         let at = cursor.at() + 1;
@@ -64,7 +69,7 @@ impl<'t> Reader<'t> {
         let mut name = match cursor.bare_name()? {
             Some(name) => Name::Known(name),
             None if cursor.peek() == Some(b'{') => Name::Awaited,
-            None => return Err(cursor.expected("a metric's name, `{` or `# `")),
+            None => return Err(cursor.expected("a metric's name, `{` or `# `").help(SAMPLE)),
         };
         if cursor.skip(b'{') {
             braces(self.kind).read(cursor, &mut name, &mut self.labels)?;
@@ -78,11 +83,14 @@ impl<'t> Reader<'t> {
         };
         let exemplar = self.exemplar()?;
         if self.cursor.peek() != Some(b'\n') {
-            return Err(self.cursor.expected(match (timestamp, exemplar) {
-                (_, Some(_)) => "the end of the line after the exemplar",
-                (Some(_), None) => "` # {` or the end of the line after the time",
-                (None, None) => "a time, ` # {` or the end of the line after the value",
-            }));
+            return Err(self
+                .cursor
+                .expected(match (timestamp, exemplar) {
+                    (_, Some(_)) => "the end of the line after the exemplar",
+                    (Some(_), None) => "` # {` or the end of the line after the time",
+                    (None, None) => "a time, ` # {` or the end of the line after the value",
+                })
+                .help(SAMPLE));
         }
         self.end_of_entry(start)?;
         self.count_sample(start)?;
@@ -121,6 +129,8 @@ impl<'t> Reader<'t> {
     }
 }
 
+const SAMPLE: &str = "a sample is written `name{label=\"value\"} 1`, in OpenMetrics with one blank and not one more; \
+                      a time is in seconds";
 const EXEMPLAR: &str = " # {";
 const EXEMPLAR_BRACES: Braces = Braces {
     loose: false,
@@ -154,7 +164,7 @@ fn is_exemplar(cursor: &Cursor<'_>) -> bool {
 /// One blank and a number.
 fn number(cursor: &mut Cursor<'_>, what: &str) -> Parsed<f64> {
     if !cursor.skip(b' ') {
-        return Err(cursor.expected(&format!("one blank and {what}")));
+        return Err(cursor.expected(&format!("one blank and {what}")).help(SAMPLE));
     }
     cursor.number(what, |byte| matches!(byte, b' ' | b'\n' | 0))
 }

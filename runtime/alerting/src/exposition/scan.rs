@@ -8,6 +8,9 @@ use super::written::{Form, Written};
 
 pub(super) type Parsed<T> = Result<T, Box<Slip>>;
 
+const QUOTED: &str = "in quotes `\\\\`, `\\\"` and `\\n` stand for a backslash, a quote and a line break";
+const NUMBER: &str = "a number is decimal, such as `12`, `0.5` and `1e6`; or `NaN`, `+Inf`, `-Inf`";
+
 /// Sets of bytes.
 const NAME: u8 = 1;
 const NAME_START: u8 = 2;
@@ -177,16 +180,16 @@ impl<'t> Cursor<'t> {
                 memchr::memchr3(b'"', b'\\', b'\n', self.rest())
             };
             let Some(length) = found else {
-                return Err(Slip::new(open, "expected a closing `\"`: these quotes have none"));
+                return Err(Slip::new(open, "expected a closing `\"`: these quotes have none").help(QUOTED));
             };
             self.at += length;
             match self.peek() {
                 Some(b'"') => return Ok(escapes),
                 Some(b'\\') => self.escape(may)?,
                 _ => {
-                    return Err(
-                        self.slip("expected a closing `\"` before the line ends (a line break is written `\\n`)")
-                    );
+                    return Err(self
+                        .slip("expected a closing `\"` before the line ends (a line break is written `\\n`)")
+                        .help(QUOTED));
                 }
             }
             escapes = true;
@@ -200,7 +203,7 @@ impl<'t> Cursor<'t> {
             self.step();
         }
         match self.peek() {
-            None | Some(b'\n') => Err(self.expected("an escaped character after `\\`")),
+            None | Some(b'\n') => Err(self.expected("an escaped character after `\\`").help(QUOTED)),
             Some(_) => {
                 self.step();
                 Ok(())
@@ -221,7 +224,7 @@ impl<'t> Cursor<'t> {
         let start = self.at;
         let length = rest.iter().position(|byte| ends_word(*byte)).unwrap_or(rest.len());
         if length == 0 {
-            return Err(self.expected(what));
+            return Err(self.expected(what).help(NUMBER));
         }
         self.at += length;
         let word = self.since(start);
@@ -272,7 +275,7 @@ fn no_number(at: usize, word: &str, what: &str, why: NoNumber) -> Box<Slip> {
         NoNumber::Range => format!("expected {what}, found `{word}`, which no 64-bit float holds"),
         NoNumber::Syntax => format!("expected {what}, found `{word}`, which is no number"),
     };
-    Slip::new(at, message)
+    Slip::new(at, message).help(NUMBER)
 }
 
 /// For a message: not too long, and nothing that a terminal acts on.

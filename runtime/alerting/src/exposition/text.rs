@@ -9,6 +9,9 @@ use super::scan::{Cursor, Parsed, Quotes};
 use super::written::{Escapes, Written, unescaped};
 use super::{Entry, Kind, Reader, Sample};
 
+const SAMPLE: &str =
+    "a sample is written `name{label=\"value\"} 1`; a time behind it is in whole milliseconds since 1970";
+
 enum Keyword {
     Help,
     Type,
@@ -41,7 +44,7 @@ impl Reader<'_> {
         let mut name = match cursor.bare_name()? {
             Some(name) => Name::Known(name),
             None if cursor.peek() == Some(b'{') => Name::Awaited,
-            None => return Err(cursor.expected("a metric's name, `{` or `#`")),
+            None => return Err(cursor.expected("a metric's name, `{` or `#`").help(SAMPLE)),
         };
         let mut end = cursor.at();
         cursor.blanks();
@@ -171,8 +174,10 @@ fn timestamp(cursor: &mut Cursor<'_>) -> Parsed<Option<i64>> {
     cursor.blanks();
     match cursor.peek() {
         None | Some(b'\n') => Ok(is_there.then_some(time)),
-        Some(_) if is_there => Err(cursor.expected("the end of the line after the time")),
-        Some(_) => Err(cursor.expected("a time in whole milliseconds or the end of the line")),
+        Some(_) if is_there => Err(cursor.expected("the end of the line after the time").help(SAMPLE)),
+        Some(_) => Err(cursor
+            .expected("a time in whole milliseconds or the end of the line")
+            .help(SAMPLE)),
     }
 }
 

@@ -77,7 +77,7 @@ pub(super) fn unescaped<'t>(raw: &'t str, escapes: &Escapes) -> Cow<'t, str> {
 
 /// A number as OpenMetrics writes it; what is none stays as it is.
 fn bound(value: Cow<'_, str>) -> Cow<'_, str> {
-    let Ok(number) = number::parse(&value) else {
+    let Ok(number) = number::parse_bound(&value) else {
         return value;
     };
     let canonical = canonical(number);

@@ -9,6 +9,7 @@ mod component;
 pub mod holds;
 pub mod init;
 pub mod lock;
+pub mod metrics;
 pub mod outbox;
 pub mod plugin;
 pub mod query;

@@ -313,3 +313,30 @@ fn the_content_type_decides_the_format() {
     let protobuf = Format::of(Some("application/vnd.google.protobuf"), Some(Format::Text));
     assert_eq!(protobuf, Err(Unreadable::Protobuf));
 }
+
+#[test]
+fn a_bound_is_any_number_of_go() {
+    let cases = [
+        ("1_0", "10.0"),
+        ("1__0", "1__0"),
+        ("_1", "_1"),
+        ("1_", "1_"),
+        ("1_.5", "1_.5"),
+        ("1_000.2_5", "1000.25"),
+        ("1e1_0", "1e+10"),
+        ("0x10", "0x10"),
+        ("0x1p4", "16.0"),
+        ("-0X1.8P+1", "-3.0"),
+        ("0x_1p-2", "0.25"),
+        ("0x1p-1074", "5e-324"),
+        ("0x1p1024", "0x1p1024"),
+        ("0xp1", "0xp1"),
+        ("1p4", "1p4"),
+        ("0x1p", "0x1p"),
+    ];
+    for (written, expected) in cases {
+        let text = format!("# TYPE h histogram\nh_bucket{{le=\"{written}\"}} 1\n");
+        let told = told(Format::Text, text.as_bytes()).unwrap();
+        assert_eq!(told[1], format!("\"h_bucket\"{{\"le\"={expected:?}}} 1.0"));
+    }
+}

@@ -1,0 +1,80 @@
+//! Where evenkeel's verdict is another one, on purpose.
+
+use crate::{
+    bodies::{Body, Format},
+    verdict::Kind,
+};
+
+pub struct Divergence {
+    pub reason: &'static str,
+    kind: Kind,
+    format: Format,
+    example: &'static [u8],
+    /// Of this kind is a text that may get another verdict for this reason.
+    is_about: fn(&Body) -> bool,
+}
+
+impl Divergence {
+    pub fn example(&self) -> Body {
+        Body::new(self.format, self.example)
+    }
+
+    pub fn explains(&self, body: &Body, kind: Kind) -> bool {
+        self.kind == kind && (self.is_about)(body)
+    }
+}
+
+pub const ALL: &[Divergence] = &[
+    Divergence {
+        reason: "a NUL outside of values, help and comments is refused; Prometheus ends there in silence",
+        kind: Kind::Verdict,
+        format: Format::Text,
+        example: b"m 1\n\0\nn 1\n",
+        is_about: |body| body.text.contains(&0),
+    },
+    Divergence {
+        reason: "blanks before a metric's name are no part of it; Prometheus stores `  m`",
+        kind: Kind::Verdict,
+        format: Format::Text,
+        example: b"  m 1\n",
+        is_about: |body| !is_openmetrics(body) && lines(body).any(|line| matches!(line.first(), Some(b' ' | b'\t'))),
+    },
+    Divergence {
+        reason: "an empty name, or one that is no UTF-8, is refused where it stands; Prometheus reads its sample first",
+        kind: Kind::Place,
+        format: Format::Text,
+        example: b"{\"\"} 1\n",
+        is_about: |body| has(body, b"\"\"") || std::str::from_utf8(&body.text).is_err(),
+    },
+    Divergence {
+        reason: "a blank behind a value that no time follows is refused; Prometheus takes the sample, and refuses the next one",
+        kind: Kind::Place,
+        format: Format::OpenMetrics,
+        example: b"m 1 \n# EOF\n",
+        is_about: |body| is_openmetrics(body) && [" \n", "  ", " #"].iter().any(|gap| has(body, gap.as_bytes())),
+    },
+    Divergence {
+        reason: "a time past 64 bits is dropped alone, as in a Prometheus that takes nothing out of order; this one does",
+        kind: Kind::Verdict,
+        format: Format::OpenMetrics,
+        example: b"m 1 1e30\n# EOF\n",
+        is_about: |body| is_openmetrics(body) && numbers(body).any(|number| number.abs() >= 9e15),
+    },
+];
+
+fn is_openmetrics(body: &Body) -> bool {
+    body.format == Format::OpenMetrics
+}
+
+fn lines(body: &Body) -> impl Iterator<Item = &[u8]> {
+    body.text.split(|byte| *byte == b'\n')
+}
+
+fn has(body: &Body, part: &[u8]) -> bool {
+    body.text.windows(part.len()).any(|window| window == part)
+}
+
+fn numbers(body: &Body) -> impl Iterator<Item = f64> {
+    let words = body.text.split(|byte| byte.is_ascii_whitespace());
+    words.filter_map(|word| std::str::from_utf8(word).ok()?.parse().ok())
+}
