@@ -298,3 +298,34 @@ fn what_is_nested_too_deeply_is_refused() {
         assert!(!read.is_sound(), "{}", &text[..10]);
     }
 }
+
+#[test]
+fn of_very_many_problems_the_first_are_told_and_the_others_counted() {
+    let mut text = "groups:\n- name: a\n  rules:\n".to_owned();
+    text += &"  - {alert: a, expr: up, what: 1}\n".repeat(20_000);
+    let read = read(File {
+        path: "a.yml",
+        text: &text,
+    });
+    assert_eq!(read.problems.len(), 101);
+    assert_eq!(
+        read.problems[100].message,
+        "19900 more problems of this file are not told"
+    );
+    assert!(!read.is_sound());
+}
+
+#[test]
+fn rules_that_are_only_warned_of_are_sound_however_many_there_are() {
+    let mut text = "groups:\n- name: a\n  rules:\n".to_owned();
+    text += &"  - {alert: a, expr: up}\n".repeat(1_000);
+    let read = read(File {
+        path: "a.yml",
+        text: &text,
+    });
+    assert!(read.is_sound(), "{:?}", read.problems[0]);
+    assert_eq!(
+        (read.groups[0].rules.len(), read.groups[0].rules[999].line),
+        (1_000, 1_003)
+    );
+}
