@@ -12,6 +12,7 @@ mod mariadb;
 mod mysql;
 mod postgres;
 mod prometheus;
+mod promtool;
 mod unprivileged;
 
 use std::{
@@ -25,6 +26,7 @@ use anyhow::Context;
 
 pub use self::{
     alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
+    promtool::Judged, promtool::Promtool,
 };
 use crate::workspace;
 
