@@ -26,6 +26,8 @@ mod network;
 mod parse;
 mod pattern;
 mod pipeline;
+#[cfg(test)]
+mod properties;
 mod render;
 #[cfg(test)]
 mod tests;

@@ -81,6 +81,10 @@ pub fn with_assets(runbooks: Vec<Runbook>, assets: Vec<Asset>) -> Home {
             runs: 16,
             journal: Default::default(),
             windows: Default::default(),
+            scrapes: vec![],
+            series: Default::default(),
+            rules: Default::default(),
+            readers: vec![],
             approvers: BTreeMap::from([(
                 "duty".to_owned(),
                 Approvers {
