@@ -30,7 +30,13 @@ fn answers_are_a_table_for_people_and_prometheus_s_json_for_programs() -> anyhow
     let said = home.done(&[&["query", "sum by (code) (requests_total)"], &at[..]].concat())?;
     assert_golden("cli/golden/query.txt", &said.stdout);
 
-    let said = home.done(&[&["query", "max_over_time(requests_total{code=\"200\"}[2m])", "--json"], &at[..]].concat())?;
+    let said = home.done(
+        &[
+            &["query", "max_over_time(requests_total{code=\"200\"}[2m])", "--json"],
+            &at[..],
+        ]
+        .concat(),
+    )?;
     let data: Value = serde_json::from_str(&said.stdout)?;
     let series = json!({ "metric": { "code": "200", "job": "web" }, "value": [300, "300"] });
     assert_eq!(data, json!({ "resultType": "vector", "result": [series] }));

@@ -101,19 +101,18 @@ const OVER: &[&str] = &[
 const FUNCTIONS: &[&str] = &[
     "abs",
     "absent",
-    "ceil",
     "deg",
-    "floor",
     "rad",
-    "sgn",
     "sort",
     "sort_desc",
     "sqrt",
     "timestamp",
-    "round",
     "-",
     "+",
 ];
+
+/// They make a last digit the first one. Prometheus adds up in another order each time, but for what comes right from the store.
+const STEPS: &[&str] = &["ceil", "floor", "sgn", "round"];
 
 /// Their last digits differ from a library of mathematics to another, and a difference of two makes them the first ones: so
 /// they are asked last of all.
@@ -247,8 +246,9 @@ impl<'d> Generator<'d> {
         match self.dice.below(10) {
             0 => format!("quantile {grouping} ({}, {inner})", self.scalar(0)),
             1 => format!(
-                "count_values {grouping} (\"{}\", ceil({inner}))",
-                self.pick(&["value", "job", "é"])
+                "count_values {grouping} (\"{}\", ceil({}))",
+                self.pick(&["value", "job", "é"]),
+                self.vector(0)
             ),
             2 => format!("{} ({inner}) {grouping}", self.pick(AGGREGATORS)),
             _ => format!("{} {grouping} ({inner})", self.pick(AGGREGATORS)),
@@ -284,6 +284,10 @@ impl<'d> Generator<'d> {
     fn function(&mut self, depth: u64) -> String {
         if self.dice.percent(12) {
             return format!("{}({})", self.pick(DATES), self.pick(TIMES));
+        }
+        if self.dice.percent(20) {
+            let inner = self.vector(0);
+            return format!("{}({inner})", self.pick(STEPS));
         }
         let inner = self.vector(depth - 1);
         format!("{}({inner})", self.pick(FUNCTIONS))
@@ -404,7 +408,7 @@ impl<'d> Generator<'d> {
             0 => format!("clamp({inner}, {}, {})", self.scalar(0), self.scalar(0)),
             1 => format!("clamp_min({inner}, {})", self.scalar(1)),
             2 => format!("clamp_max({inner}, {})", self.scalar(1)),
-            _ => format!("round({inner}, {})", self.scalar(1)),
+            _ => format!("round({}, {})", self.vector(0), self.scalar(1)),
         }
     }
 }
