@@ -1,148 +1,15 @@
 //! Well-formed expressions by chance, most of which find something in `series`.
 
-use crate::dice::Dice;
+use crate::{
+    dice::Dice,
+    words::{
+        AGGREGATORS, COUNTERS, DATES, DURATIONS, FUNCTIONS, LABELS, MOVES, NUMBERS, OVER, SELECTORS, STEPS, TIMES,
+        TRANSCENDENTAL,
+    },
+};
 
 /// Levels of an expression.
 const DEEPEST: u64 = 4;
-
-const SELECTORS: &[&str] = &[
-    "http_requests_total",
-    "http_requests_total{job=\"api\"}",
-    "http_requests_total{code=~\"2..|5.*\", instance!=\"b:9100\"}",
-    "http_requests_total{code!~\"4.+\", job=\"web\"}",
-    "{__name__=~\"http_.*|up\", job=\"api\"}",
-    "up",
-    "up{job=\"web\"}",
-    "disk_free_bytes",
-    "disk_size_bytes{mountpoint=~\"/.*\"}",
-    "temperature",
-    "build_info",
-    "rare",
-    "same",
-    "latency_seconds_bucket{job=\"api\"}",
-    "latency_seconds_bucket",
-    "latency_seconds_count",
-    "broken_bucket",
-    "special",
-    "mixed",
-    "flapping",
-    "{\"größe.der platte\"}",
-    "keywords{on=\"y\"}",
-    "job:rate:5m",
-    "many_labels",
-    "dense",
-    "once",
-    "twice",
-    "gone",
-    "{__name__=~\"relay_.\"}",
-    "dates",
-    "process_start_time_seconds",
-];
-
-const COUNTERS: &[&str] = &[
-    "http_requests_total",
-    "http_requests_total{job=\"api\"}",
-    "http_requests_total{code!=\"404\"}",
-    "latency_seconds_bucket",
-    "latency_seconds_count{job=\"web\"}",
-    "latency_seconds_sum",
-    "temperature",
-    "flapping",
-    "mixed",
-    "rare",
-    "dense",
-    "twice",
-    "special",
-    "same",
-    "{__name__=~\"relay_.\"}",
-];
-
-const LABELS: &[&str] = &[
-    "job",
-    "instance",
-    "code",
-    "le",
-    "mountpoint",
-    "l",
-    "n",
-    "kind",
-    "zone",
-    "version",
-];
-const DURATIONS: &[&str] = &["30s", "1m", "90s", "5m", "7m30s", "20m", "1h", "250ms", "61"];
-const MOVES: &[&str] = &["1m", "5m", "30s", "-1m", "1h", "-17s"];
-const NUMBERS: &[&str] = &[
-    "0", "1", "2", "0.5", "-1", "1e3", "100", "0.95", "-0.5", "1.5", "NaN", "Inf", "3600", "1e-9", "0x1F", "1m", "08",
-];
-
-const AGGREGATORS: &[&str] = &["sum", "avg", "min", "max", "count", "group", "stddev", "stdvar"];
-
-const OVER: &[&str] = &[
-    "rate",
-    "increase",
-    "delta",
-    "irate",
-    "idelta",
-    "deriv",
-    "changes",
-    "resets",
-    "avg_over_time",
-    "count_over_time",
-    "last_over_time",
-    "max_over_time",
-    "min_over_time",
-    "present_over_time",
-    "stddev_over_time",
-    "stdvar_over_time",
-    "sum_over_time",
-    "absent_over_time",
-];
-
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "absent",
-    "ceil",
-    "deg",
-    "floor",
-    "rad",
-    "sgn",
-    "sort",
-    "sort_desc",
-    "sqrt",
-    "timestamp",
-    "round",
-    "-",
-    "+",
-];
-
-/// Their last digits differ from a library of mathematics to another, and a difference of two makes them the first ones: so
-/// they are asked last of all.
-const TRANSCENDENTAL: &[&str] = &[
-    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cos", "ln", "log10", "log2", "sin", "tan", "tanh",
-];
-
-/// Of what is surely a time; of other numbers Go leaves it to the processor.
-const DATES: &[&str] = &[
-    "day_of_month",
-    "day_of_week",
-    "day_of_year",
-    "days_in_month",
-    "hour",
-    "minute",
-    "month",
-    "year",
-];
-
-const TIMES: &[&str] = &[
-    "dates",
-    "vector(time())",
-    "timestamp(up)",
-    "disk_size_bytes",
-    "http_requests_total * 1e5",
-    "-dates",
-    "keywords",
-    "",
-];
 
 pub struct Generator<'d> {
     dice: &'d mut Dice,
@@ -247,8 +114,9 @@ impl<'d> Generator<'d> {
         match self.dice.below(10) {
             0 => format!("quantile {grouping} ({}, {inner})", self.scalar(0)),
             1 => format!(
-                "count_values {grouping} (\"{}\", ceil({inner}))",
-                self.pick(&["value", "job", "é"])
+                "count_values {grouping} (\"{}\", ceil({}))",
+                self.pick(&["value", "job", "é"]),
+                self.vector(0)
             ),
             2 => format!("{} ({inner}) {grouping}", self.pick(AGGREGATORS)),
             _ => format!("{} {grouping} ({inner})", self.pick(AGGREGATORS)),
@@ -284,6 +152,10 @@ impl<'d> Generator<'d> {
     fn function(&mut self, depth: u64) -> String {
         if self.dice.percent(12) {
             return format!("{}({})", self.pick(DATES), self.pick(TIMES));
+        }
+        if self.dice.percent(20) {
+            let inner = self.vector(0);
+            return format!("{}({inner})", self.pick(STEPS));
         }
         let inner = self.vector(depth - 1);
         format!("{}({inner})", self.pick(FUNCTIONS))
@@ -404,7 +276,7 @@ impl<'d> Generator<'d> {
             0 => format!("clamp({inner}, {}, {})", self.scalar(0), self.scalar(0)),
             1 => format!("clamp_min({inner}, {})", self.scalar(1)),
             2 => format!("clamp_max({inner}, {})", self.scalar(1)),
-            _ => format!("round({inner}, {})", self.scalar(1)),
+            _ => format!("round({}, {})", self.vector(0), self.scalar(1)),
         }
     }
 }

@@ -18,6 +18,7 @@ mod generator;
 mod pair;
 mod purpose;
 mod series;
+mod words;
 
 use std::env;
 

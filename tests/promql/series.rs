@@ -22,6 +22,7 @@ pub fn all() -> Vec<Written> {
     maker.gauges();
     maker.histograms();
     maker.oddities();
+    maker.names();
     maker.series.sort_by(|a, b| a.labels.cmp(&b.labels));
     maker.series
 }
@@ -255,6 +256,10 @@ impl Maker {
         self.add("relay_a", &[("l", "x")], first);
         let second = (60..120).map(|n| (n * 30_000, n as f64)).collect();
         self.add("relay_b", &[("l", "x")], second);
+    }
+
+    /// Names, labels and times.
+    fn names(&mut self) {
         let plain = || (0..120).map(|n| (n * 30_000, (n % 13) as f64)).collect::<Vec<_>>();
         self.add(
             "größe.der platte",
