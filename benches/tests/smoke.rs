@@ -104,3 +104,10 @@ fn schedules_are_kept_and_weighed() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn rules_are_tested_by_both() -> Result<()> {
+    let printed = smoke("rules")?;
+    assert_positive(&printed, "`evenkeel rules test`", 1, 5);
+    Ok(())
+}

@@ -22,5 +22,6 @@ pub mod effects;
 pub mod grants;
 pub mod manifest;
 pub mod paths;
+pub mod rules;
 pub mod subjects;
 pub mod template;

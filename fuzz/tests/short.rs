@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, grants, manifest, paths, subjects, template};
+use evenkeel_fuzz::{cron, effects, grants, manifest, paths, rules, subjects, template};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -55,6 +55,14 @@ proptest! {
     #[test]
     fn accepted_paths_stay_below(path in "/?([a.;/%]|%2e|%2F|%25|%5c){0,12}(\\?.{0,5})?") {
         paths::try_one(path.as_bytes());
+    }
+
+    #[test]
+    fn rule_files_are_refused_at_a_place_or_evaluated(
+        kind in 0u8..3,
+        text in "(groups:|- |  |rules:|tests:|name: a|record: b|alert: c|expr: (up|sum by \\(x\\) \\(up\\)|up\\[|ALERTS) ?(> 0|\\+)?|for: 5m|labels: \\{(a: b)?\\}|annotations: \\{x: '\\{\\{ (\\$value|\\.) \\}\\}'\\}|&a|\\*a|<<: |\\[\\[rule\\]\\]|name = \"a\"|[a-z]+ = \"[a-z]*\"|\n|\n  |\n- |'|\"|\\||>|ü|\t|.){0,24}",
+    ) {
+        rules::try_one(&[&[kind], text.as_bytes()].concat());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, process::Command};
 use evenkeel_tests::{evenkeel::Home, golden::assert_golden};
 
 /// Every command, by its words.
-const COMMANDS: [&[&str]; 44] = [
+const COMMANDS: [&[&str]; 48] = [
     &[],
     &["init"],
     &["check"],
@@ -33,12 +33,16 @@ const COMMANDS: [&[&str]; 44] = [
     &["strikes"],
     &["strikes", "clear"],
     &["why"],
+    &["rules"],
+    &["rules", "check"],
+    &["rules", "test"],
     &["changes"],
     &["audit"],
     &["audit", "verify"],
     &["audit", "head"],
     &["schedule"],
     &["schedule", "next"],
+    &["query"],
     &["outbox"],
     &["notify"],
     &["notify", "test"],

@@ -12,6 +12,7 @@ mod homes;
 mod listings;
 mod plugins;
 mod problems;
+mod query;
 mod schedules;
 mod story;
 

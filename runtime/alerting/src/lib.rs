@@ -4,8 +4,8 @@
 //! Alertmanager notifies), and joined to what is known by [`lifecycle`]; `store` keeps it.
 //! What a scraped target answers is read by [`exposition`].
 //!
-//! [`promql`] evaluates what rules ask of series, and [`rules`] makes alerts and series of the answers, with what
-//! [`template`] renders of them; [`notation`] reads series that a test or a person writes down.
+//! [`promql`] evaluates what rules ask of series, which [`series`] keeps; [`rules`] makes alerts and series of the answers,
+//! with what [`template`] renders of them; [`notation`] reads series that a test or a person writes down.
 //!
 //! *Invariant:* no I/O and no clock; nothing that a source can send makes this room panic.
 
@@ -16,6 +16,8 @@ pub mod notation;
 pub mod port;
 pub mod promql;
 pub mod rules;
+pub mod series;
+pub mod series_file;
 pub mod template;
 pub mod v2;
 pub mod webhook;

@@ -2,6 +2,7 @@
 
 mod changes;
 pub mod gates;
+mod query;
 mod rules;
 mod runs;
 mod schedule;
@@ -13,6 +14,7 @@ use evenkeel_engine::port::outbox::NoticeState;
 use evenkeel_model::name::{RoundId, RunId};
 
 pub use changes::{Audit, AuditVerify, Changes};
+pub use query::Query;
 pub use rules::{Rules, RulesCheck, RulesTest};
 pub use runs::{Runs, RunsList, RunsReplay, RunsResolve, RunsShow, RunsUndo};
 pub use schedule::{Schedule, ScheduleCommand, ScheduleNext};
@@ -72,6 +74,8 @@ pub enum Command {
     /// Checks and tests alerting and recording rules.
     #[command(subcommand)]
     Rules(Rules),
+    /// Evaluates a PromQL expression over a file of series. No home is needed.
+    Query(Query),
     /// Lists what was done to the world: who, when, what, and whether it was undone.
     Changes(Changes),
     /// Checks that the records of changes are what was written.

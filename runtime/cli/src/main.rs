@@ -71,6 +71,7 @@ async fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Decline(args) => commands::approvals::decide(&cli.home, args, false).await,
         Command::Schedule(args) => commands::schedule::schedule(&cli.home, args, now).await,
         Command::Rules(command) => commands::rules::rules(&cli.home, command),
+        Command::Query(args) => commands::query::query(args),
         Command::Changes(args) => commands::changes::list(&cli.home, args).await,
         Command::Audit(command) => commands::changes::audit(&cli.home, command),
         Command::Backup(args) => commands::backup::backup(&cli.home, args, now),

@@ -13,6 +13,7 @@ mod mysql;
 mod postgres;
 mod prometheus;
 mod promtool;
+mod remote_write;
 mod unprivileged;
 
 use std::{
@@ -26,7 +27,7 @@ use anyhow::Context;
 
 pub use self::{
     alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
-    promtool::Judged, promtool::Promtool,
+    promtool::Judged, promtool::Promtool, remote_write::Written,
 };
 use crate::workspace;
 

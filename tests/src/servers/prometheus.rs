@@ -1,11 +1,15 @@
 //! A Prometheus that scrapes every second and sends its alerts on.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use serde_json::Value;
 
-use super::{Installed, Wanted, installed};
+use super::{Installed, Wanted, installed, remote_write};
 use crate::process::Process;
 
 const WANTED: Wanted = Wanted {
@@ -30,11 +34,26 @@ impl Prometheus {
     /// When there is no Prometheus, or it doesn't become ready.
     pub fn start(directory: &Path, targets: &[&str], rules: &str, alertmanager: &str) -> anyhow::Result<Self> {
         let program = installed(&WANTED)?;
-        let own = directory.join("prometheus");
-        fs::create_dir_all(&own)?;
+        let own = own(directory)?;
         fs::write(own.join("rules.yml"), rules)?;
         fs::write(own.join("prometheus.yml"), configuration(targets, alertmanager))?;
-        let mut process = spawn(&program, directory, &own)?;
+        Self::ready(spawn(&program, directory, &own)?)
+    }
+
+    /// Starts one that has `series` and gets no others: it scrapes nothing and evaluates no rules.
+    ///
+    /// # Errors
+    /// When there is no Prometheus, it doesn't become ready, or doesn't take the series.
+    pub fn with_series(directory: &Path, series: &[remote_write::Written]) -> anyhow::Result<Self> {
+        let program = installed(&WANTED)?;
+        let own = own(directory)?;
+        fs::write(own.join("prometheus.yml"), "{}")?;
+        let prometheus = Self::ready(spawn(&program, directory, &own)?)?;
+        remote_write::send(&prometheus.url, series)?;
+        Ok(prometheus)
+    }
+
+    fn ready(mut process: Process) -> anyhow::Result<Self> {
         let address = process.wait_for_line(
             Duration::from_secs(60),
             "Prometheus listens",
@@ -73,6 +92,12 @@ impl Prometheus {
     }
 }
 
+fn own(directory: &Path) -> anyhow::Result<PathBuf> {
+    let own = directory.join("prometheus");
+    fs::create_dir_all(&own)?;
+    Ok(own)
+}
+
 fn spawn(program: &Installed, directory: &Path, own: &Path) -> anyhow::Result<Process> {
     let mut command = program.command();
     command
@@ -80,6 +105,7 @@ fn spawn(program: &Installed, directory: &Path, own: &Path) -> anyhow::Result<Pr
         .arg("--storage.tsdb.path=data")
         .arg("--web.listen-address=127.0.0.1:0")
         // Sent again every second, as it would be every minute: more chances to act on it twice.
+        .arg("--web.enable-remote-write-receiver")
         .arg("--rules.alert.resend-delay=1s")
         .current_dir(own);
     Process::spawn("prometheus", &mut command, directory)

@@ -167,11 +167,10 @@ fn ranked(aggregate: &Aggregate, columns: Vec<Column>, limits: &[f64]) -> Result
     for (step, limit) in limits.iter().enumerate() {
         let mut members: Vec<Vec<(usize, f64)>> = vec![Vec::new(); labels.len()];
         present(&columns, step).for_each(|member| members[of_columns[member.0]].push(member));
-        for mut members in members {
-            // By labels where values are equal, so that a step of a range picks what its instant picks.
-            let labels = |member: &(usize, f64)| &columns[member.0].labels;
-            members.sort_by(|a, b| by_rank(a.1, b.1, aggregate.op).then_with(|| labels(a).cmp(labels(b))));
-            members.truncate(limit.max(0.0) as usize);
+        for members in members {
+            let limit = limit.max(0.0) as usize;
+            let mut members = first(members, limit, aggregate.op);
+            members.sort_by(|a, b| by_rank(a.1, b.1, aggregate.op).then(a.0.cmp(&b.0)));
             for (column, value) in members {
                 results[column].values[step] = Some(value);
                 order.push(column);
@@ -183,6 +182,58 @@ fn ranked(aggregate: &Aggregate, columns: Vec<Column>, limits: &[f64]) -> Result
     }
     results.retain(|column| column.values.iter().any(Option::is_some));
     Ok(results)
+}
+
+/// The first `limit` by rank. Which ones of equal values are taken is told by the order of series and by how a binary heap
+/// of them is built, as in Prometheus.
+fn first(members: Vec<(usize, f64)>, limit: usize, op: Aggregator) -> Vec<(usize, f64)> {
+    if limit >= members.len() {
+        return members;
+    }
+    // The last one of those that are kept is at the top; NaN is behind all.
+    let behind = |a: f64, b: f64| a.is_nan() || if op == Aggregator::Topk { a < b } else { a > b };
+    let mut heap: Vec<(usize, f64)> = Vec::with_capacity(limit);
+    for member in members {
+        if heap.len() < limit {
+            heap.push(member);
+            rise(&mut heap, behind);
+        } else if let Some(top) = heap.first_mut()
+            && (behind(top.1, member.1) && !(top.1.is_nan() && member.1.is_nan()))
+        {
+            *top = member;
+            sink(&mut heap, behind);
+        }
+    }
+    heap
+}
+
+fn rise(heap: &mut [(usize, f64)], before: impl Fn(f64, f64) -> bool) {
+    let mut at = heap.len() - 1;
+    while at > 0 {
+        let parent = (at - 1) / 2;
+        if !before(heap[at].1, heap[parent].1) {
+            return;
+        }
+        heap.swap(at, parent);
+        at = parent;
+    }
+}
+
+fn sink(heap: &mut [(usize, f64)], before: impl Fn(f64, f64) -> bool) {
+    let mut at = 0;
+    while 2 * at + 1 < heap.len() {
+        let (left, right) = (2 * at + 1, 2 * at + 2);
+        let child = if right < heap.len() && before(heap[right].1, heap[left].1) {
+            right
+        } else {
+            left
+        };
+        if !before(heap[child].1, heap[at].1) {
+            return;
+        }
+        heap.swap(at, child);
+        at = child;
+    }
 }
 
 /// NaN comes last, whichever way.

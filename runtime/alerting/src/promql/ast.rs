@@ -169,6 +169,19 @@ pub(super) struct Call {
 }
 
 impl Node {
+    /// The same values, but no longer a selector itself: so `+` changes what `timestamp` and `absent` say.
+    pub fn calculated(self) -> Self {
+        let place = self.place.clone();
+        let negated = Self {
+            place: place.clone(),
+            kind: Kind::Negate(Box::new(self)),
+        };
+        Self {
+            place,
+            kind: Kind::Negate(Box::new(negated)),
+        }
+    }
+
     pub fn value_type(&self) -> Type {
         match &self.kind {
             Kind::Number(_) => Type::Scalar,

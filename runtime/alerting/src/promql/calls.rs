@@ -1,14 +1,14 @@
 //! Functions of instant vectors, scalars and the time.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
 use evenkeel_model::pattern::anchored;
 use evenkeel_model::runbook::{MatchOp, Matcher};
 
 use super::ast::{Call, Kind, Node};
+use super::date::Date;
 use super::error::Error;
-use super::eval::{Column, Evaluator, Grid, Value, map, merged};
+use super::eval::{Column, Evaluator, Grid, Value, distinct, map};
 use super::labels::{Labels, NAME};
-use super::{histogram, math, over};
+use super::{go, histogram, over};
 
 impl Evaluator<'_> {
     pub fn call(&self, call: &Call, grid: Grid) -> Result<Value, Error> {
@@ -59,7 +59,7 @@ impl Evaluator<'_> {
             .map_or_else(|| Ok(vec![f64::NAN; grid.count]), |arg| self.scalar(arg, grid))
     }
 
-    fn date(&self, call: &Call, function: fn(DateTime<Utc>) -> u32, grid: Grid) -> Result<Vec<Column>, Error> {
+    fn date(&self, call: &Call, function: fn(Date) -> i64, grid: Grid) -> Result<Vec<Column>, Error> {
         let columns = if call.args.is_empty() {
             let values = grid.times().map(|time| Some(time as f64 / 1000.0)).collect();
             vec![Column {
@@ -70,11 +70,13 @@ impl Evaluator<'_> {
             self.argument(call, 0, grid)?
         };
         map(columns, |_, value| {
-            let time = value
-                .is_finite()
-                .then(|| DateTime::from_timestamp(value as i64, 0))
-                .flatten();
-            Some(time.map_or(f64::NAN, |time| f64::from(function(time))))
+            // Go leaves it to the processor what a number is that is none or too big; here it has no date.
+            let is_time = value.abs() < i64::MAX as f64;
+            Some(if is_time {
+                function(Date::at(value as i64)) as f64
+            } else {
+                f64::NAN
+            })
         })
     }
 
@@ -121,10 +123,10 @@ impl Evaluator<'_> {
             Vec::new()
         };
         map(columns, |step, value| match call.name {
-            "clamp_min" => Some(math::greater(value, first[step])),
-            "clamp_max" => Some(math::lesser(value, first[step])),
+            "clamp_min" => Some(go::greater(value, first[step])),
+            "clamp_max" => Some(go::lesser(value, first[step])),
             "clamp" if second[step] < first[step] => None,
-            "clamp" => Some(math::greater(first[step], math::lesser(second[step], value))),
+            "clamp" => Some(go::greater(first[step], go::lesser(second[step], value))),
             _ => {
                 // As Prometheus: by the inverse, for whole steps of 0.1 and the like.
                 let inverse = 1.0 / first[step];
@@ -147,14 +149,13 @@ impl Evaluator<'_> {
             }
         } else if let Ok(pattern) = anchored(text(4)) {
             for column in &mut columns {
-                let mut value = String::new();
                 if let Some(found) = pattern.captures(column.labels.get(text(3))) {
-                    found.expand(text(2), &mut value);
+                    let value = go::expand(text(2), &found);
                     column.labels = column.labels.with(text(1), &value);
                 }
             }
         }
-        merged(columns, Error::SameLabels)
+        distinct(columns)
     }
 }
 
@@ -202,14 +203,14 @@ fn elementwise(name: &str) -> Option<fn(f64) -> f64> {
     Some(match name {
         "abs" => f64::abs,
         "acos" => f64::acos,
-        "acosh" => f64::acosh,
+        "acosh" => go::acosh,
         "asin" => f64::asin,
-        "asinh" => f64::asinh,
+        "asinh" => go::asinh,
         "atan" => f64::atan,
         "atanh" => f64::atanh,
         "ceil" => f64::ceil,
         "cos" => f64::cos,
-        "cosh" => f64::cosh,
+        "cosh" => go::cosh,
         "deg" => |value| value * 180.0 / std::f64::consts::PI,
         "exp" => f64::exp,
         "floor" => f64::floor,
@@ -227,7 +228,7 @@ fn elementwise(name: &str) -> Option<fn(f64) -> f64> {
             }
         },
         "sin" => f64::sin,
-        "sinh" => f64::sinh,
+        "sinh" => go::sinh,
         "sqrt" => f64::sqrt,
         "tan" => f64::tan,
         "tanh" => f64::tanh,
@@ -235,16 +236,16 @@ fn elementwise(name: &str) -> Option<fn(f64) -> f64> {
     })
 }
 
-fn of_date(name: &str) -> Option<fn(DateTime<Utc>) -> u32> {
+fn of_date(name: &str) -> Option<fn(Date) -> i64> {
     Some(match name {
-        "day_of_month" => |time| time.day(),
-        "day_of_week" => |time| time.weekday().num_days_from_sunday(),
-        "day_of_year" => |time| time.ordinal(),
-        "days_in_month" => |time| u32::from(time.num_days_in_month()),
-        "hour" => |time| time.hour(),
-        "minute" => |time| time.minute(),
-        "month" => |time| time.month(),
-        "year" => |time| time.year_ce().1,
+        "day_of_month" => |date| date.day,
+        "day_of_week" => |date| date.weekday(),
+        "day_of_year" => |date| date.day_of_year(),
+        "days_in_month" => |date| date.days_in_month(),
+        "hour" => |date| date.hour(),
+        "minute" => |date| date.minute(),
+        "month" => |date| date.month,
+        "year" => |date| date.year,
         _ => return None,
     })
 }

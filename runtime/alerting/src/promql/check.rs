@@ -4,17 +4,14 @@ use std::ops::Range;
 
 use evenkeel_model::pattern::anchored;
 use evenkeel_model::runbook::{MatchOp, Matcher};
-use promql_parser::parser::token as t;
 use promql_parser::parser::{self, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
 
-use super::ast::{
-    Aggregate, Aggregator, Binary, Call, Cardinality, Kind, Matching, Node, Op, Selector, Subquery, Type,
-};
+use super::ast::{Aggregate, Aggregator, Binary, Call, Cardinality, Kind, Matching, Node, Selector, Subquery, Type};
 use super::error::{Refusal, Why};
 use super::functions::{self, Signature};
 use super::labels::NAME;
 use super::lex::{Lexeme, Reading};
-use super::selector::{matchers, positive, shift};
+use super::selector::{matchers, operator, positive, shift};
 use super::syntax;
 
 /// All that the parser says of a word out of turn.
@@ -31,6 +28,13 @@ pub(super) fn check(text: &str) -> Result<Node, Refusal> {
         };
         Refusal::new(Why::Invalid, place, message)
     })?;
+    if let Some(place) = syntax::misplaced_plus(&reading) {
+        return Err(Refusal::new(
+            Why::Invalid,
+            place,
+            "`+` takes a scalar or an instant vector",
+        ));
+    }
     Lowering {
         reading,
         next: 0,
@@ -327,13 +331,17 @@ impl Lowering<'_> {
             );
             return Err(Refusal::new(Why::Invalid, here, message));
         }
-        let args = parsed
+        let plus = matches!(name, "absent" | "timestamp") && syntax::plus_follows(&self.reading, self.next);
+        let mut args = parsed
             .args
             .args
             .iter()
             .map(|arg| self.node(arg))
             .collect::<Result<Vec<_>, _>>()?;
         self.arguments(&signature, &args)?;
+        if plus {
+            args = args.into_iter().map(Node::calculated).collect();
+        }
         Ok((
             place,
             Kind::Call(Call {
@@ -371,26 +379,4 @@ impl Lowering<'_> {
         }
         Ok(())
     }
-}
-
-fn operator(id: t::TokenId) -> Option<(&'static str, Op)> {
-    Some(match id {
-        t::T_ADD => ("+", Op::Add),
-        t::T_SUB => ("-", Op::Sub),
-        t::T_MUL => ("*", Op::Mul),
-        t::T_DIV => ("/", Op::Div),
-        t::T_MOD => ("%", Op::Mod),
-        t::T_POW => ("^", Op::Pow),
-        t::T_ATAN2 => ("atan2", Op::Atan2),
-        t::T_EQLC => ("==", Op::Equal),
-        t::T_NEQ => ("!=", Op::NotEqual),
-        t::T_LSS => ("<", Op::Less),
-        t::T_LTE => ("<=", Op::LessEqual),
-        t::T_GTR => (">", Op::Greater),
-        t::T_GTE => (">=", Op::GreaterEqual),
-        t::T_LAND => ("and", Op::And),
-        t::T_LOR => ("or", Op::Or),
-        t::T_LUNLESS => ("unless", Op::Unless),
-        _ => return None,
-    })
 }

@@ -1,7 +1,7 @@
 //! Evaluates a tree, each node over all steps at once: labels are worked out once a series, not once a step.
 
 use std::cell::Cell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::Options;
 use super::ast::{Kind, Node};
@@ -105,7 +105,14 @@ impl Evaluator<'_> {
     fn negate(&self, inner: &Node, grid: Grid) -> Result<Value, Error> {
         Ok(match self.value(inner, grid)? {
             Value::Scalar(values) => Value::Scalar(values.into_iter().map(|value| -value).collect()),
-            Value::Vector(columns) => Value::Vector(map(columns, |_, value| Some(-value))?),
+            Value::Vector(mut columns) => {
+                let values = columns.iter_mut().flat_map(|column| &mut column.values);
+                values.flatten().for_each(|value| *value = -*value);
+                for column in &mut columns {
+                    column.labels = column.labels.without_name();
+                }
+                Value::Vector(distinct(columns)?)
+            }
             Value::Text(text) => Value::Text(text),
         })
     }
@@ -134,6 +141,17 @@ pub(super) fn unnamed(mut columns: Vec<Column>) -> Result<Vec<Column>, Error> {
         Ok(columns)
     } else {
         merged(columns, Error::SameLabels)
+    }
+}
+
+/// Series that have become the same are an error even if they never have a value at the same step: so Prometheus has it
+/// for functions of windows, for `-` and for new labels, and only for these.
+pub(super) fn distinct(mut columns: Vec<Column>) -> Result<Vec<Column>, Error> {
+    columns.retain(|column| column.values.iter().any(Option::is_some));
+    let mut known = HashSet::with_capacity(columns.len());
+    match columns.iter().find(|column| !known.insert(&column.labels)) {
+        Some(twice) => Err(Error::SameLabels(twice.labels.clone())),
+        None => Ok(columns),
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::error::Error;
 use super::eval::{Column, merged};
+use super::go;
 use super::labels::{Labels, NAME};
 
 const BOUND: &str = "le";
@@ -20,7 +21,7 @@ pub(super) fn quantiles(phi: &[f64], columns: &[Column]) -> Result<Vec<Column>, 
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<(Labels, Vec<(f64, &Column)>)> = Vec::new();
     for column in columns {
-        let Ok(bound) = column.labels.get(BOUND).parse::<f64>() else {
+        let Some(bound) = go::float(column.labels.get(BOUND)) else {
             continue;
         };
         let key = column.labels.filter(|name| name != BOUND);
@@ -69,7 +70,7 @@ fn quantile(phi: f64, mut buckets: Vec<Bucket>) -> f64 {
     monotonic(&mut buckets);
     let last = buckets.len() - 1;
     let observations = buckets[last].count;
-    if last == 0 || observations == 0.0 || observations.is_nan() {
+    if last == 0 || observations == 0.0 {
         return f64::NAN;
     }
     let rank = phi * observations;
@@ -79,7 +80,7 @@ fn quantile(phi: f64, mut buckets: Vec<Bucket>) -> f64 {
 /// The value at a rank, as if the observations of a bucket were spread evenly.
 fn within(buckets: &[Bucket], rank: f64) -> f64 {
     let last = buckets.len() - 1;
-    let found = buckets[..last].partition_point(|bucket| bucket.count < rank);
+    let found = go::search(last, |i| buckets[i].count >= rank);
     if found == last {
         return buckets[last - 1].bound;
     }

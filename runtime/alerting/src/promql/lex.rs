@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use super::error::{Refusal, Why};
-use super::functions;
+use super::{functions, go, unquote};
 
 /// Bytes of an expression.
 const LONGEST: usize = 64 << 10;
@@ -59,7 +59,7 @@ impl<'t> Reading<'t> {
         .all();
         let reading = Self {
             text,
-            rewritten: rewrite(text, &tokens),
+            rewritten: rewrite(text, &tokens)?,
             tokens,
         };
         reading.bounds()?;
@@ -184,20 +184,20 @@ fn is_keyword(lower: &str) -> bool {
         )
 }
 
-fn rewrite(text: &str, tokens: &[Token]) -> String {
+fn rewrite(text: &str, tokens: &[Token]) -> Result<String, Refusal> {
     let (mut out, mut done) = (String::with_capacity(text.len()), 0);
     for token in tokens {
         let word = &text[token.place.clone()];
         let instead = match token.lexeme {
             Lexeme::Duration(ms) => format!("{}.{:03}", ms / 1000, ms % 1000),
-            Lexeme::Text if word.len() > 1 && word.starts_with('`') && word.ends_with('`') => {
-                let inner = word
-                    .trim_matches('`')
-                    .replace('\\', "\\\\")
-                    .replace('"', "\\\"")
-                    .replace('\n', "\\n");
-                format!("\"{inner}\"")
-            }
+            Lexeme::Text => quoted(word).map_err(|(at, message)| {
+                let place = token.place.start + at..token.place.end;
+                Refusal::new(Why::Invalid, place, message)
+            })?,
+            Lexeme::Number if word.contains('_') => match go::plain(word, false) {
+                Some(plain) => plain,
+                None => continue,
+            },
             _ => continue,
         };
         out.push_str(&text[done..token.place.start]);
@@ -205,7 +205,13 @@ fn rewrite(text: &str, tokens: &[Token]) -> String {
         done = token.place.end;
     }
     out.push_str(&text[done..]);
-    out
+    Ok(out)
+}
+
+/// The same string with no other escapes than all parsers read alike.
+fn quoted(word: &str) -> Result<String, unquote::Wrong> {
+    let inner = unquote::unquote(word)?.replace('\\', "\\\\");
+    Ok(format!("\"{}\"", inner.replace('"', "\\\"").replace('\n', "\\n")))
 }
 
 struct Scanner<'t> {
@@ -301,7 +307,7 @@ impl Scanner<'_> {
 }
 
 /// Milliseconds of `1y2w3d4h5m6s7ms`, each unit once and in this order. One that is out of range is `i64::MAX`.
-fn duration(word: &str) -> Option<i64> {
+pub fn duration(word: &str) -> Option<i64> {
     const UNITS: [(&str, i64); 7] = [
         ("y", 365 * 86_400_000),
         ("w", 7 * 86_400_000),

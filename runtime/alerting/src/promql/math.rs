@@ -134,16 +134,6 @@ pub(super) fn regression(samples: &[Sample], origin_ms: i64) -> (f64, f64) {
     (slope, y / n - slope * x / n)
 }
 
-/// The greater one, or NaN where one is NaN.
-pub(super) fn greater(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.max(b) }
-}
-
-/// The lesser one, or NaN where one is NaN.
-pub(super) fn lesser(a: f64, b: f64) -> f64 {
-    if a.is_nan() || b.is_nan() { f64::NAN } else { a.min(b) }
-}
-
 /// As Go writes a float without an exponent.
 pub(super) fn text(value: f64) -> String {
     match value {

@@ -6,7 +6,8 @@
 //!
 //! Rules taken from Prometheus 3: windows and the lookback are open to the left; a series ends at its staleness marker;
 //! names are dropped at once, not at the end; sums are compensated; subqueries are aligned to absolute time.
-//! Where two series become the same but never at the same step, they are one, in a query over a range too.
+//! Where two series become the same but never at the same step, they are one, in a query over a range too; but functions
+//! of windows, `-` and new labels fail then.
 //!
 //! *Invariant:* no I/O and no clock; no expression and no samples make it panic, recurse without a bound or take more than
 //! the [`Limits`].
@@ -16,10 +17,13 @@ mod ast;
 mod binary;
 mod calls;
 mod check;
+mod date;
 mod error;
 mod eval;
 mod functions;
+mod go;
 mod histogram;
+pub mod json;
 mod labels;
 mod lex;
 mod math;
@@ -38,6 +42,7 @@ use std::cell::Cell;
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
+pub use lex::duration;
 pub use memory::{Memory, OutOfOrder};
 pub use source::{STALE, Sample, Series, Source, SourceError};
 

@@ -2,7 +2,7 @@
 
 use super::ast::{Call, Kind, Node};
 use super::error::Error;
-use super::eval::{Column, Evaluator, Grid, merged, unnamed};
+use super::eval::{Column, Evaluator, Grid, distinct};
 use super::math;
 use super::select::Window;
 
@@ -69,11 +69,12 @@ impl Evaluator<'_> {
                 });
             }
         }
-        if call.name == "last_over_time" {
-            merged(columns, Error::SameLabels)
-        } else {
-            unnamed(columns)
+        if call.name != "last_over_time" {
+            for column in &mut columns {
+                column.labels = column.labels.without_name();
+            }
         }
+        distinct(columns)
     }
 
     /// Whether any series has a sample in its window, for each step.

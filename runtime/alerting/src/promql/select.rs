@@ -32,6 +32,9 @@ impl<'s> Evaluator<'s> {
     pub fn instants(&self, selector: &Selector, grid: Grid, time: bool) -> Result<Vec<Column>, Error> {
         let lookback = self.options.lookback_ms;
         let ends: Vec<i64> = grid.times().map(|now| self.shifted(now, selector.shift)).collect();
+        if let [end] = ends[..] {
+            return self.latest(selector, end, time);
+        }
         let mut columns = Vec::new();
         for series in self.select(&selector.matchers, &ends, lookback)? {
             self.charge(grid.count)?;
@@ -56,6 +59,20 @@ impl<'s> Evaluator<'s> {
             }
         }
         Ok(columns)
+    }
+
+    /// The same at one time: no samples but the last ones are read.
+    fn latest(&self, selector: &Selector, end: i64, time: bool) -> Result<Vec<Column>, Error> {
+        let start = end - self.options.lookback_ms + 1;
+        let found = self.source.latest(&selector.matchers, start, end)?;
+        self.bound(found.len())?;
+        self.charge(found.len())?;
+        let fresh = found.into_iter().filter(|(_, sample)| !is_stale(sample.1));
+        let column = fresh.map(|(labels, sample)| Column {
+            labels,
+            values: vec![Some(if time { sample.0 as f64 / 1000.0 } else { sample.1 })],
+        });
+        Ok(column.collect())
     }
 
     /// The windows that a range vector is over the steps.
@@ -122,14 +139,16 @@ impl<'s> Evaluator<'s> {
             return Ok(Vec::new());
         };
         let found = self.source.select(matchers, first - before_ms + 1, *last)?;
-        let limit = self.options.limits.series;
-        if found.len() > limit {
-            return Err(Error::TooManySeries {
-                found: found.len(),
-                limit,
-            });
-        }
+        self.bound(found.len())?;
         Ok(found)
+    }
+
+    fn bound(&self, found: usize) -> Result<(), Error> {
+        let limit = self.options.limits.series;
+        if found > limit {
+            return Err(Error::TooManySeries { found, limit });
+        }
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a selector asks and when: matchers, offsets, `@` and durations, from the parser's types to ours.
+//! Matchers, offsets, `@`, durations and operators, from the parser's types to ours.
 
 use std::ops::Range;
 use std::time::{Duration, SystemTime};
@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 use evenkeel_model::pattern::anchored;
 use evenkeel_model::runbook::{MatchOp, Matcher};
 use promql_parser::label::{MatchOp as ParsedOp, Matchers};
+use promql_parser::parser::token as t;
 use promql_parser::parser::{AtModifier, Offset};
 use regex::Regex;
 
 use super::FURTHEST_MS;
-use super::ast::{At, Shift};
+use super::ast::{At, Op, Shift};
 use super::error::{Refusal, Why};
 use super::lex::LONGEST_MS;
 
@@ -83,4 +84,26 @@ pub(super) fn positive(duration: Duration, place: &Range<usize>) -> Result<i64, 
         )),
         ms => Ok(ms),
     }
+}
+
+pub(super) fn operator(id: t::TokenId) -> Option<(&'static str, Op)> {
+    Some(match id {
+        t::T_ADD => ("+", Op::Add),
+        t::T_SUB => ("-", Op::Sub),
+        t::T_MUL => ("*", Op::Mul),
+        t::T_DIV => ("/", Op::Div),
+        t::T_MOD => ("%", Op::Mod),
+        t::T_POW => ("^", Op::Pow),
+        t::T_ATAN2 => ("atan2", Op::Atan2),
+        t::T_EQLC => ("==", Op::Equal),
+        t::T_NEQ => ("!=", Op::NotEqual),
+        t::T_LSS => ("<", Op::Less),
+        t::T_LTE => ("<=", Op::LessEqual),
+        t::T_GTR => (">", Op::Greater),
+        t::T_GTE => (">=", Op::GreaterEqual),
+        t::T_LAND => ("and", Op::And),
+        t::T_LOR => ("or", Op::Or),
+        t::T_LUNLESS => ("unless", Op::Unless),
+        _ => return None,
+    })
 }

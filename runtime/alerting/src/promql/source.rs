@@ -32,4 +32,26 @@ pub trait Source {
     /// outside do no harm. A label that a series doesn't have is matched as an empty value. No two series
     /// have the same labels. Where an expression gives no order, theirs is the answer's.
     fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError>;
+
+    /// The last sample of each that has one from `start_ms` to `end_ms`, staleness markers included. For a source that can
+    /// tell it without reading all samples.
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        let last = |series: Series<'_>| {
+            let until = series.samples.partition_point(|sample| sample.0 <= end_ms);
+            let last = *series.samples.get(until.checked_sub(1)?)?;
+            (last.0 >= start_ms).then_some((series.labels, last))
+        };
+        let found = self.select(matchers, start_ms, end_ms)?;
+        Ok(found.into_iter().filter_map(last).collect())
+    }
+}
+
+impl<S: Source + ?Sized> Source for &S {
+    fn select(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<Series<'_>>, SourceError> {
+        (**self).select(matchers, start_ms, end_ms)
+    }
+
+    fn latest(&self, matchers: &[Matcher], start_ms: i64, end_ms: i64) -> Result<Vec<(Labels, Sample)>, SourceError> {
+        (**self).latest(matchers, start_ms, end_ms)
+    }
 }

@@ -56,6 +56,31 @@ pub(super) fn out_of_turn(reading: &Reading<'_>) -> Option<(Range<usize>, String
     wants_value.then(|| (end..end, "it ends where a value belongs".into()))
 }
 
+/// A `+` before a string or a range vector, which the parser passes over. Asked only about what it has taken.
+pub(super) fn misplaced_plus(reading: &Reading<'_>) -> Option<Range<usize>> {
+    let mut walk = Walk { reading, next: 0 };
+    let mut before = Turn::Open;
+    while let Some(token) = reading.tokens.get(walk.next) {
+        let (word, start) = (reading.word(token).to_ascii_lowercase(), walk.next);
+        let unary = matches!(before, Turn::Open | Turn::Sign | Turn::Operator | Turn::Comma);
+        if unary && word == "+" && walk.windows() {
+            return Some(token.place.clone());
+        }
+        walk.next = start + 1;
+        before = turn(token.lexeme, &word);
+        if matches!(before, Turn::Operator) {
+            walk.modifiers();
+        }
+    }
+    None
+}
+
+/// Whether what is called at this word has a `+` before its argument.
+pub(super) fn plus_follows(reading: &Reading<'_>, next: usize) -> bool {
+    let words = reading.tokens[next.min(reading.tokens.len())..].iter();
+    words.map(|token| reading.word(token)).find(|word| *word != "(") == Some("+")
+}
+
 enum Turn {
     Value,
     Sign,
@@ -139,6 +164,41 @@ impl Walk<'_, '_> {
             self.next += 1;
             self.skip("(", ")");
         }
+    }
+
+    /// Whether a string or a window follows the sign that comes next.
+    fn windows(&mut self) -> bool {
+        let mut open = 0_usize;
+        while self.is(&["+", "-", "("]) {
+            open += usize::from(self.is(&["("]));
+            self.next += 1;
+        }
+        let is_text = |token: &Token| token.lexeme == Lexeme::Text;
+        if self.reading.tokens.get(self.next).is_some_and(is_text) {
+            return true;
+        }
+        if !self.is(&["{"]) {
+            self.next += 1;
+            self.behind("(", ")");
+        }
+        self.behind("{", "}");
+        while open > 0 && self.is(&[")"]) {
+            self.next += 1;
+            open -= 1;
+        }
+        self.is(&["["])
+    }
+
+    /// Goes on behind a bracket and the one that closes it, if it comes next.
+    fn behind(&mut self, open: &str, close: &str) {
+        let mut depth = usize::from(self.is(&[open]));
+        let opened = depth > 0;
+        while depth > 0 && self.next < self.reading.tokens.len() {
+            self.next += 1;
+            depth += usize::from(self.is(&[open]));
+            depth -= usize::from(self.is(&[close]));
+        }
+        self.next += usize::from(opened);
     }
 
     fn time(&mut self) {

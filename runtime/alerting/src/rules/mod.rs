@@ -21,6 +21,9 @@ mod tree;
 pub mod unit;
 mod yaml;
 
+#[cfg(test)]
+mod tests;
+
 pub use alert::{Alert, State};
 pub use duration::written;
 pub use expand::{Externals, Text};

@@ -10,6 +10,7 @@ use super::duration;
 use super::expand::Text;
 use super::reader::{Fields, Language, Reader};
 use super::tree::Written;
+use crate::intake::LABELS;
 use crate::promql::{Query, Type};
 
 /// What a file says.
@@ -45,8 +46,7 @@ pub fn read(file: File<'_>) -> Read {
     }
     say_repeated_groups(&reader, &groups);
     say_repeated_rules(&reader, &groups);
-    let mut problems = reader.into_problems();
-    problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+    let problems = reader.into_problems();
     Read {
         groups: groups.into_iter().map(|placed| placed.group).collect(),
         problems,
@@ -145,7 +145,14 @@ enum Which {
 }
 
 fn labels(table: &Fields<'_, '_>, key: &'static str, which: Which) -> Vec<(Written, Written)> {
-    let pairs = table.strings_by_name(key);
+    let mut pairs = table.strings_by_name(key);
+    if pairs.len() > LABELS {
+        let span = table.key_span(key).unwrap_or_default();
+        let message = format!("`{key}` has {} entries", pairs.len());
+        let problem = table.problem("too-big", span, message);
+        table.say(problem.label(format!("an alert has {LABELS} at most")));
+        pairs.truncate(LABELS);
+    }
     for (name, _) in &pairs {
         let message = match (which, name.text.as_str()) {
             (Which::Labels, "") => "a label must have a name",
@@ -154,7 +161,10 @@ fn labels(table: &Fields<'_, '_>, key: &'static str, which: Which) -> Vec<(Writt
             _ => continue,
         };
         let problem = table.problem("bad-name", name.span.clone(), message);
-        table.say(problem.help("`record` names the series of a recording rule, `alert` an alert"));
+        table.say(match name.text.is_empty() {
+            true => problem.label("write one"),
+            false => problem.help("`record` names the series of a recording rule, `alert` an alert"),
+        });
     }
     pairs
 }
@@ -201,7 +211,7 @@ fn rule(table: &Fields<'_, '_>, manner: Manner, outer: &[(Written, Written)]) ->
         query,
         labels: texts(outer, &own),
         does,
-        line: table.reader.file.place(table.span().start).0,
+        line: table.reader.line(table.span().start),
     };
     Some((rule, name))
 }
@@ -322,9 +332,7 @@ fn say_repeated_groups(reader: &Reader<'_>, groups: &[Placed]) {
     let mut known = HashSet::new();
     for placed in groups.iter().filter(|placed| !known.insert(&placed.name.text)) {
         let message = format!("the group `{}` stands in this file twice", placed.name.text);
-        let problem = reader
-            .file
-            .problem("duplicate-group", placed.name.span.clone(), message);
+        let problem = reader.problem("duplicate-group", placed.name.span.clone(), message);
         reader.say(problem.label("give it another name"));
     }
 }
@@ -338,10 +346,11 @@ fn say_repeated_rules(reader: &Reader<'_>, groups: &[Placed]) {
     for (rule, written) in rules {
         let labels = rule.labels.iter().map(|(name, text)| (name.as_str(), text.source()));
         let labels: Vec<_> = labels.collect();
-        let line = *known.entry((&rule.name, labels)).or_insert(rule.line);
-        if line != rule.line {
+        let start = written.span.start;
+        let (first, line) = *known.entry((&rule.name, labels)).or_insert((start, rule.line));
+        if first != start {
             let message = format!("`{}` is there with the same labels in line {line}", rule.name);
-            let problem = reader.file.problem("duplicate-rule", written.span.clone(), message);
+            let problem = reader.problem("duplicate-rule", written.span.clone(), message);
             reader.say(problem.label("the two write the same series").warning());
         }
     }

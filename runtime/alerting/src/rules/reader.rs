@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::Range;
 use std::rc::Rc;
 
-use evenkeel_model::problem::{File, Problem, quoted};
+use evenkeel_model::problem::{File, Level, Problem, quoted};
 use toml::de::{DeTable, DeValue};
 
 use super::tree::{Node, Scalar, Value, Written};
@@ -27,6 +27,9 @@ impl Language {
     }
 }
 
+/// Problems of a file that are told one by one; each takes a walk through the text.
+const TOLD: usize = 100;
+
 /// A file and what is wrong with it so far.
 pub(super) struct Reader<'t> {
     pub file: File<'t>,
@@ -34,6 +37,10 @@ pub(super) struct Reader<'t> {
     /// Nothing in a list is something with nothing in it, as in promtool's test files; in rule files it is left out.
     keeps_nothing: bool,
     problems: RefCell<Vec<Problem>>,
+    /// How many are not told, and the level of the worst of them.
+    untold: Cell<(usize, Option<Level>)>,
+    /// Where each line but the first one begins.
+    lines: Vec<usize>,
 }
 
 impl<'t> Reader<'t> {
@@ -43,6 +50,8 @@ impl<'t> Reader<'t> {
             language,
             keeps_nothing: false,
             problems: RefCell::default(),
+            untold: Cell::default(),
+            lines: file.text.match_indices('\n').map(|(at, _)| at + 1).collect(),
         }
     }
 
@@ -55,11 +64,44 @@ impl<'t> Reader<'t> {
     }
 
     pub fn say(&self, problem: Problem) {
-        self.problems.borrow_mut().push(problem);
+        if !self.is_full() {
+            return self.problems.borrow_mut().push(problem);
+        }
+        let (count, worst) = self.untold.get();
+        let worst = worst.map_or(problem.level, |worst| worst.min(problem.level));
+        self.untold.set((count + 1, Some(worst)));
     }
 
+    /// Of what is not told, the place is not looked for.
+    pub fn problem(&self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Problem {
+        match self.is_full() {
+            true => self.file.problem_as_a_whole(code, message),
+            false => self.file.problem(code, span, message),
+        }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.problems.borrow().len() >= TOLD
+    }
+
+    /// From 1.
+    pub fn line(&self, at: usize) -> usize {
+        self.lines.partition_point(|start| *start <= at) + 1
+    }
+
+    /// In the order of their places.
     pub fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
+        let mut problems = self.problems.into_inner();
+        problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
+        if let (count, Some(worst)) = self.untold.get() {
+            let message = format!("{count} more problems of this file are not told");
+            let more = self.file.problem_as_a_whole("more-problems", message);
+            problems.push(match worst {
+                Level::Error => more,
+                Level::Warning => more.warning(),
+            });
+        }
+        problems
     }
 
     /// What the file says; none: nothing, or it can't be read.
@@ -109,15 +151,17 @@ impl<'t> Reader<'t> {
     }
 
     fn wrong_type(&self, what: &str, node: &Node, expected: &str) {
-        let problem = self
-            .file
-            .problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
+        let problem = self.problem("wrong-type", node.span.clone(), format!("{what} must be {expected}"));
         self.say(problem.label(format!("this is {}", node.kind())));
     }
 
     /// A scalar as a string. YAML's numbers, booleans and dates are strings to whoever wants one.
     fn string(&self, node: &Node) -> Option<Written> {
         match &node.value {
+            Value::Null if self.keeps_nothing => Some(Written {
+                text: String::new(),
+                span: node.span.clone(),
+            }),
             Value::Scalar(kind, text) if self.language == Language::Yaml || *kind == Scalar::Text => Some(Written {
                 text: text.clone(),
                 span: node.span.clone(),
@@ -179,7 +223,7 @@ impl<'r, 't> Fields<'r, 't> {
     }
 
     pub fn problem(&self, code: &'static str, span: Range<usize>, message: impl Into<String>) -> Problem {
-        self.reader.file.problem(code, span, message)
+        self.reader.problem(code, span, message)
     }
 
     /// The table's first line, which is underlined if it is as a whole that is wrong.
@@ -237,13 +281,11 @@ impl<'r, 't> Fields<'r, 't> {
         let (_, node) = self.value(key)?;
         let found = match &node.value {
             Value::Scalar(Scalar::Bool(value), _) => Some(*value),
-            Value::Scalar(Scalar::Text, text) if self.reader.language == Language::Yaml => {
-                match text.to_ascii_lowercase().as_str() {
-                    "y" | "yes" | "on" => Some(true),
-                    "n" | "no" | "off" => Some(false),
-                    _ => None,
-                }
-            }
+            Value::Scalar(Scalar::Plain, text) => match text.as_str() {
+                "y" | "Y" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => Some(true),
+                "n" | "N" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => Some(false),
+                _ => None,
+            },
             _ => None,
         };
         if found.is_none() {
@@ -319,6 +361,11 @@ impl<'r, 't> Fields<'r, 't> {
             return self.sound.get();
         };
         for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+            self.sound.set(false);
+            if self.reader.is_full() {
+                self.reader.say(self.problem("unknown-key", key.span.clone(), ""));
+                continue;
+            }
             let message = format!("{} has no key `{}`", self.name, key.text);
             let problem = self.problem("unknown-key", key.span.clone(), message);
             let problem = problem.suggest(&key.text, known.iter().copied());

@@ -11,7 +11,7 @@ pub(super) fn resolved(text: String) -> Value {
         ".nan" | ".NaN" | ".NAN" => Scalar::Float(f64::NAN),
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Scalar::Float(f64::INFINITY),
         "-.inf" | "-.Inf" | "-.INF" => Scalar::Float(f64::NEG_INFINITY),
-        _ => number(&text).unwrap_or(Scalar::Text),
+        _ => number(&text).unwrap_or(Scalar::Plain),
     };
     Value::Scalar(scalar, text)
 }
@@ -40,7 +40,9 @@ fn number(text: &str) -> Option<Scalar> {
         }
         None => (lower.as_str(), 10),
     };
-    if !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
+    // With a leading zero it is octal, or a float.
+    let is_integer = radix != 10 || digits.len() < 2 || !digits.starts_with('0');
+    if is_integer && !digits.is_empty() && digits.chars().all(|c| c.is_digit(radix)) {
         let value = i128::from_str_radix(digits, radix)
             .ok()
             .map(|value| if negative { -value } else { value });
@@ -88,7 +90,7 @@ mod tests {
             assert_eq!(number_of(text), Some(Scalar::Float(number)), "{text}");
         }
         for text in ["1.2.3", "0x", "5m", "-", ".", "1e", "--1"] {
-            assert_eq!(number_of(text), Some(Scalar::Text), "{text}");
+            assert_eq!(number_of(text), Some(Scalar::Plain), "{text}");
         }
         assert_eq!(number_of("2024-01-02"), Some(Scalar::Date));
         assert_eq!(number_of("~"), None);

@@ -1,4 +1,5 @@
 use crate::promql::{Labels, Memory, Source, SourceError};
+use crate::series::Store;
 
 /// The series that rules read, and where what they give is written. What a rule has appended, the next one sees.
 pub trait Sink: Source {
@@ -16,5 +17,15 @@ impl Sink for Memory {
             return Ok(());
         }
         Self::append(self, labels, at_ms, value).map_err(|error| SourceError(error.to_string()))
+    }
+}
+
+/// Of a store that others append to meanwhile.
+impl Sink for &Store {
+    fn append(&mut self, labels: &Labels, at_ms: i64, value: f64) -> Result<(), SourceError> {
+        let appended = self
+            .series(labels)
+            .and_then(|series| Store::append(self, series, at_ms, value));
+        appended.map_err(|refused| SourceError(refused.to_string()))
     }
 }

@@ -26,6 +26,8 @@ pub(super) enum Value {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Scalar {
     Text,
+    /// A string without quotes, as only YAML has it.
+    Plain,
     Integer(i64),
     Float(f64),
     Bool(bool),
@@ -38,7 +40,7 @@ impl Node {
     pub fn kind(&self) -> &'static str {
         match &self.value {
             Value::Null => "nothing",
-            Value::Scalar(Scalar::Text, _) => "a string",
+            Value::Scalar(Scalar::Text | Scalar::Plain, _) => "a string",
             Value::Scalar(Scalar::Integer(_), _) => "an integer",
             Value::Scalar(Scalar::Float(_), _) => "a number",
             Value::Scalar(Scalar::Bool(_), _) => "a boolean",

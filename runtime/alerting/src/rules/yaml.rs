@@ -345,7 +345,8 @@ impl<'t> Builder<'t> {
         match (core, tag.suffix.as_str()) {
             (true, "str") | (false, "") => Ok(Value::Scalar(Scalar::Text, text)),
             _ => {
-                let message = format!("the tag `{}{}` is not read here", tag.handle, tag.suffix);
+                let handle = if core { "!!" } else { &tag.handle };
+                let message = format!("the tag `{handle}{}` is not read here", tag.suffix);
                 let problem = self.file.problem("unknown-tag", span.clone(), message);
                 Err(problem.label("write the value without it").into())
             }

@@ -11,6 +11,7 @@ pub mod init;
 pub mod lock;
 pub mod outbox;
 pub mod plugin;
+pub mod query;
 pub mod replay;
 pub mod rules;
 pub mod rules_test;

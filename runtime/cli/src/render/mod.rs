@@ -1,5 +1,6 @@
 //! What people see. Nothing here decides anything.
 
+pub mod answer;
 pub mod grants;
 pub mod plan;
 pub mod problem;

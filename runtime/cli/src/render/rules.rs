@@ -34,6 +34,7 @@ pub fn summary(all: &[Tested]) -> String {
             count(cases, "case")
         ),
         (_, 0) => format!("failed: {failed} of {} in {files}", count(tests.len(), "test")),
+        (0, _) => format!("failed: {unread} of {files} can't be tested"),
         _ => format!(
             "failed: {failed} of {} in {files}, and {} that can't be tested",
             count(tests.len(), "test"),

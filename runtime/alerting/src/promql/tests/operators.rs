@@ -104,14 +104,22 @@ fn set_operators_keep_labels_and_values() {
 }
 
 #[test]
-fn the_same_labels_twice_are_an_error_only_at_the_same_step() {
+fn the_same_labels_twice_are_an_error() {
     let both = Memory::default().with("a{x=1}", "1").with("b{x=1}", "2");
     assert!(show(&both, "-{x=\"1\"}", 0).contains("vector cannot contain metrics with the same labelset"));
     assert!(show(&both, "rate({x=\"1\"}[1m])", 0).is_empty());
     assert!(show(&both, "last_over_time({x=\"1\"}[1m])", 0).contains("a{x=\"1\"} 1"));
     assert!(show(&both, "label_replace({x=\"1\"}, \"__name__\", \"c\", \"\", \"\")", 0).contains("same labelset"));
     let apart = Memory::default().with("a{x=1}", "1 stale").with("b{x=1}", "_ 2");
-    assert_eq!(show_range(&apart, "-{x=\"1\"}", 0, 1), "{x=\"1\"} -1@0 -2@60");
+    assert_eq!(show_range(&apart, "abs({x=\"1\"})", 0, 1), "{x=\"1\"} 1@0 2@60");
+    // Never at the same step, and yet an error, as in Prometheus.
+    for query in [
+        "-{x=\"1\"}",
+        "max_over_time({x=\"1\"}[1m])",
+        "label_join({x=\"1\"}, \"__name__\", \"\", \"x\")",
+    ] {
+        assert!(show_range(&apart, query, 0, 1).contains("same labelset"), "{query}");
+    }
 }
 
 #[test]

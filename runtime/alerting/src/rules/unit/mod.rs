@@ -74,4 +74,9 @@ impl Test {
     pub fn cases(&self) -> usize {
         self.alerts.len() + self.expressions.len()
     }
+
+    /// How often its groups are evaluated.
+    pub fn evaluations(&self) -> i64 {
+        self.last_ms() / self.evaluation_interval_ms + 1
+    }
 }

@@ -1,6 +1,6 @@
 //! From a test file to tests, or to all that is wrong with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use evenkeel_model::alert;
 use evenkeel_model::problem::{File, Level, Problem};
@@ -39,9 +39,10 @@ pub fn read(file: File<'_>) -> Read {
     let document = reader.document();
     let root = document.and_then(|document| reader.root(&document, "the file"));
     let suite = root.map(|root| suite(&root)).unwrap_or_default();
-    let mut problems = reader.into_problems();
-    problems.sort_by_key(|problem| problem.span.as_ref().map_or(0, |span| span.start));
-    Read { suite, problems }
+    Read {
+        suite,
+        problems: reader.into_problems(),
+    }
 }
 
 fn suite(root: &Fields<'_, '_>) -> Suite {
@@ -51,11 +52,10 @@ fn suite(root: &Fields<'_, '_>) -> Suite {
     let fuzzy = root.boolean("fuzzy_compare").unwrap_or_default();
     let tests = root.tables("tests", "a test");
     root.finish();
-    for (at, name) in order.iter().enumerate() {
-        if order[..at].iter().any(|earlier| earlier.text == name.text) {
-            let message = format!("the group `{}` stands in the order twice", name.text);
-            root.say(root.problem("duplicate-group", name.span.clone(), message));
-        }
+    let mut known = HashSet::new();
+    for name in order.iter().filter(|name| !known.insert(name.text.as_str())) {
+        let message = format!("the group `{}` stands in the order twice", name.text);
+        root.say(root.problem("duplicate-group", name.span.clone(), message));
     }
     let common = Common {
         interval_ms: interval.unwrap_or(MINUTE_MS),
@@ -239,5 +239,5 @@ fn time(table: &Fields<'_, '_>, key: &'static str) -> Option<i64> {
 }
 
 fn line(table: &Fields<'_, '_>, at: usize) -> usize {
-    table.reader.file.place(at).0
+    table.reader.line(at)
 }
