@@ -109,7 +109,9 @@ fn hexadecimal(text: &str) -> Option<f64> {
     // More than 53 bits are rounded twice at worst, in what no template writes.
     let bits = u128::from_str_radix(&digits, 16).ok()?;
     let places = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
-    Some(bits as f64 * 2f64.powi(exponent.checked_sub(places)?))
+    // In two halves, as one of them alone may be too small for a double.
+    let power = exponent.checked_sub(places)?;
+    Some(bits as f64 * 2f64.powi(power / 2) * 2f64.powi(power - power / 2))
 }
 
 /// The text of a string or a character in quotes; `None` where an escape is wrong.
