@@ -22,4 +22,5 @@ pub mod effects;
 pub mod grants;
 pub mod manifest;
 pub mod paths;
+pub mod series;
 pub mod subjects;

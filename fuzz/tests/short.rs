@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, grants, manifest, paths, subjects};
+use evenkeel_fuzz::{cron, effects, grants, manifest, paths, series, subjects};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -49,6 +49,11 @@ proptest! {
     #[test]
     fn accepted_paths_stay_below(path in "/?([a.;/%]|%2e|%2F|%25|%5c){0,12}(\\?.{0,5})?") {
         paths::try_one(path.as_bytes());
+    }
+
+    #[test]
+    fn any_snapshot_and_log_make_a_sound_store(kind in 0u8..4, first in 0u8..3, bytes in vec(prop_oneof![0u8..4, any::<u8>()], 0..200)) {
+        series::try_one(&[&[kind, first], &bytes[..]].concat());
     }
 
     #[test]

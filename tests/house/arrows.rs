@@ -36,7 +36,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The plugin that the benchmarks call; it does nothing.
     ("noop", &["evenkeel-sdk"]),
     // It includes files of the sandbox as they are, and holds them against the SDK's.
-    ("evenkeel-fuzz", &["evenkeel-model", "evenkeel-sdk"]),
+    (
+        "evenkeel-fuzz",
+        &["evenkeel-alerting", "evenkeel-model", "evenkeel-sdk"],
+    ),
     // The plugin that attacks the host in tests/hostile.
     ("hostile", &["evenkeel-sdk"]),
     // The plugin that leaves traces in tests/torture.
@@ -51,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "evenkeel-engine",
             "evenkeel-alerting",
             "evenkeel-model",
+            // For the real servers that are measured beside it.
+            "evenkeel-tests",
         ],
     ),
 ];
