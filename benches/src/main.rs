@@ -17,6 +17,7 @@ mod recorded;
 mod runs;
 mod scale;
 mod schedules;
+mod series;
 mod serve;
 mod step;
 
@@ -70,6 +71,8 @@ enum What {
     Intake,
     /// A journal of ten million events: its size, and what it costs to start with it and to look into it.
     Journal,
+    /// The store of series: its memory, appends, selectors and snapshots, and a Prometheus beside it.
+    Series,
     #[command(hide = true)]
     LiveOf {
         who: String,
@@ -139,6 +142,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Schedules) => &[schedules::run],
         Some(What::Intake) => &[intake::run],
         Some(What::Journal) => &[journal::run],
+        Some(What::Series) => &[series::run],
         _ => &[
             step::run,
             runs::run,
@@ -149,6 +153,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
             schedules::run,
             intake::run,
             journal::run,
+            series::run,
         ],
     };
     wanted.iter().try_for_each(|measure| measure(setting))
