@@ -18,6 +18,7 @@ mod rules;
 mod runs;
 mod scale;
 mod schedules;
+mod series;
 mod serve;
 mod step;
 
@@ -73,6 +74,8 @@ enum What {
     Rules,
     /// A journal of ten million events: its size, and what it costs to start with it and to look into it.
     Journal,
+    /// The store of series: its memory, appends, selectors and snapshots, and a Prometheus beside it.
+    Series,
     #[command(hide = true)]
     LiveOf {
         who: String,
@@ -143,6 +146,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Intake) => &[intake::run],
         Some(What::Rules) => &[rules::run],
         Some(What::Journal) => &[journal::run],
+        Some(What::Series) => &[series::run],
         _ => &[
             step::run,
             runs::run,
@@ -154,6 +158,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
             intake::run,
             rules::run,
             journal::run,
+            series::run,
         ],
     };
     wanted.iter().try_for_each(|measure| measure(setting))

@@ -28,6 +28,14 @@ pub struct Scale {
     pub due_at_once: usize,
     /// Events in the journal.
     pub journaled: usize,
+    /// Series that are kept.
+    pub series: usize,
+    /// How often they are scraped.
+    pub scrapes: usize,
+    /// How often by Prometheus, a second each; 0: there is none.
+    pub peer_scrapes: usize,
+    /// How often each selector is asked.
+    pub selects: usize,
 }
 
 impl Scale {
@@ -46,6 +54,10 @@ impl Scale {
         kept: Duration::from_secs(60),
         due_at_once: 100_000,
         journaled: 10_000_000,
+        series: 73_200,
+        scrapes: 5_760,
+        peer_scrapes: 240,
+        selects: 101,
     };
 
     pub const SHORT: Self = Self {
@@ -56,6 +68,9 @@ impl Scale {
         kept: Duration::from_secs(10),
         due_at_once: 10_000,
         journaled: 1_000_000,
+        scrapes: 480,
+        peer_scrapes: 40,
+        selects: 21,
         ..Self::FULL
     };
 
@@ -74,5 +89,9 @@ impl Scale {
         kept: Duration::from_secs(3),
         due_at_once: 50,
         journaled: 2_000,
+        series: 2_000,
+        scrapes: 40,
+        peer_scrapes: 0,
+        selects: 2,
     };
 }

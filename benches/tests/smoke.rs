@@ -111,3 +111,14 @@ fn rules_are_tested_by_both() -> Result<()> {
     assert_positive(&printed, "`evenkeel rules test`", 1, 5);
     Ok(())
 }
+
+#[test]
+fn series_are_kept_and_weighed() -> Result<()> {
+    let printed = smoke("series")?;
+    assert_positive(&printed, "evenkeel, as it counts itself", 2, 4);
+    assert_positive(&printed, "evenkeel: appended", 1, 5);
+    assert_positive(&printed, "evenkeel: encoded for the log", 1, 5);
+    assert_positive(&printed, "evenkeel: the last value of all", 1, 4);
+    assert_positive(&printed, "snapshot:", 1, 3);
+    Ok(())
+}

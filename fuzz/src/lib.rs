@@ -26,5 +26,6 @@ pub mod paths;
 pub mod promql;
 pub mod rules;
 pub mod scrape;
+pub mod series;
 pub mod subjects;
 pub mod template;

@@ -1,6 +1,6 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, exposition, grants, manifest, paths, promql, rules, scrape, subjects, template};
+use evenkeel_fuzz::{cron, effects, exposition, grants, manifest, paths, promql, rules, scrape, series, subjects, template};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -112,6 +112,11 @@ proptest! {
         text in "(sum|rate|topk|avg by ?\\(n\\) |histogram_quantile|label_replace|abs|-)?\\(?([cgh]|odd|ended|h_bucket|0\\.9, )(\\{n=~?\"[0-2.*]{1,3}\"\\})?(\\[[1-9][ms](:[1-9]s)?\\])?\\)?( ?(offset [1-9]m|@ 9[0-9]{2}|[-+*/%^]|==|> bool|and|or|unless) ?([cg]|[0-9]))?|.{0,40}",
     ) {
         promql::try_one(&[&[choice], text.as_bytes()].concat());
+    }
+
+    #[test]
+    fn any_snapshot_and_log_make_a_sound_store(kind in 0u8..4, first in 0u8..3, bytes in vec(prop_oneof![0u8..4, any::<u8>()], 0..200)) {
+        series::try_one(&[&[kind, first], &bytes[..]].concat());
     }
 
     #[test]

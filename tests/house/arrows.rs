@@ -54,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "evenkeel-engine",
             "evenkeel-alerting",
             "evenkeel-model",
+            // For the real servers that are measured beside it.
+            "evenkeel-tests",
         ],
     ),
 ];

@@ -3,7 +3,6 @@
 //! A file of a log stands for itself: it names each series the first time that a sample of it comes. A sample is then a byte
 //! or two where the value stays, or is an integer that grows.
 
-use std::collections::HashMap;
 use std::io::Read;
 
 use super::bits::zigzag;
@@ -11,6 +10,7 @@ use super::bytes::{Rest, put_bytes, put_number, put_signed, put_value};
 use super::frame::{self, Damage, DamageKind, Frames, LOG, Unreadable};
 use super::refused::Refused;
 use super::restore::LeftOut;
+use super::shard::VACANT;
 use super::{Handle, Store, read};
 use crate::promql::{Labels, Sample};
 
@@ -32,7 +32,8 @@ const SMALL: f64 = 1e15;
 /// start, restore the snapshot and replay the files since, the oldest first; what is in both is taken once.
 #[derive(Debug, Default)]
 pub struct Log {
-    numbers: HashMap<Handle, u32>,
+    /// By the numbers of the store: the generation, and the number that the series has here.
+    numbers: Vec<(u32, u32)>,
     last: Vec<f64>,
     is_begun: bool,
 }
@@ -68,10 +69,24 @@ impl Log {
         out
     }
 
+    fn number(&self, handle: Handle) -> Option<u32> {
+        let (generation, number) = self.numbers.get(handle.id as usize)?;
+        (*generation == handle.generation).then_some(*number)
+    }
+
+    fn name(&mut self, handle: Handle) {
+        let place = handle.id as usize;
+        if self.numbers.len() <= place {
+            self.numbers.resize(place + 1, (VACANT, 0));
+        }
+        self.numbers[place] = (handle.generation, self.last.len() as u32);
+        self.last.push(0.0);
+    }
+
     fn record(&mut self, store: &Store, samples: &[(Handle, Sample)], out: &mut Vec<u8>) {
         let mut new: Vec<(Handle, Option<Labels>)> = Vec::new();
         for (handle, _) in samples {
-            if !self.numbers.contains_key(handle) {
+            if self.number(*handle).is_none() {
                 new.push((*handle, None));
             }
         }
@@ -84,7 +99,7 @@ impl Log {
         let mut named = Vec::new();
         let mut count = 0;
         for (handle, labels) in new {
-            let Some(labels) = labels.filter(|_| !self.numbers.contains_key(&handle)) else {
+            let Some(labels) = labels.filter(|_| self.number(handle).is_none()) else {
                 continue;
             };
             put_number(labels.iter().count() as u64, &mut named);
@@ -92,8 +107,7 @@ impl Log {
                 put_bytes(name.as_bytes(), &mut named);
                 put_bytes(value.as_bytes(), &mut named);
             });
-            self.numbers.insert(handle, self.last.len() as u32);
-            self.last.push(0.0);
+            self.name(handle);
             count += 1;
         }
         put_number(count, out);
@@ -110,13 +124,13 @@ impl Log {
             let mut count = 0;
             let mut time = last_ms;
             for (handle, sample) in same_time {
-                let Some(number) = self.numbers.get(handle) else {
+                let Some(number) = self.number(*handle) else {
                     continue;
                 };
-                let last = &mut self.last[*number as usize];
-                let told = zigzag(i64::from(*number) - expected) << 2;
+                let last = &mut self.last[number as usize];
+                let told = zigzag(i64::from(number) - expected) << 2;
                 put_sample(told, *last, sample.1, &mut group);
-                (*last, expected, time) = (sample.1, i64::from(*number) + 1, sample.0);
+                (*last, expected, time) = (sample.1, i64::from(number) + 1, sample.0);
                 count += 1;
             }
             if count > 0 {
