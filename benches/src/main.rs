@@ -5,6 +5,7 @@ mod alert;
 mod bare;
 mod build;
 mod copies;
+mod exposition;
 mod extism;
 mod figures;
 mod intake;
@@ -68,6 +69,8 @@ enum What {
     Schedules,
     /// Alerts accepted durably.
     Intake,
+    /// Exposition text, read and scraped.
+    Exposition,
     /// A journal of ten million events: its size, and what it costs to start with it and to look into it.
     Journal,
     #[command(hide = true)]
@@ -138,6 +141,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Alert) => &[alert::run],
         Some(What::Schedules) => &[schedules::run],
         Some(What::Intake) => &[intake::run],
+        Some(What::Exposition) => &[exposition::run],
         Some(What::Journal) => &[journal::run],
         _ => &[
             step::run,
@@ -148,6 +152,7 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
             alert::run,
             schedules::run,
             intake::run,
+            exposition::run,
             journal::run,
         ],
     };

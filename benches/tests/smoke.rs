@@ -104,3 +104,17 @@ fn schedules_are_kept_and_weighed() -> Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn exposition_text_is_read_and_scraped_beside_peers() -> Result<()> {
+    let printed = smoke("exposition")?;
+    for name in [
+        "evenkeel: read",
+        "prometheus-parse: read",
+        "evenkeel: scraped",
+        "Prometheus: scraped",
+    ] {
+        assert_positive(&printed, name, 3, 2);
+    }
+    Ok(())
+}

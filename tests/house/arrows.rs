@@ -54,6 +54,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "evenkeel-engine",
             "evenkeel-alerting",
             "evenkeel-model",
+            // It starts the real servers for both.
+            "evenkeel-tests",
         ],
     ),
 ];
