@@ -5,6 +5,7 @@ mod alert;
 mod bare;
 mod build;
 mod copies;
+mod exposition;
 mod extism;
 mod figures;
 mod intake;
@@ -72,6 +73,10 @@ enum What {
     Intake,
     /// Unit tests of rules.
     Rules,
+    /// Rules over many series, and a Prometheus beside it.
+    Judged,
+    /// Exposition text, read and scraped.
+    Exposition,
     /// A journal of ten million events: its size, and what it costs to start with it and to look into it.
     Journal,
     /// The store of series: its memory, appends, selectors and snapshots, and a Prometheus beside it.
@@ -145,6 +150,8 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
         Some(What::Schedules) => &[schedules::run],
         Some(What::Intake) => &[intake::run],
         Some(What::Rules) => &[rules::run],
+        Some(What::Judged) => &[series::judged::run],
+        Some(What::Exposition) => &[exposition::run],
         Some(What::Journal) => &[journal::run],
         Some(What::Series) => &[series::run],
         _ => &[
@@ -157,8 +164,10 @@ fn measure(what: Option<What>, setting: &Setting) -> Result<()> {
             schedules::run,
             intake::run,
             rules::run,
+            exposition::run,
             journal::run,
             series::run,
+            series::judged::run,
         ],
     };
     wanted.iter().try_for_each(|measure| measure(setting))

@@ -26,6 +26,10 @@ pub struct Scale {
     pub kept: Duration,
     /// Schedules that are due at once.
     pub due_at_once: usize,
+    /// Exposition texts read in a turn.
+    pub texts: usize,
+    /// How long a Prometheus is watched while it scrapes.
+    pub scraped: Duration,
     /// Events in the journal.
     pub journaled: usize,
     /// Series that are kept.
@@ -53,6 +57,8 @@ impl Scale {
         schedules: 100_000,
         kept: Duration::from_secs(60),
         due_at_once: 100_000,
+        texts: 100,
+        scraped: Duration::from_secs(20),
         journaled: 10_000_000,
         series: 73_200,
         scrapes: 5_760,
@@ -67,6 +73,8 @@ impl Scale {
         alerts: 50,
         kept: Duration::from_secs(10),
         due_at_once: 10_000,
+        texts: 20,
+        scraped: Duration::from_secs(5),
         journaled: 1_000_000,
         scrapes: 480,
         peer_scrapes: 40,
@@ -88,6 +96,8 @@ impl Scale {
         schedules: 400,
         kept: Duration::from_secs(3),
         due_at_once: 50,
+        texts: 2,
+        scraped: Duration::from_secs(2),
         journaled: 2_000,
         series: 2_000,
         scrapes: 40,

@@ -1,6 +1,7 @@
 //! The store of series at a size that a large cluster has: what a series and a sample take in memory, how fast samples come
 //! in, how long selectors take, and what a snapshot and a log cost. Beside a real Prometheus that scrapes the same series.
 
+pub mod judged;
 mod made;
 mod peer;
 

@@ -122,3 +122,17 @@ fn series_are_kept_and_weighed() -> Result<()> {
     assert_positive(&printed, "snapshot:", 1, 3);
     Ok(())
 }
+
+#[test]
+fn exposition_text_is_read_and_scraped_beside_peers() -> Result<()> {
+    let printed = smoke("exposition")?;
+    for name in [
+        "evenkeel: read",
+        "prometheus-parse: read",
+        "evenkeel: scraped",
+        "Prometheus: scraped",
+    ] {
+        assert_positive(&printed, name, 3, 2);
+    }
+    Ok(())
+}

@@ -16,9 +16,7 @@ use super::row;
 /// Until it has taken so many scrapes of each target, and then what it holds.
 pub fn say_memory(targets: usize, scrapes: usize) -> Result<()> {
     let directory = tempfile::tempdir()?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let addresses: Result<Vec<String>> = (0..targets).map(|number| serve(Target::new(number), &stop)).collect();
-    let addresses = addresses?;
+    let (addresses, _serving) = serve_all(targets)?;
     let listed: Vec<&str> = addresses.iter().map(String::as_str).collect();
     // Nobody listens there: no rule, no alert.
     let prometheus = Prometheus::start(directory.path(), &listed, "groups: []", "127.0.0.1:9")?;
@@ -43,7 +41,6 @@ pub fn say_memory(targets: usize, scrapes: usize) -> Result<()> {
     }
     let samples = appended()?;
     let series = metric("prometheus_tsdb_head_series")?;
-    stop.store(true, Ordering::Relaxed);
     let scraped = (samples / series).round() as usize;
     row("Prometheus, resident", scraped, median(resident), series as usize);
     row("Prometheus, Go's heap in use", scraped, median(heap), series as usize);
@@ -53,6 +50,22 @@ pub fn say_memory(targets: usize, scrapes: usize) -> Result<()> {
 fn median(mut all: Vec<f64>) -> f64 {
     all.sort_unstable_by(f64::total_cmp);
     all.get(all.len() / 2).copied().unwrap_or_default()
+}
+
+/// Until it is dropped.
+pub struct Serving(Arc<AtomicBool>);
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// So many targets, each with its address.
+pub fn serve_all(targets: usize) -> Result<(Vec<String>, Serving)> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let addresses: Result<Vec<String>> = (0..targets).map(|number| serve(Target::new(number), &stop)).collect();
+    Ok((addresses?, Serving(stop)))
 }
 
 /// Answers each scrape with the next values, until it is to stop.
@@ -104,14 +117,19 @@ fn answer_all(mut stream: TcpStream, target: &Mutex<Target>) {
 
 /// One of the metrics that it has of itself.
 fn metric(url: &str, name: &str) -> Result<f64> {
+    let all = metrics(url, name)?;
+    all.first().copied().with_context(|| format!("Prometheus has no {name}"))
+}
+
+/// All series of one of them.
+pub fn metrics(url: &str, name: &str) -> Result<Vec<f64>> {
     let address = url.strip_prefix("http://").context("a URL")?;
     let mut stream = TcpStream::connect(address)?;
     stream.write_all(format!("GET /metrics HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    let line = answer
-        .lines()
-        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let value = line.with_context(|| format!("Prometheus has no {name}"))?;
-    Ok(value.trim().parse()?)
+    let rest = answer.lines().filter_map(|line| line.strip_prefix(name));
+    let rest = rest.filter(|rest| rest.starts_with([' ', '{']));
+    let values = rest.filter_map(|rest| rest.rsplit(' ').next()?.parse().ok());
+    Ok(values.collect())
 }

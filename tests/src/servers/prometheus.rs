@@ -88,6 +88,16 @@ impl Prometheus {
         Ok(answer["data"].take())
     }
 
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// When Prometheus doesn't answer.
+    pub fn metrics(&self) -> anyhow::Result<String> {
+        Ok(reqwest::blocking::get(format!("{}/metrics", self.url))?
+            .error_for_status()?
+            .text()?)
+    }
+
     /// The state of the alert with that name, `pending` or `firing`; `None` when it is inactive.
     ///
     /// # Errors
