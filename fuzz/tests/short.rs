@@ -1,6 +1,8 @@
 //! The short form of each target: what `libFuzzer` looks for at length is looked for at random here.
 
-use evenkeel_fuzz::{cron, effects, exposition, grants, manifest, paths, promql, rules, scrape, series, subjects, template};
+use evenkeel_fuzz::{
+    cron, effects, exposition, grants, manifest, paths, promql, rules, scrape, series, subjects, template,
+};
 use proptest::collection::vec;
 use proptest::prelude::*;
 

@@ -51,7 +51,10 @@ pub fn run(setting: &Setting) -> Result<()> {
         return Ok(());
     }
     let (its, given) = its(targets)?;
-    table(&title, &[("Prometheus, the sum of its groups", &its), ("evenkeel", &ours)]);
+    table(
+        &title,
+        &[("Prometheus, the sum of its groups", &its), ("evenkeel", &ours)],
+    );
     let ratio = its.quantile(0.5).as_secs_f64() / ours.quantile(0.5).as_secs_f64();
     say(&format!(
         "  evenkeel is {ratio:.1} times as fast; it gives {samples} series, Prometheus {given}"
@@ -67,7 +70,10 @@ fn text() -> String {
         for (number, rule) in RULES.iter().enumerate() {
             let expr = rule.replace("mF_", &format!("m{family}_"));
             let _ = match rule.contains(['<', '>']) || rule.starts_with("absent") {
-                true => writeln!(text, "  - alert: Family{family}Rule{number}\n    for: 5m\n    expr: '{expr}'"),
+                true => writeln!(
+                    text,
+                    "  - alert: Family{family}Rule{number}\n    for: 5m\n    expr: '{expr}'"
+                ),
                 false => writeln!(text, "  - record: family{family}:rule{number}\n    expr: '{expr}'"),
             };
         }
@@ -164,13 +170,18 @@ fn its(targets: usize) -> Result<(Figures, usize)> {
     let scrapes = SCRAPES as f64 * (targets * EACH) as f64;
     let start = Instant::now();
     while sum("prometheus_tsdb_head_samples_appended_total{type=\"float\"}").unwrap_or_default() < scrapes {
-        ensure!(start.elapsed() < Duration::from_secs(900), "Prometheus is too slow for this");
+        ensure!(
+            start.elapsed() < Duration::from_secs(900),
+            "Prometheus is too slow for this"
+        );
         thread::sleep(Duration::from_millis(500));
     }
     let mut figures = Figures::default();
     for _ in 0..9 {
         thread::sleep(Duration::from_secs(5));
-        figures.add(Duration::from_secs_f64(sum("prometheus_rule_group_last_duration_seconds")?));
+        figures.add(Duration::from_secs_f64(sum(
+            "prometheus_rule_group_last_duration_seconds",
+        )?));
     }
     let failed = sum("prometheus_rule_evaluation_failures_total")?;
     ensure!(failed == 0.0, "{failed} evaluations failed");

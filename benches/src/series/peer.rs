@@ -118,7 +118,9 @@ fn answer_all(mut stream: TcpStream, target: &Mutex<Target>) {
 /// One of the metrics that it has of itself.
 fn metric(url: &str, name: &str) -> Result<f64> {
     let all = metrics(url, name)?;
-    all.first().copied().with_context(|| format!("Prometheus has no {name}"))
+    all.first()
+        .copied()
+        .with_context(|| format!("Prometheus has no {name}"))
 }
 
 /// All series of one of them.
