@@ -90,8 +90,7 @@ fn serve(text: &str) -> Result<SocketAddr> {
 }
 
 fn keep_answering(mut stream: &TcpStream, answer: &[u8]) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream).lines();
-    while let Some(line) = lines.next() {
+    for line in BufReader::new(stream).lines() {
         if line?.is_empty() {
             stream.write_all(answer)?;
         }

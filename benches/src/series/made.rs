@@ -138,7 +138,7 @@ impl Target {
 fn kind(place: usize) -> Kind {
     if place % 3 == 1 {
         // Buckets.
-        return Kind::Counter(if place % 2 == 0 { 0 } else { 30 });
+        return Kind::Counter(if place.is_multiple_of(2) { 0 } else { 30 });
     }
     match place / 3 * 2 + place % 3 / 2 {
         n if n % 20 < 8 => Kind::Constant,

@@ -63,6 +63,7 @@ fn limits(kept: scrape::Series) -> Limits {
         series: kept.max_series,
         bytes: kept.max_memory,
         retention_ms: i64::try_from(kept.retention.as_millis()).unwrap_or(i64::MAX),
+        labels: kept.max_labels,
         ..Limits::default()
     }
 }

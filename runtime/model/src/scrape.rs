@@ -120,6 +120,8 @@ pub struct Series {
     pub max_series: usize,
     /// Bytes.
     pub max_memory: usize,
+    /// Of one series.
+    pub max_labels: usize,
 }
 
 impl Default for Series {
@@ -128,6 +130,7 @@ impl Default for Series {
             retention: Duration::from_secs(86_400),
             max_series: 200_000,
             max_memory: 512 << 20,
+            max_labels: 64,
         }
     }
 }

@@ -124,12 +124,14 @@ pub(crate) fn series(root: &Table<'_, '_>) -> Series {
     };
     let retention = table.optional::<Span>("retention");
     let max_series = table.optional::<Count>("max_series");
+    let max_labels = table.optional::<Count>("max_labels");
     let max_memory = size(&table, "max_memory", default.max_memory);
     table.finish();
     Series {
         retention: retention.map_or(default.retention, |retention| retention.into_inner().0),
         max_series: max_series.map_or(default.max_series, |count| count.into_inner().0 as usize),
         max_memory,
+        max_labels: max_labels.map_or(default.max_labels, |count| count.into_inner().0 as usize),
     }
 }
 
