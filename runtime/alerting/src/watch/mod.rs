@@ -223,6 +223,10 @@ impl Watch {
                 samples = forgot.samples,
                 "what is too old is gone"
             );
+            if let Some(left_ms) = forgot.shortened_to_ms {
+                let minutes = left_ms / 60_000;
+                tracing::warn!(minutes, "series take all of `max_memory` in `[series]`: samples older than that are gone");
+            }
             if snapshot {
                 shared.ports.keep.snapshot(&shared.series)
             } else {
