@@ -51,7 +51,7 @@ pub const ALL: &[Divergence] = &[
         kind: Kind::Place,
         format: Format::OpenMetrics,
         example: b"m 1 \n# EOF\n",
-        is_about: |body| is_openmetrics(body) && [" \n", "  ", " #"].iter().any(|gap| has(body, gap.as_bytes())),
+        is_about: |body| is_openmetrics(body) && has_blank_before_no_time(body),
     },
     Divergence {
         reason: "a time past 64 bits is dropped alone, as in a Prometheus that takes nothing out of order; this one does",
@@ -72,6 +72,11 @@ fn lines(body: &Body) -> impl Iterator<Item = &[u8]> {
 
 fn has(body: &Body, part: &[u8]) -> bool {
     body.text.windows(part.len()).any(|window| window == part)
+}
+
+fn has_blank_before_no_time(body: &Body) -> bool {
+    let is_gap = |two: &[u8]| two[0] == b' ' && matches!(two[1], b' ' | b'\n' | b'#' | 0);
+    body.text.ends_with(b" ") || body.text.windows(2).any(is_gap)
 }
 
 fn numbers(body: &Body) -> impl Iterator<Item = f64> {
