@@ -225,7 +225,10 @@ impl Watch {
             );
             if let Some(left_ms) = forgot.shortened_to_ms {
                 let minutes = left_ms / 60_000;
-                tracing::warn!(minutes, "series take all of `max_memory` in `[series]`: samples older than that are gone");
+                tracing::warn!(
+                    minutes,
+                    "series take all of `max_memory` in `[series]`: samples older than that are gone"
+                );
             }
             if snapshot {
                 shared.ports.keep.snapshot(&shared.series)
