@@ -33,6 +33,39 @@ pub const ALL: &[Divergence] = &[
         is_about: |body| body.text.contains(&0),
     },
     Divergence {
+        reason: "a NUL behind a value is refused; Prometheus takes the sample, and refuses the next one",
+        kind: Kind::Place,
+        format: Format::OpenMetrics,
+        example: b"m 1\0\n# EOF\n",
+        is_about: |body| is_openmetrics(body) && body.text.contains(&0),
+    },
+    Divergence {
+        reason: "HELP, TYPE and UNIT are UTF-8; Prometheus looks at the names of samples alone",
+        kind: Kind::Verdict,
+        format: Format::Text,
+        example: b"# HELP m\xff text\nm 1\n",
+        is_about: |body| {
+            lines(body).any(|line| line.trim_ascii_start().starts_with(b"#") && std::str::from_utf8(line).is_err())
+        },
+    },
+    Divergence {
+        reason: "HELP, TYPE and UNIT are about a name, and it is not empty",
+        kind: Kind::Verdict,
+        format: Format::Text,
+        example: b"# HELP \"\" text\nm 1\n",
+        is_about: |body| {
+            lines(body)
+                .any(|line| line.trim_ascii_start().starts_with(b"#") && line.windows(2).any(|two| two == b"\"\""))
+        },
+    },
+    Divergence {
+        reason: "a name in braces is in quotes; Prometheus takes one that is not, and cuts it at both ends",
+        kind: Kind::Verdict,
+        format: Format::OpenMetrics,
+        example: b"{upper} 1\n# EOF\n",
+        is_about: |body| is_openmetrics(body) && has_bare_name_in_braces(body),
+    },
+    Divergence {
         reason: "blanks before a metric's name are no part of it; Prometheus stores `  m`",
         kind: Kind::Verdict,
         format: Format::Text,
@@ -77,6 +110,13 @@ fn has(body: &Body, part: &[u8]) -> bool {
 fn has_blank_before_no_time(body: &Body) -> bool {
     let is_gap = |two: &[u8]| two[0] == b' ' && matches!(two[1], b' ' | b'\n' | b'#' | 0);
     body.text.ends_with(b" ") || body.text.windows(2).any(is_gap)
+}
+
+fn has_bare_name_in_braces(body: &Body) -> bool {
+    let mut parts = body
+        .text
+        .split_inclusive(|byte| matches!(byte, b'{' | b',' | b'}' | b'=' | b'"' | b' '));
+    parts.any(|part| part.len() > 1 && matches!(part.last(), Some(b',' | b'}')))
 }
 
 fn numbers(body: &Body) -> impl Iterator<Item = f64> {
