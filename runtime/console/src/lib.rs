@@ -37,12 +37,13 @@ pub const BODY_BYTES: usize = 4 << 20;
 
 /// What is served over TCP.
 pub fn public(console: Arc<Console>) -> Router {
-    open().merge(prometheus::public(console.clone())).with_state(console)
+    let routes = open().merge(prometheus::public(console.clone()));
+    within_bounds(routes).with_state(console)
 }
 
 /// What is served over the Unix socket: all.
 pub fn private(console: Arc<Console>) -> Router {
-    open()
+    let routes = open()
         .merge(prometheus::private())
         .route("/api/v1/daemon", get(daemon::show))
         .route("/api/v1/reload", post(daemon::reload))
@@ -68,8 +69,8 @@ pub fn private(console: Arc<Console>) -> Router {
         .route("/api/v1/why", get(gates::why))
         .route("/api/v1/simulate", post(gates::simulate))
         .route("/api/v1/circuits", get(circuits::list))
-        .route("/api/v1/circuits/{plugin}/close", post(circuits::close))
-        .with_state(console)
+        .route("/api/v1/circuits/{plugin}/close", post(circuits::close));
+    within_bounds(routes).with_state(console)
 }
 
 fn open() -> Router<Arc<Console>> {
@@ -78,6 +79,11 @@ fn open() -> Router<Arc<Console>> {
         .route("/api/v1/alertmanager", post(alerts::alertmanager))
         .route("/healthz", get(daemon::healthz))
         .route("/metrics", get(daemon::metrics))
+}
+
+/// What holds for all routes, so it comes when all are there.
+fn within_bounds(routes: Router<Arc<Console>>) -> Router<Arc<Console>> {
+    routes
         .fallback(error::no_such_path)
         .method_not_allowed_fallback(error::wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

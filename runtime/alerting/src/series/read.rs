@@ -107,6 +107,9 @@ impl Store {
     }
 
     fn around(&self, selectors: &[Vec<Matcher>], start_ms: i64, end_ms: i64, mut take: impl FnMut(&Labels)) {
+        if end_ms < start_ms {
+            return;
+        }
         let everything = [Vec::new()];
         let selectors = if selectors.is_empty() { &everything } else { selectors };
         for matchers in selectors {

@@ -109,14 +109,10 @@ impl Params {
         }
     }
 
-    /// From the earliest to the latest time that there is, if nothing is said.
+    /// From the earliest to the latest time that there is, if nothing is said. It may end before it starts: nothing is there then.
     pub fn span(&self) -> Result<(i64, i64), Error> {
         let start = self.time("start")?.unwrap_or(i64::MIN);
-        let end = self.time("end")?.unwrap_or(i64::MAX);
-        if end < start {
-            return Err(Error::parameter("end", "end timestamp must not be before start time"));
-        }
-        Ok((start, end))
+        Ok((start, self.time("end")?.unwrap_or(i64::MAX)))
     }
 
     /// `match[]`, each narrowed to what may be seen.
