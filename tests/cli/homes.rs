@@ -72,8 +72,9 @@ fn the_settings_that_init_comments_out_are_right_too() -> anyhow::Result<()> {
         "assets.toml",
         &assets.replace("id = \"local\"", "id = \"local\"\naddress = \"127.0.0.1\""),
     )?;
-    // A source wants its token.
+    // A source and a reader want their tokens.
     home.write("secrets/prometheus.token", "0123456789abcdef\n")?;
+    home.write("secrets/grafana.token", "fedcba9876543210\n")?;
 
     home.done(&["check"])?;
     let started = home.serve()?;

@@ -82,7 +82,7 @@ fn read(path: &Path) -> Result<Memory> {
 }
 
 async fn daemon(dir: &Path) -> Result<Client> {
-    let home = home::locate(dir)?;
+    let home = home::locate(dir).context("the daemon of a home is asked, or a file with `--series FILE`")?;
     let client = Client::connect(&home).await?;
     client.with_context(|| {
         let home = home.display();
