@@ -113,6 +113,13 @@ fn rules_are_tested_by_both() -> Result<()> {
 }
 
 #[test]
+fn rules_are_evaluated_over_many_series() -> Result<()> {
+    let printed = smoke("judged")?;
+    assert_positive(&printed, "evenkeel", 1, 4);
+    Ok(())
+}
+
+#[test]
 fn series_are_kept_and_weighed() -> Result<()> {
     let printed = smoke("series")?;
     assert_positive(&printed, "evenkeel, as it counts itself", 2, 4);

@@ -53,7 +53,7 @@ pub fn run(setting: &Setting) -> Result<()> {
     let (its, given) = its(targets)?;
     table(
         &title,
-        &[("Prometheus, the sum of its groups", &its), ("evenkeel", &ours)],
+        &[("evenkeel", &ours), ("Prometheus, the sum of its groups", &its)],
     );
     let ratio = its.quantile(0.5).as_secs_f64() / ours.quantile(0.5).as_secs_f64();
     say(&format!(
