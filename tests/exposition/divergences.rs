@@ -9,14 +9,15 @@ pub struct Divergence {
     pub reason: &'static str,
     kind: Kind,
     format: Format,
-    example: &'static [u8],
+    /// None: a Prometheus that has taken such a text stores nothing after it, so it can't be asked with others.
+    example: Option<&'static [u8]>,
     /// Of this kind is a text that may get another verdict for this reason.
     is_about: fn(&Body) -> bool,
 }
 
 impl Divergence {
-    pub fn example(&self) -> Body {
-        Body::new(self.format, self.example)
+    pub fn example(&self) -> Option<Body> {
+        self.example.map(|text| Body::new(self.format, text))
     }
 
     pub fn explains(&self, body: &Body, kind: Kind) -> bool {
@@ -29,21 +30,21 @@ pub const ALL: &[Divergence] = &[
         reason: "a NUL outside of values, help and comments is refused; Prometheus ends there in silence",
         kind: Kind::Verdict,
         format: Format::Text,
-        example: b"m 1\n\0\nn 1\n",
+        example: Some(b"m 1\n\0\nn 1\n"),
         is_about: |body| body.text.contains(&0),
     },
     Divergence {
         reason: "a NUL behind a value is refused; Prometheus takes the sample, and refuses the next one",
         kind: Kind::Place,
         format: Format::OpenMetrics,
-        example: b"m 1\0\n# EOF\n",
+        example: Some(b"m 1\0\n# EOF\n"),
         is_about: |body| is_openmetrics(body) && body.text.contains(&0),
     },
     Divergence {
         reason: "HELP, TYPE and UNIT are UTF-8; Prometheus looks at the names of samples alone",
         kind: Kind::Verdict,
         format: Format::Text,
-        example: b"# HELP m\xff text\nm 1\n",
+        example: Some(b"# HELP m\xff text\nm 1\n"),
         is_about: |body| {
             lines(body).any(|line| line.trim_ascii_start().starts_with(b"#") && std::str::from_utf8(line).is_err())
         },
@@ -52,7 +53,7 @@ pub const ALL: &[Divergence] = &[
         reason: "HELP, TYPE and UNIT are about a name, and it is not empty",
         kind: Kind::Verdict,
         format: Format::Text,
-        example: b"# HELP \"\" text\nm 1\n",
+        example: Some(b"# HELP \"\" text\nm 1\n"),
         is_about: |body| {
             lines(body)
                 .any(|line| line.trim_ascii_start().starts_with(b"#") && line.windows(2).any(|two| two == b"\"\""))
@@ -62,35 +63,35 @@ pub const ALL: &[Divergence] = &[
         reason: "a name in braces is in quotes; Prometheus takes one that is not, and cuts it at both ends",
         kind: Kind::Verdict,
         format: Format::OpenMetrics,
-        example: b"{upper} 1\n# EOF\n",
+        example: Some(b"{upper} 1\n# EOF\n"),
         is_about: |body| is_openmetrics(body) && has_bare_name_in_braces(body),
     },
     Divergence {
         reason: "blanks before a metric's name are no part of it; Prometheus stores `  m`",
         kind: Kind::Verdict,
         format: Format::Text,
-        example: b"  m 1\n",
+        example: Some(b"  m 1\n"),
         is_about: |body| !is_openmetrics(body) && lines(body).any(|line| matches!(line.first(), Some(b' ' | b'\t'))),
     },
     Divergence {
         reason: "an empty name, or one that is no UTF-8, is refused where it stands; Prometheus reads its sample first",
         kind: Kind::Place,
         format: Format::Text,
-        example: b"{\"\"} 1\n",
+        example: Some(b"{\"\"} 1\n"),
         is_about: |body| has(body, b"\"\"") || std::str::from_utf8(&body.text).is_err(),
     },
     Divergence {
         reason: "a blank behind a value that no time follows is refused; Prometheus takes the sample, and refuses the next one",
         kind: Kind::Place,
         format: Format::OpenMetrics,
-        example: b"m 1 \n# EOF\n",
+        example: Some(b"m 1 \n# EOF\n"),
         is_about: |body| is_openmetrics(body) && has_blank_before_no_time(body),
     },
     Divergence {
         reason: "a time past 64 bits is dropped alone, as in a Prometheus that takes nothing out of order; this one does",
         kind: Kind::Verdict,
         format: Format::OpenMetrics,
-        example: b"m 1 1e30\n# EOF\n",
+        example: None,
         is_about: |body| is_openmetrics(body) && numbers(body).any(|number| number.abs() >= 9e15),
     },
 ];

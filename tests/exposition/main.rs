@@ -49,9 +49,10 @@ fn mutated_texts_get_the_verdict_of_prometheus() -> anyhow::Result<()> {
 /// A row that nothing needs any more has to go.
 #[test]
 fn each_divergence_is_still_one() -> anyhow::Result<()> {
-    let bodies: Vec<_> = divergences::ALL.iter().map(|row| row.example()).collect();
+    let rows = divergences::ALL.iter().filter_map(|row| Some((row, row.example()?)));
+    let (rows, bodies): (Vec<_>, Vec<_>) = rows.unzip();
     let (ours, theirs) = (ours::read(&bodies)?, theirs::scraped(&bodies)?);
-    for (n, row) in divergences::ALL.iter().enumerate() {
+    for (n, row) in rows.iter().enumerate() {
         let difference = difference(&ours[n], &theirs[n]);
         assert!(
             difference.is_some_and(|difference| row.explains(&bodies[n], difference.kind)),
