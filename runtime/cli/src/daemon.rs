@@ -143,7 +143,17 @@ fn credentials(home: &Home, kind: &str) -> Result<Vec<Credential>> {
         "source" => &home.settings.sources,
         _ => &home.settings.readers,
     };
-    bearers.iter().map(read).collect()
+    let read: Vec<Credential> = bearers.iter().map(read).collect::<Result<_>>()?;
+    for (n, one) in read.iter().enumerate() {
+        if let Some(other) = read[..n].iter().find(|other| other.token.equals(&one.token)) {
+            bail!(
+                "`[{kind}.{}]` and `[{kind}.{}]` have the same token: give each its own",
+                other.name,
+                one.name
+            );
+        }
+    }
+    Ok(read)
 }
 
 /// The file's first line.

@@ -187,17 +187,14 @@ fn runbook_files(home: &Path) -> Result<Vec<PathBuf>> {
     files_in(&home.join("runbooks"), "toml", DEEPEST)
 }
 
-/// Rules of both kinds. What is named `…_test.yml` is a unit test of rules, as `evenkeel rules test` takes it.
+/// Rules of both kinds. What is named `…_test.yml` or `…_test.yaml` is a unit test of rules, as `evenkeel rules test` takes it.
 pub fn rule_files(home: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for ending in ["toml", "yaml", "yml"] {
         found.extend(files_in(&home.join("rules"), ending, DEEPEST)?);
     }
-    let is_test = |path: &Path| {
-        path.file_stem()
-            .is_some_and(|stem| stem.to_string_lossy().ends_with("_test"))
-    };
-    found.retain(|path| !is_test(path));
+    let name = |path: &Path| path.to_string_lossy().into_owned();
+    found.retain(|path| !["_test.yml", "_test.yaml"].iter().any(|end| name(path).ends_with(end)));
     found.sort();
     Ok(found)
 }

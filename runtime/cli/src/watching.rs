@@ -96,14 +96,15 @@ impl Tell for Teller {
         };
         let mut taken = Vec::with_capacity(alerts.len());
         for alert in alerts {
+            let labels = alert.labels.clone();
             match alert.into_alert(&externals, &context) {
                 Ok(alert) => taken.push(alert),
-                Err(why) => warn!(why, "an alert of a rule can't be taken in"),
+                Err(why) => warn!(%labels, why, "an alert of a rule can't be taken in"),
             }
         }
         match house.store.accept_as(Manner::Repeats, taken, now).await {
             Ok(_) => house.engine.edges_arrived(),
-            // A firing alert is told again within a minute.
+            // A firing alert is told again within two evaluations.
             Err(cause) => error!(%cause, "alerts of rules can't be taken in for the moment"),
         }
     }

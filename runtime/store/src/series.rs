@@ -62,10 +62,11 @@ impl SeriesFiles {
 
     fn append(&self, series: &Series, batch: &[(Handle, Sample)]) -> io::Result<()> {
         let mut current = self.current();
-        if current.open.is_none() {
-            current.number += 1;
-            let path = self.dir.join(format!("{LOG}{}", current.number));
+        let is_new = current.open.is_none();
+        if is_new {
+            let path = self.dir.join(format!("{LOG}{}", current.number + 1));
             current.open = Some((Log::new(), create(&path)?));
+            current.number += 1;
         }
         let (log, file) = current.open.as_mut().expect("it was just begun");
         let bytes = log.encode(series, batch);
@@ -73,6 +74,11 @@ impl SeriesFiles {
         if written.is_err() {
             // What follows in a file is told by what came before, and that is not there.
             current.open = None;
+            if is_new {
+                // Nothing of it is worth a file, and the disk may be full of them.
+                let _ = fs::remove_file(self.dir.join(format!("{LOG}{}", current.number)));
+                current.number -= 1;
+            }
         }
         written
     }
@@ -84,9 +90,11 @@ impl SeriesFiles {
             current.number
         };
         let unfinished = self.dir.join("snapshot.new");
-        let mut out = BufWriter::with_capacity(1 << 20, create(&unfinished)?);
-        series.snapshot(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        if let Err(error) = whole(&unfinished, series) {
+            // It would keep a full disk full.
+            let _ = fs::remove_file(&unfinished);
+            return Err(error);
+        }
         fs::rename(&unfinished, self.dir.join(SNAPSHOT))?;
         File::open(&self.dir)?.sync_all()?;
         for (_, path) in logs(&self.dir)?.into_iter().filter(|(number, _)| *number <= before) {
@@ -108,8 +116,17 @@ impl Keep for SeriesFiles {
 
 impl SeriesFiles {
     fn unwritten(&self, error: &io::Error) -> String {
-        format!("`{}` can't be written: {error}", self.dir.display())
+        format!(
+            "`{}` can't be written: {error}; see that there is room and that the daemon may write there",
+            self.dir.display()
+        )
     }
+}
+
+fn whole(path: &Path, series: &Series) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(1 << 20, create(path)?);
+    series.snapshot(&mut out)?;
+    out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
 }
 
 fn create(path: &Path) -> io::Result<File> {

@@ -270,8 +270,14 @@ impl Rule {
 
     fn tell(&mut self, turn: &Turn<'_>, told: &mut Vec<Outgoing>) {
         let (expr, resend) = (&self.definition.expr, turn.settings.resend);
+        let for_ms = match self.definition.does {
+            Does::Alert { for_ms, .. } => for_ms,
+            Does::Record => return,
+        };
         let alerts = self.active.values_mut();
-        told.extend(alerts.filter_map(|alert| outgoing::tell(alert, expr, turn.at_ms, turn.interval_ms, resend)));
+        told.extend(
+            alerts.filter_map(|alert| outgoing::tell(alert, (expr, for_ms), turn.at_ms, turn.interval_ms, resend)),
+        );
     }
 
     /// Appends what it gave, and the end of what it gave before and no longer gives.

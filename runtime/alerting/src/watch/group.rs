@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, watch};
 
 use super::batch::Batch;
 use super::turn::{Turns, until};
@@ -93,14 +93,22 @@ struct Judge {
 
 impl Judge {
     async fn serve(self, mut kept: Kept, mut stopping: watch::Receiver<bool>) -> Kept {
+        let mut last = None;
         loop {
             let now = self.shared.ports.clock.now_ms();
-            let turn = self.turns.after(now);
+            let turn = self.turns.next(last, now);
             if paused(&mut stopping, until(turn, now)).await {
                 return kept;
             }
+            let place = tokio::select! {
+                place = self.shared.evaluations.clone().acquire_owned() => place,
+                _ = stopping.wait_for(|stop| *stop) => return kept,
+            };
+            // Turns that it waited through, or that the clock has passed, are left out.
+            let turn = self.turns.latest(turn, self.shared.ports.clock.now_ms());
+            last = Some(turn);
             let shown = self.shown.clone();
-            match self.evaluate(kept, turn).await {
+            match self.evaluate(kept, turn, place).await {
                 Some((left, told)) => {
                     *locked(&shown) = Arc::new(left.group.clone());
                     kept = left;
@@ -120,9 +128,13 @@ impl Judge {
         }
     }
 
-    /// At its time, also if it is late: what it is asked about is what there was then.
-    async fn evaluate(&self, mut kept: Kept, at_ms: i64) -> Option<(Kept, Vec<Outgoing>)> {
-        let place = self.shared.evaluations.clone().acquire_owned().await;
+    /// At its time, also if it is a little late: what it is asked about is what there was then.
+    async fn evaluate(
+        &self,
+        mut kept: Kept,
+        at_ms: i64,
+        place: Result<OwnedSemaphorePermit, AcquireError>,
+    ) -> Option<(Kept, Vec<Outgoing>)> {
         let (shared, externals, every) = (self.shared.clone(), self.externals.clone(), self.every);
         let evaluated = tokio::task::spawn_blocking(move || {
             let _place = place;

@@ -11,7 +11,7 @@ mod group;
 mod target;
 mod turn;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -30,9 +30,9 @@ use crate::series::Store;
 pub use target::{Health, Metadata, TargetState};
 
 /// Answers that are waited for or read at a time.
-const FETCHES: usize = 64;
+const FETCHES: usize = 512;
 /// Groups that are evaluated at a time.
-const EVALUATIONS: usize = 2;
+const EVALUATIONS: usize = 4;
 /// How often what is too old goes, and everything is written down.
 const FORGET_EVERY: Duration = Duration::from_secs(60);
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1_800);
@@ -56,6 +56,8 @@ pub struct Watched {
 pub struct Watch {
     shared: Arc<Shared>,
     tasks: Mutex<Tasks>,
+    /// Held while what is watched changes.
+    has_ended: tokio::sync::Mutex<bool>,
 }
 
 /// What the tasks share.
@@ -125,6 +127,7 @@ impl Watch {
         Self {
             shared: Arc::new(shared),
             tasks: Mutex::default(),
+            has_ended: tokio::sync::Mutex::default(),
         }
     }
 
@@ -148,45 +151,71 @@ impl Watch {
     }
 
     /// Has these targets and groups instead of those before. What stays the same goes on where it was; series of what is
-    /// gone end now. Not to be called twice at a time.
-    pub async fn take(&self, watched: Watched) {
+    /// gone end now. Behind the end nothing is taken. Who waits for it may go away: it is done to its end.
+    pub async fn take(self: &Arc<Self>, watched: Watched) {
+        let watch = self.clone();
+        let taken = tokio::spawn(async move { watch.take_whole(watched).await });
+        if let Err(error) = taken.await {
+            tracing::error!(%error, "what is watched could not be changed: restart the daemon");
+        }
+    }
+
+    async fn take_whole(&self, watched: Watched) {
+        let has_ended = self.has_ended.lock().await;
+        if *has_ended {
+            return;
+        }
         let Watched { targets, groups, rules } = watched;
-        let mut old = std::mem::take(&mut *locked(&self.tasks));
-        let first = old.groups.is_empty() && old.targets.is_empty();
-        let mut tasks = Tasks {
-            rules: rules.clone(),
-            ..Tasks::default()
+        let is_first = {
+            let mut tasks = locked(&self.tasks);
+            tasks.rules = rules.clone();
+            tasks.groups.is_empty() && tasks.targets.is_empty()
         };
+        let target_keys: BTreeSet<_> = targets.iter().map(target::Key::of).collect();
+        let group_keys: BTreeSet<_> = groups.iter().map(group::Key::of).collect();
         for wanted in targets {
-            let key = target::Key::of(&wanted);
-            let before = match old.targets.remove(&key) {
-                Some(task) if task.show().target == wanted => {
-                    tasks.targets.insert(key, task);
-                    continue;
-                }
-                Some(task) => task.end().await,
-                None => None,
-            };
-            tasks.targets.insert(key, target::start(&self.shared, wanted, before));
+            self.take_target(wanted).await;
         }
         let externals = Arc::new(externals(&rules));
         for wanted in groups {
             let key = group::Key::of(&wanted);
-            let before = match old.groups.remove(&key) {
-                Some(task) => task.end().await,
-                None => None,
-            };
-            let started = group::start(&self.shared, wanted, before, first, rules.every, externals.clone());
-            tasks.groups.insert(key, started);
+            let old = locked(&self.tasks).groups.remove(&key);
+            let before = ended(old).await;
+            let started = group::start(&self.shared, wanted, before, is_first, rules.every, externals.clone());
+            locked(&self.tasks).groups.insert(key, started);
         }
-        *locked(&self.tasks) = tasks;
+        self.let_go(&target_keys, &group_keys).await;
+    }
+
+    async fn take_target(&self, wanted: model::Target) {
+        let key = target::Key::of(&wanted);
+        let old = {
+            let mut tasks = locked(&self.tasks);
+            if tasks.targets.get(&key).is_some_and(|task| task.show().target == wanted) {
+                return;
+            }
+            tasks.targets.remove(&key)
+        };
+        let before = ended(old).await;
+        let started = target::start(&self.shared, wanted, before);
+        locked(&self.tasks).targets.insert(key, started);
+    }
+
+    /// What is wanted no more.
+    async fn let_go(&self, targets: &BTreeSet<target::Key>, groups: &BTreeSet<group::Key>) {
+        let (old_targets, old_groups) = {
+            let mut tasks = locked(&self.tasks);
+            let old_targets: Vec<_> = tasks.targets.extract_if(.., |key, _| !targets.contains(key)).collect();
+            let old_groups: Vec<_> = tasks.groups.extract_if(.., |key, _| !groups.contains(key)).collect();
+            (old_targets, old_groups)
+        };
         let now = self.shared.ports.clock.now_ms();
-        for (_, task) in old.targets {
+        for (_, task) in old_targets {
             if let Some(kept) = task.end().await {
                 kept.gone(&self.shared, now);
             }
         }
-        for (_, task) in old.groups {
+        for (_, task) in old_groups {
             if let Some(kept) = task.end().await {
                 kept.gone(&self.shared, now);
             }
@@ -204,6 +233,7 @@ impl Watch {
             }
             self.keep_house(snapshot).await;
         }
+        *self.has_ended.lock().await = true;
         let tasks = std::mem::take(&mut *locked(&self.tasks));
         for (_, task) in tasks.targets {
             task.end().await;
@@ -241,6 +271,13 @@ impl Watch {
             Err(error) => tracing::error!(%error, "keeping the series broke off"),
             Ok(Ok(())) => {}
         }
+    }
+}
+
+async fn ended<K: Shown>(task: Option<Task<K>>) -> Option<K> {
+    match task {
+        Some(task) => task.end().await,
+        None => None,
     }
 }
 

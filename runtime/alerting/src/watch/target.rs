@@ -112,11 +112,12 @@ pub(super) fn start(shared: &Arc<Shared>, target: model::Target, before: Option<
     let options = options(&target.scrape);
     let state = match before {
         Some(Kept { state }) if *state.labels() == own && *state.options() == options => state,
-        Some(kept) if *kept.state.labels() != own => {
+        Some(kept) => {
+            // Under other labels or by other options its series may be others.
             kept.gone(shared, shared.ports.clock.now_ms());
             scrape::Target::new(own, options)
         }
-        _ => scrape::Target::new(own, options),
+        None => scrape::Target::new(own, options),
     };
     let shown = Arc::new(Mutex::new(Arc::new(TargetState::new(target.clone()))));
     let (stop, stopping) = watch::channel(false);
@@ -147,9 +148,11 @@ struct Asked {
 
 impl Scraper {
     async fn serve(self, mut state: scrape::Target, mut stopping: watch::Receiver<bool>) -> Kept {
+        let mut last = None;
         loop {
             let now = self.shared.ports.clock.now_ms();
-            let turn = self.turns.after(now);
+            let turn = self.turns.next(last, now);
+            last = Some(turn);
             if paused(&mut stopping, until(turn, now)).await {
                 break;
             }
@@ -216,7 +219,7 @@ impl Scraper {
         let last_error = outcome.failure.as_ref().map_or(String::new(), ToString::to_string);
         let last_error = full.filter(|_| last_error.is_empty()).unwrap_or(last_error);
         let mut shown = locked(&self.shown);
-        if last_error != shown.last_error && !last_error.is_empty() {
+        if shown.last_error.is_empty() && !last_error.is_empty() {
             let (job, url) = (&self.target.scrape.name, &self.target.url);
             tracing::warn!(job, url, why = last_error, "a scrape failed");
         }

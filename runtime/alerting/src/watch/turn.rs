@@ -42,6 +42,21 @@ impl Turns {
             .saturating_add(self.offset_ms)
     }
 
+    /// The first turn after `now_ms` that is not `last_ms` nor before it, unless the clock went back by more than an hour: then the
+    /// turns begin anew.
+    pub fn next(self, last_ms: Option<i64>, now_ms: i64) -> i64 {
+        let turn = self.after(now_ms);
+        match last_ms {
+            Some(last) if turn <= last && last - turn < 3_600_000 => last.saturating_add(self.every_ms),
+            _ => turn,
+        }
+    }
+
+    /// The last turn until `now_ms`, not before this one.
+    pub fn latest(self, turn_ms: i64, now_ms: i64) -> i64 {
+        turn_ms.max(self.after(now_ms).saturating_sub(self.every_ms))
+    }
+
     /// The time that a turn has which begins at `now_ms`.
     pub fn dated(self, turn_ms: i64, now_ms: i64) -> i64 {
         let tolerance = TOLERANCE_MS.min(self.every_ms / 100);
@@ -72,6 +87,18 @@ mod tests {
         let again = Turns::new(Duration::from_secs(15), &["node", "http://a:9100/metrics"]);
         assert_eq!(again.after(1_700_000_000_000), first);
         assert!(turns.after(-1) >= 0 && turns.after(i64::MAX) == i64::MAX);
+    }
+
+    #[test]
+    fn no_turn_comes_twice_and_a_late_one_is_the_last() {
+        let turns = Turns::new(Duration::from_secs(15), &["a"]);
+        let first = turns.next(None, 1_700_000_000_000);
+        assert_eq!(turns.next(Some(first), first - 2), first + 15_000);
+        assert_eq!(turns.next(Some(first), first + 40_000), first + 45_000);
+        assert!(turns.next(Some(first), first - 7_200_000) < first);
+        assert_eq!(turns.latest(first, first + 100), first);
+        assert_eq!(turns.latest(first, first + 31_000), first + 30_000);
+        assert_eq!(turns.latest(first, first - 31_000), first);
     }
 
     #[test]

@@ -42,7 +42,12 @@ pub async fn admit(State(console): State<Arc<Console>>, mut request: Request, ne
 
 fn scope(readers: &Readers, request: &Request) -> Result<Scope, Error> {
     let readers = match readers {
-        Readers::Anybody => return Ok(Scope(None)),
+        // A page that has its own name lead here reads nothing.
+        Readers::Anybody if is_local(request) => return Ok(Scope(None)),
+        Readers::Anybody => {
+            let why = "without a reader, the daemon is asked by the name `localhost` or by its address: add a `[reader.NAME]`";
+            return Err(Error::unauthorized(why));
+        }
         Readers::Nobody => {
             return Err(Error::unauthorized(
                 "nobody may read over this listener: add a `[reader.NAME]` to evenkeel.toml",
@@ -60,6 +65,16 @@ fn scope(readers: &Readers, request: &Request) -> Result<Scope, Error> {
             "send the token of a `[reader]` of evenkeel.toml as `Authorization: Bearer TOKEN`",
         )),
     }
+}
+
+/// Whether the request names this machine, and not what somebody else calls it.
+fn is_local(request: &Request) -> bool {
+    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
+    let Some(authority) = host.and_then(|host| host.parse::<axum::http::uri::Authority>().ok()) else {
+        return false;
+    };
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok()
 }
 
 impl Scope {

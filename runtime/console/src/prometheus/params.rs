@@ -15,6 +15,8 @@ use crate::state::Console;
 
 /// More are no question that anybody asks.
 const PAIRS: usize = 1_000;
+/// Each is a pass through the index.
+const SELECTORS: usize = 100;
 
 #[derive(Debug, Default)]
 pub struct Params {
@@ -124,6 +126,9 @@ impl Params {
             matchers.extend(self.scope.matcher());
             Ok(matchers)
         };
+        if self.all("match[]").count() > SELECTORS {
+            return Err(Error::parameter("match[]", format!("more than {SELECTORS} of them")));
+        }
         self.all("match[]").map(read).collect()
     }
 

@@ -15,8 +15,10 @@ use crate::state::Console;
 const AT_ONCE: usize = 4;
 /// Steps of one query over a range.
 const POINTS: i64 = 11_000;
+/// Samples that one may read and make: some 160 MB.
+const SAMPLES: usize = 10_000_000;
 
-static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
+pub(super) static TURNS: Semaphore = Semaphore::const_new(AT_ONCE);
 
 /// `GET|POST /api/v1/query`
 pub async fn instant(State(console): State<Arc<Console>>, params: Params) -> Result<Answer, Error> {
@@ -84,6 +86,7 @@ fn read(params: &Params) -> Result<Query, Error> {
 
 fn options(params: &Params) -> Result<Options, Error> {
     let mut options = Options::default();
+    options.limits.samples = SAMPLES;
     if let Some(lookback) = params.duration("lookback_delta")? {
         if lookback <= 0 {
             return Err(Error::parameter("lookback_delta", "it is to be longer than nothing"));

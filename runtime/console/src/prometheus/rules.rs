@@ -74,8 +74,13 @@ impl<'p> Wanted<'p> {
         is_in(&self.groups, &group.name) && is_in(&self.files, &group.file)
     }
 
+    /// To who sees one customer alone, a rule is there when it has an alert of that customer: what a rule asks of all, and what
+    /// went wrong with it, may name others.
     fn has_rule(&self, rule: &Rule) -> bool {
         let is_alert = rule.definition.is_alert();
+        if self.scope.0.is_some() && !rule.alerts().any(|alert| self.scope.sees(&alert.labels)) {
+            return false;
+        }
         self.alerts.is_none_or(|alerts| alerts == is_alert) && is_in(&self.names, &rule.definition.name)
     }
 
@@ -92,11 +97,20 @@ impl<'p> Wanted<'p> {
             alerts.extend(rule.alerts().filter(|alert| self.scope.sees(&alert.labels)));
             shown.insert("state".into(), json!(state(&alerts)));
             shown.insert("name".into(), json!(definition.name));
-            shown.insert("query".into(), json!(definition.expr));
+            let expr = if self.scope.0.is_none() {
+                definition.expr.as_str()
+            } else {
+                ""
+            };
+            shown.insert("query".into(), json!(expr));
             shown.insert("duration".into(), json!(seconds(*for_ms)));
             shown.insert("keepFiringFor".into(), json!(seconds(*keep_firing_for_ms)));
-            shown.insert("labels".into(), texts(&definition.labels));
-            shown.insert("annotations".into(), texts(annotations));
+            let templates = |all: &[(String, rules::Text)]| match self.scope.0.is_none() {
+                true => texts(all),
+                false => json!({}),
+            };
+            shown.insert("labels".into(), templates(&definition.labels));
+            shown.insert("annotations".into(), templates(annotations));
             let listed = alerts.into_iter().filter(|_| !self.exclude_alerts);
             shown.insert("alerts".into(), listed.map(alert).collect());
         } else {
@@ -106,7 +120,7 @@ impl<'p> Wanted<'p> {
         }
         let fared = &rule.fared;
         shown.insert("health".into(), json!(fared.health.as_str()));
-        if let Some(error) = &fared.last_error {
+        if let Some(error) = fared.last_error.as_ref().filter(|_| self.scope.0.is_none()) {
             shown.insert("lastError".into(), json!(error));
         }
         shown.insert("evaluationTime".into(), json!(fared.took.as_secs_f64()));

@@ -9,6 +9,7 @@ use evenkeel_model::runbook::Matcher;
 
 use super::answer::{Answer, Error};
 use super::params::Params;
+use super::query::TURNS;
 use crate::state::Console;
 
 /// `GET|POST /api/v1/series`
@@ -95,7 +96,14 @@ async fn look<T: Send + 'static>(
     console: Arc<Console>,
     work: impl FnOnce(&Store) -> T + Send + 'static,
 ) -> Result<T, Error> {
-    let looked = tokio::task::spawn_blocking(move || work(console.watch.series()));
+    let turn = TURNS
+        .acquire()
+        .await
+        .map_err(|_| Error::internal("the daemon is stopping"))?;
+    let looked = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        work(console.watch.series())
+    });
     looked.await.map_err(|error| Error::internal(error.to_string()))
 }
 

@@ -19,7 +19,7 @@ fn more_samples_than_allowed_fail_the_scrape_and_are_all_counted() {
     let outcome = scene.scrape("a 2\nb 2\nc 2\nd 2\n");
     fails(
         &outcome,
-        "sample limit exceeded: the answer has 4 samples, more than the `sample_limit` of 2",
+        "sample limit exceeded: the answer has 4 samples, more than the 2 of `max_samples` of its [scrape]",
     );
     assert_eq!(
         (outcome.scraped, outcome.post_relabeling, outcome.series_added),
@@ -75,7 +75,7 @@ fn a_body_of_the_limit_is_too_big() {
     scene.scrape("abc 12\n");
     fails(
         &scene.scrape("abc 123\n"),
-        "body size limit exceeded: the answer has 8 bytes or more, the `body_size_limit`",
+        "body size limit exceeded: the answer has more than 8 bytes, which is `max_body` of its [scrape]",
     );
     scene.holds(&[r#"abc{job="j"} 12@1000 end@2000"#]);
 }
