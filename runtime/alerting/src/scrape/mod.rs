@@ -88,7 +88,7 @@ pub struct Options {
     pub label_name_length_limit: Option<usize>,
     /// In bytes.
     pub label_value_length_limit: Option<usize>,
-    /// An answer of more bytes, uncompressed, is too big.
+    /// An answer of so many bytes, uncompressed, is too big.
     pub body_size_limit: Option<usize>,
     /// What an answer is read as whose Content-Type says nothing that is known.
     pub fallback_scrape_protocol: Option<Format>,
@@ -176,7 +176,7 @@ pub enum Failure {
     /// There was no answer, in the words of whoever asked.
     #[error("{0}")]
     Unanswered(String),
-    #[error("body size limit exceeded: the answer has more than {0} bytes, which is `max_body` of its [scrape]")]
+    #[error("body size limit exceeded: the answer has {0} bytes or more, the `body_size_limit`")]
     BodySize(usize),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),

@@ -115,7 +115,7 @@ impl Target {
     }
 
     fn read(&mut self, answer: &Answer<'_>, at_ms: i64, outcome: &mut Outcome) -> Result<(), Failure> {
-        if let Some(limit) = self.options.body_size_limit.filter(|limit| answer.body.len() > *limit) {
+        if let Some(limit) = self.options.body_size_limit.filter(|limit| answer.body.len() >= *limit) {
             return Err(Failure::BodySize(limit));
         }
         if answer.body.is_empty() {

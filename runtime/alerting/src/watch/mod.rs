@@ -309,7 +309,8 @@ fn options(scrape: &model::Scrape) -> scrape::Options {
         honor_labels: scrape.honor_labels,
         honor_timestamps: scrape.honor_timestamps,
         sample_limit: Some(scrape.max_samples),
-        body_size_limit: Some(scrape.max_body),
+        // Whoever fetches bounds it.
+        body_size_limit: None,
         ..scrape::Options::default()
     }
 }

@@ -75,7 +75,7 @@ fn a_body_of_the_limit_is_too_big() {
     scene.scrape("abc 12\n");
     fails(
         &scene.scrape("abc 123\n"),
-        "body size limit exceeded: the answer has more than 8 bytes, which is `max_body` of its [scrape]",
+        "body size limit exceeded: the answer has 8 bytes or more, the `body_size_limit`",
     );
     scene.holds(&[r#"abc{job="j"} 12@1000 end@2000"#]);
 }
