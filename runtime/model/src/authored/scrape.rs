@@ -143,7 +143,8 @@ pub(crate) fn rules(root: &Table<'_, '_>) -> Rules {
     let every = table.optional::<Span>("every");
     let external_labels = labels(&table, "external_labels", &[]);
     let external_url = table.optional::<String>("external_url");
-    if let Some(url) = &external_url {
+    // An empty one is none.
+    if let Some(url) = external_url.as_ref().filter(|url| !url.get_ref().is_empty()) {
         table.check_value(url, Form::Origin.fault(url.get_ref()), Form::Origin.help());
     }
     table.finish();
