@@ -73,6 +73,9 @@ impl Verdict {
     }
 }
 
+/// Annotations of one alert: evenkeel takes 128, and tells a hundred problems of a file.
+const AT_ONCE: usize = 90;
+
 pub struct Both {
     promtool: Promtool,
 }
@@ -94,6 +97,14 @@ impl Both {
     /// # Errors
     /// When one of them says something that is none.
     pub fn judge(&self, home: &Home, templates: &[String]) -> anyhow::Result<Vec<(Verdict, Verdict)>> {
+        let mut all = Vec::new();
+        for some in templates.chunks(AT_ONCE) {
+            all.extend(self.judge_some(home, some)?);
+        }
+        Ok(all)
+    }
+
+    fn judge_some(&self, home: &Home, templates: &[String]) -> anyhow::Result<Vec<(Verdict, Verdict)>> {
         home.write("rules.yml", &rules(templates, |_| true))?;
         let theirs = self.theirs(home.path(), templates, home)?;
         let ours = ours(home, templates)?;

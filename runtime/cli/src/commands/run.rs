@@ -1,5 +1,6 @@
 //! `evenkeel run`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,7 +12,7 @@ use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::{PersonRequest, UndoRequest};
 use evenkeel_model::alert::{Alert, Labels};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, Mode, State, Summary};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
 use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -28,6 +29,9 @@ const RESOLVE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(300)
 /// `[[after]]` begins as soon as the last run has ended; it is looked for during ten seconds.
 const AFTER_LOOKS: u32 = 200;
 const AFTER_PAUSE: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// How long a run above those that are followed has, to go on with what came of them.
+const ABOVE: std::time::Duration = std::time::Duration::from_secs(60);
 
 #[derive(Serialize)]
 struct Told {
@@ -118,8 +122,17 @@ fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
 pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
     desk.cancel_when_interrupted(runs)?;
     let mut told = Vec::new();
+    let mut above = BTreeSet::new();
     for run in runs {
-        told.push(follow(&mut desk, *run, 0, false).await?);
+        let one = follow(&mut desk, *run, 0, false).await?;
+        if let Occurrence::Step { above: all, .. } = &one.summary.occurrence {
+            above.extend(all.iter().copied());
+        }
+        told.push(one);
+    }
+    // What had them run goes on with what came of them. It may wait for something else, and a daemon has the time for that.
+    for run in above.into_iter().rev() {
+        let _ = tokio::time::timeout(ABOVE, follow(&mut desk, run, 0, true)).await;
     }
     desk.leave().await;
     Ok(code(&told))
