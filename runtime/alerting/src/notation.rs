@@ -9,7 +9,8 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::promql::{Labels, NAME, STALE, unquote};
+use crate::promql::unquote::unquote;
+use crate::promql::{Labels, NAME, STALE};
 
 /// Words that begin an expression's operator or number, and so no series.
 const NO_NAMES: [&str; 8] = [

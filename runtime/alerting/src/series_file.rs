@@ -1,19 +1,17 @@
 //! Series that a person has written down, in the layout of promtool's unit tests: YAML with `interval` and
 //! `input_series`, by themselves or as the one of `tests`. All else that such a test says is passed over.
 
-use std::iter;
 use std::ops::Range;
 
 use evenkeel_model::problem::{File, Problem};
-use saphyr_parser::{Event, Parser, Span};
 
 use crate::notation::{self, Fault};
 use crate::promql::{Memory, duration};
+use crate::rules::tree::{Node, Value};
+use crate::rules::yaml;
 
 /// Values of a whole file, gaps included.
 const MOST: usize = 5_000_000;
-/// Lists and tables within each other.
-const DEEPEST: usize = 32;
 /// As far as times are evaluated, in milliseconds since 1970.
 const LONGEST_MS: i64 = 1_000_000_000_000_000;
 
@@ -22,11 +20,14 @@ const LONGEST_MS: i64 = 1_000_000_000_000_000;
 /// # Errors
 /// The file is none of series, with the place.
 pub fn read(file: File<'_>) -> Result<Memory, Box<Problem>> {
-    let root = Yaml { file }.parse()?;
+    let Some(root) = yaml::parse(file)?.root else {
+        return Err(file.problem_as_a_whole("no-series", "the file says nothing").into());
+    };
+    let root = &*root;
     let fail = |span: &Range<usize>, message: &str| Err(Box::new(file.problem("no-series", span.clone(), message)));
-    let test = match root.get("tests").map(|tests| (&tests.kind, tests)) {
-        None => &root,
-        Some((Kind::List(items), _)) if items.len() == 1 => &items[0],
+    let test = match get(root, "tests").map(|tests| (&tests.value, tests)) {
+        None => root,
+        Some((Value::List(items), _)) if items.len() == 1 => &*items[0],
         Some((_, tests)) => {
             return fail(
                 &tests.span,
@@ -34,15 +35,15 @@ pub fn read(file: File<'_>) -> Result<Memory, Box<Problem>> {
             );
         }
     };
-    let interval = test.get("interval").or_else(|| root.get("evaluation_interval"));
-    let interval_ms = match interval.map(|node| (node, node.text())) {
+    let interval = get(test, "interval").or_else(|| get(root, "evaluation_interval"));
+    let interval_ms = match interval.map(|node| (node, text(node))) {
         None => 60_000,
         Some((node, text)) => match text.and_then(duration).filter(|ms| (1..=LONGEST_MS).contains(ms)) {
             Some(ms) => ms,
             None => return fail(&node.span, "write the interval as `30s` or `1m`"),
         },
     };
-    let Some(Kind::List(series)) = test.get("input_series").map(|node| &node.kind) else {
+    let Some(Value::List(series)) = get(test, "input_series").map(|node| &node.value) else {
         return fail(&test.span, "there is no list `input_series`");
     };
     let (mut memory, mut left) = (Memory::default(), MOST);
@@ -60,8 +61,8 @@ fn take(
     left: &mut usize,
 ) -> Result<(), Box<Problem>> {
     let part = |name: &str| {
-        let node = entry.get(name);
-        node.and_then(|node| Some((node, node.text()?))).ok_or_else(|| {
+        let node = get(entry, name);
+        node.and_then(|node| Some((node, text(node)?))).ok_or_else(|| {
             let message = format!("`{name}` is missing here, or no text");
             Box::new(file.problem("no-series", entry.span.clone(), message))
         })
@@ -97,107 +98,22 @@ fn problem(file: File<'_>, node: &Node, text: &str, fault: &Fault) -> Box<Proble
     Box::new(file.problem("no-series", span, fault.to_string()))
 }
 
-struct Node {
-    span: Range<usize>,
-    kind: Kind,
-}
-
-enum Kind {
-    Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Node, Node)>),
-}
-
-impl Node {
-    fn text(&self) -> Option<&str> {
-        match &self.kind {
-            Kind::Text(text) => Some(text),
-            _ => None,
+/// What a table has under a name.
+fn get<'n>(node: &'n Node, name: &str) -> Option<&'n Node> {
+    match &node.value {
+        Value::Map(entries) => {
+            let mut found = entries.iter().filter(|(key, _)| key.text == name);
+            found.next().map(|(_, value)| &**value)
         }
-    }
-
-    fn get(&self, name: &str) -> Option<&Node> {
-        match &self.kind {
-            Kind::Map(entries) => {
-                let mut found = entries.iter().filter(|(key, _)| key.text() == Some(name));
-                found.next().map(|(_, value)| value)
-            }
-            _ => None,
-        }
+        _ => None,
     }
 }
 
-/// YAML as far as files of series need it: no aliases.
-struct Yaml<'t> {
-    file: File<'t>,
-}
-
-impl<'t> Yaml<'t> {
-    fn parse(&self) -> Result<Node, Box<Problem>> {
-        let starts: Vec<usize> = self.file.text.char_indices().map(|(at, _)| at).collect();
-        let byte = |at: usize| starts.get(at).copied().unwrap_or(self.file.text.len());
-        let place = |span: Span| byte(span.start.index())..byte(span.end.index());
-        let mut events = Parser::new_from_str(self.file.text);
-        let mut next = || match events.next_event() {
-            None => Ok(None),
-            Some(Ok((event, span))) => Ok(Some((event, place(span)))),
-            Some(Err(error)) => {
-                let at = byte(error.marker().index());
-                let message = format!("this is no YAML: {}", error.info());
-                Err(Box::new(self.file.problem("syntax", at..at + 1, message)))
-            }
-        };
-        let mut open: Vec<Node> = Vec::new();
-        while let Some((event, span)) = next()? {
-            let kind = match event {
-                Event::Scalar(text, ..) => Kind::Text(text.into_owned()),
-                Event::SequenceStart(..) | Event::MappingStart(..) if open.len() >= DEEPEST => {
-                    let message = format!("lists and tables are nested deeper than {DEEPEST}");
-                    return Err(self.file.problem("too-deep", span, message).into());
-                }
-                Event::SequenceStart(..) | Event::MappingStart(..) => {
-                    // A table is a list of its keys and values until it is closed.
-                    open.push(Node {
-                        span,
-                        kind: Kind::List(Vec::new()),
-                    });
-                    continue;
-                }
-                Event::SequenceEnd => Kind::List(contents(&mut open)),
-                Event::MappingEnd => Kind::Map(pairs(contents(&mut open))),
-                Event::Alias(_) => return Err(self.file.problem("syntax", span, "no alias is read here").into()),
-                _ => continue,
-            };
-            let start = match kind {
-                Kind::Text(_) => span.start,
-                _ => open.pop().map_or(span.start, |node| node.span.start),
-            };
-            let node = Node {
-                span: start..span.end.max(start),
-                kind,
-            };
-            match open.last_mut().map(|node| &mut node.kind) {
-                Some(Kind::List(items)) => items.push(node),
-                _ => return Ok(node),
-            }
-        }
-        Err(self
-            .file
-            .problem_as_a_whole("no-series", "the file says nothing")
-            .into())
+fn text(node: &Node) -> Option<&str> {
+    match &node.value {
+        Value::Scalar(_, text) => Some(text),
+        _ => None,
     }
-}
-
-fn contents(open: &mut [Node]) -> Vec<Node> {
-    match open.last_mut().map(|node| &mut node.kind) {
-        Some(Kind::List(items)) => std::mem::take(items),
-        _ => Vec::new(),
-    }
-}
-
-fn pairs(nodes: Vec<Node>) -> Vec<(Node, Node)> {
-    let mut nodes = nodes.into_iter();
-    iter::from_fn(|| nodes.next().zip(nodes.next())).collect()
 }
 
 #[cfg(test)]

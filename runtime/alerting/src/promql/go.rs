@@ -2,24 +2,44 @@
 
 use regex::Captures;
 
+/// Why `strconv.ParseFloat` reads no number, in its words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoFloat {
+    Syntax,
+    Range,
+}
+
+impl NoFloat {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Syntax => "invalid syntax",
+            Self::Range => "value out of range",
+        }
+    }
+}
+
 /// As `strconv.ParseFloat`: `_` between digits, hexadecimal with `p`, and nothing past the largest float.
-pub(super) fn float(word: &str) -> Option<f64> {
+pub(crate) fn float(word: &str) -> Result<f64, NoFloat> {
     let unsigned = word.strip_prefix(['+', '-']).unwrap_or(word);
     let signed = |value: f64| if word.starts_with('-') { -value } else { value };
     match unsigned.to_ascii_lowercase().as_str() {
-        "inf" | "infinity" => return Some(signed(f64::INFINITY)),
-        "nan" => return (unsigned.len() == word.len()).then_some(f64::NAN),
+        "inf" | "infinity" => return Ok(signed(f64::INFINITY)),
+        "nan" if unsigned.len() == word.len() => return Ok(f64::NAN),
         _ => {}
     }
     let hexadecimal = unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X"));
-    let value = match hexadecimal {
-        Some(digits) => hexadecimal_float(&plain(digits, true)?)?,
+    let value: Option<f64> = match hexadecimal {
+        Some(digits) => plain(digits, true).and_then(|digits| hexadecimal_float(&digits)),
         None if unsigned.starts_with(|c: char| c.is_ascii_digit() || c == '.') => {
-            plain(unsigned, false)?.parse().ok()?
+            plain(unsigned, false).and_then(|digits| digits.parse().ok())
         }
-        None => return None,
+        None => None,
     };
-    value.is_finite().then(|| signed(value))
+    let value = value.ok_or(NoFloat::Syntax)?;
+    match value.is_finite() {
+        true => Ok(signed(value)),
+        false => Err(NoFloat::Range),
+    }
 }
 
 /// Without the `_`, which stand between digits.
@@ -33,29 +53,21 @@ pub(super) fn plain(digits: &str, after_prefix: bool) -> Option<String> {
     (!(0..bytes.len()).any(misplaced)).then(|| digits.replace('_', ""))
 }
 
-fn hexadecimal_float(digits: &str) -> Option<f64> {
-    let (mantissa, exponent) = digits.split_once(['p', 'P'])?;
-    let mut exponent = exponent.parse::<i32>().ok()?;
+/// Digits, perhaps a point, and a binary exponent, which Go asks for; without the prefix.
+fn hexadecimal_float(text: &str) -> Option<f64> {
+    let (mantissa, exponent) = text.split_once(['p', 'P'])?;
+    let exponent: i32 = exponent.parse().ok()?;
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.len() + fraction.len() == 0 {
+    let digits = [whole, fraction].concat();
+    if digits.is_empty() || digits.len() > 30 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    let mut value = 0.0;
-    for digit in whole.chars() {
-        value = value * 16.0 + f64::from(digit.to_digit(16)?);
-    }
-    let mut unit = 1.0 / 16.0;
-    for digit in fraction.chars() {
-        value += f64::from(digit.to_digit(16)?) * unit;
-        unit /= 16.0;
-    }
-    exponent = exponent.clamp(-3000, 3000);
-    while exponent != 0 {
-        let step = exponent.clamp(-1000, 1000);
-        value *= 2_f64.powi(step);
-        exponent -= step;
-    }
-    Some(value)
+    // More than 53 bits are rounded twice at worst, in what nobody writes.
+    let bits = u128::from_str_radix(&digits, 16).ok()?;
+    let places = i32::try_from(fraction.len()).ok()?.checked_mul(4)?;
+    // In two halves, as one of them alone may be too small for a double.
+    let power = exponent.clamp(-3000, 3000) - places;
+    Some(bits as f64 * 2f64.powi(power / 2) * 2f64.powi(power - power / 2))
 }
 
 /// As `Regexp.Expand`: `$1`, `$name`, `${name}` and `$$`; a name goes on as far as letters, digits and `_` do, and
@@ -205,9 +217,16 @@ mod tests {
             ("+-1", None),
             (".", None),
         ] {
-            assert_eq!(float(word), value, "{word}");
+            assert_eq!(float(word).ok(), value, "{word}");
         }
         assert!(float("NaN").unwrap().is_nan());
+        assert_eq!(
+            (float("1e400"), float("1__0")),
+            (Err(NoFloat::Range), Err(NoFloat::Syntax))
+        );
+        // Too small in one step, and rounded once.
+        assert_eq!(float("0x.0000000000001p-1022"), Ok(f64::from_bits(1)));
+        assert_eq!(float("0x1.fffffffffffffp-1023"), Ok(f64::from_bits(1 << 52)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub(super) fn quantiles(phi: &[f64], columns: &[Column]) -> Result<Vec<Column>, 
     let mut places: HashMap<Labels, usize> = HashMap::new();
     let mut histograms: Vec<(Labels, Vec<(f64, &Column)>)> = Vec::new();
     for column in columns {
-        let Some(bound) = go::float(column.labels.get(BOUND)) else {
+        let Ok(bound) = go::float(column.labels.get(BOUND)) else {
             continue;
         };
         let key = column.labels.filter(|name| name != BOUND);

@@ -60,6 +60,14 @@ pub fn shortest(value: f64) -> String {
     if size == 0.0 || (1e-6..1e21).contains(&size) {
         return value.to_string();
     }
+    exponent(value)
+}
+
+/// As Go's `'e'` has a number: one digit before the point, an exponent always, of two digits at least.
+pub fn exponent(value: f64) -> String {
+    if !value.is_finite() {
+        return shortest(value);
+    }
     let text = format!("{value:e}");
     match text.split_once('e') {
         Some((digits, exponent)) => {

@@ -306,17 +306,19 @@ impl Scanner<'_> {
     }
 }
 
+/// Units of Prometheus's durations in milliseconds, the larger first.
+pub(crate) const UNITS: [(&str, i64); 7] = [
+    ("y", 365 * 86_400_000),
+    ("w", 7 * 86_400_000),
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("m", 60_000),
+    ("s", 1000),
+    ("ms", 1),
+];
+
 /// Milliseconds of `1y2w3d4h5m6s7ms`, each unit once and in this order. One that is out of range is `i64::MAX`.
 pub fn duration(word: &str) -> Option<i64> {
-    const UNITS: [(&str, i64); 7] = [
-        ("y", 365 * 86_400_000),
-        ("w", 7 * 86_400_000),
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("ms", 1),
-    ];
     let (mut rest, mut next, mut total) = (word, 0, 0_i64);
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit())?;

@@ -21,7 +21,7 @@ mod date;
 mod error;
 mod eval;
 mod functions;
-mod go;
+pub(crate) mod go;
 mod histogram;
 pub mod json;
 mod labels;
@@ -35,7 +35,7 @@ mod source;
 mod syntax;
 #[cfg(test)]
 mod tests;
-mod unquote;
+pub(crate) mod unquote;
 
 use std::cell::Cell;
 
@@ -44,11 +44,10 @@ use evenkeel_model::runbook::Matcher;
 pub use ast::Type;
 pub use error::{Error, Refusal, Why};
 pub use labels::{Labels, NAME};
+pub(crate) use lex::UNITS;
 pub use lex::duration;
 pub use memory::{Memory, OutOfOrder};
 pub use source::{Only, STALE, Sample, Series, Source, SourceError};
-
-pub(crate) use unquote::unquote;
 
 use eval::{Column, Evaluator, Grid, Value};
 

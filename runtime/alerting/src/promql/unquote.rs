@@ -5,13 +5,18 @@ pub(crate) type Wrong = (usize, String);
 
 /// What stands between the quotes.
 pub(crate) fn unquote(quoted: &str) -> Result<String, Wrong> {
+    String::from_utf8(bytes(quoted)?).map_err(|_| (0, "its bytes are no UTF-8".to_owned()))
+}
+
+/// The same, whether or not it is UTF-8.
+pub(crate) fn bytes(quoted: &str) -> Result<Vec<u8>, Wrong> {
     let quote = quoted.chars().next().unwrap_or_default();
     let inner = quoted
         .get(1..quoted.len().max(2) - 1)
         .filter(|_| quoted.len() >= 2 && matches!(quote, '"' | '\'' | '`') && quoted.ends_with(quote))
         .ok_or_else(|| (0, "a string without an end".to_owned()))?;
     if quote == '`' {
-        return Ok(inner.to_owned());
+        return Ok(inner.as_bytes().to_vec());
     }
     let (mut bytes, mut at) = (Vec::with_capacity(inner.len()), 0);
     while let Some(c) = inner[at..].chars().next() {
@@ -26,7 +31,7 @@ pub(crate) fn unquote(quoted: &str) -> Result<String, Wrong> {
             }
         }
     }
-    String::from_utf8(bytes).map_err(|_| (0, "its bytes are no UTF-8".to_owned()))
+    Ok(bytes)
 }
 
 /// Adds what the escape at the beginning stands for; how long it is.

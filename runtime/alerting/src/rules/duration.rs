@@ -1,14 +1,7 @@
 //! Durations as Prometheus writes them.
 
-const UNITS: [(&str, i64); 7] = [
-    ("y", 365 * 86_400_000),
-    ("w", 7 * 86_400_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
+use crate::promql::{UNITS, duration};
+
 /// What Go can count in nanoseconds.
 const LONGEST_MS: i64 = i64::MAX / 1_000_000;
 
@@ -18,31 +11,14 @@ pub(super) fn parse(text: &str) -> Result<i64, &'static str> {
     if text == "0" {
         return Ok(0);
     }
-    if text.is_empty() {
-        return Err(FORM);
+    let milliseconds = Some(text)
+        .filter(|text| !text.is_empty())
+        .and_then(duration)
+        .ok_or(FORM)?;
+    match milliseconds <= LONGEST_MS {
+        true => Ok(milliseconds),
+        false => Err("that is longer than 292 years"),
     }
-    let (mut rest, mut milliseconds) = (text, 0i64);
-    let mut units = UNITS.iter();
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        let (number, behind) = rest.split_at(digits);
-        let letters = behind.find(|c: char| !c.is_ascii_lowercase()).unwrap_or(behind.len());
-        let (unit, after) = behind.split_at(letters);
-        if number.is_empty() {
-            return Err(FORM);
-        }
-        let (_, factor) = units.find(|(name, _)| *name == unit).ok_or(FORM)?;
-        let part = number
-            .parse::<i64>()
-            .ok()
-            .and_then(|number| number.checked_mul(*factor));
-        milliseconds = part
-            .and_then(|part| milliseconds.checked_add(part))
-            .filter(|sum| *sum <= LONGEST_MS)
-            .ok_or("that is longer than 292 years")?;
-        rest = after;
-    }
-    Ok(milliseconds)
 }
 
 /// A duration as Prometheus writes it: `1h30m`, weeks, days and years only where they are whole.

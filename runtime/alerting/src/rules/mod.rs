@@ -17,9 +17,9 @@ mod reader;
 mod restore;
 mod scalar;
 mod sink;
-mod tree;
+pub(crate) mod tree;
 pub mod unit;
-mod yaml;
+pub(crate) mod yaml;
 
 #[cfg(test)]
 mod tests;

@@ -7,13 +7,13 @@ use evenkeel_model::problem::File;
 
 /// A thing of the file, and its bytes in the text.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     pub span: Range<usize>,
     pub value: Value,
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     /// YAML alone has it; it is as good as not there.
     Null,
     Scalar(Scalar, String),
@@ -24,7 +24,7 @@ pub(super) enum Value {
 
 /// What a scalar is where its type matters; YAML gives its text to whoever asks for a string.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Scalar {
+pub(crate) enum Scalar {
     Text,
     /// A string without quotes, as only YAML has it.
     Plain,
@@ -53,7 +53,7 @@ impl Node {
 
 /// A string with its place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Written {
+pub(crate) struct Written {
     pub text: String,
     pub span: Range<usize>,
 }

@@ -18,14 +18,14 @@ const MOST: usize = 500_000;
 const DEEPEST: usize = 32;
 
 /// The first document of a file.
-pub(super) struct Document {
+pub(crate) struct Document {
     /// None: it says nothing.
     pub root: Option<Rc<Node>>,
     /// Warnings.
     pub noteworthy: Vec<Problem>,
 }
 
-pub(super) fn parse(file: File<'_>) -> Result<Document, Box<Problem>> {
+pub(crate) fn parse(file: File<'_>) -> Result<Document, Box<Problem>> {
     check_characters(file)?;
     let mut builder = Builder::new(file);
     let mut parser = Parser::new_from_str(file.text);

@@ -1,9 +1,9 @@
 //! Numbers for people, as Prometheus writes them.
 
 use super::fmt;
-use super::literal;
 use super::value::Value;
 use super::world::{Answer, Failure};
+use crate::promql::go;
 
 const LARGE: [&str; 8] = ["k", "M", "G", "T", "P", "E", "Z", "Y"];
 const BINARY: [&str; 8] = ["ki", "Mi", "Gi", "Ti", "Pi", "Ei", "Zi", "Yi"];
@@ -14,8 +14,8 @@ pub(super) fn float(value: &Value) -> Result<f64, Failure> {
     match value {
         Value::Float(value) => Ok(*value),
         Value::Int(value) => Ok(*value as f64),
-        Value::Text(text) => literal::float(text)
-            .map_err(|why| format!("strconv.ParseFloat: parsing {}: {why}", fmt::quoted(text)).into()),
+        Value::Text(text) => go::float(text)
+            .map_err(|why| format!("strconv.ParseFloat: parsing {}: {}", fmt::quoted(text), why.as_str()).into()),
         _ => Err(format!("can't convert {} to float", value.type_name()).into()),
     }
 }

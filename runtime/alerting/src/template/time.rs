@@ -7,6 +7,7 @@ use super::functions::{Function, Param, text};
 use super::humanize;
 use super::value::{Time, Value};
 use super::world::{Answer, Failure};
+use crate::promql::UNITS;
 
 /// Methods that Go has for times, and that no template that we know of calls.
 pub(super) const LEFT_OUT: [&str; 24] = [
@@ -260,16 +261,6 @@ fn fraction(rest: &str, time: DateTime<Utc>) -> Option<(&str, String)> {
     ))
 }
 
-const UNITS: [(&str, u64); 7] = [
-    ("y", 31_536_000_000),
-    ("w", 604_800_000),
-    ("d", 86_400_000),
-    ("h", 3_600_000),
-    ("m", 60_000),
-    ("s", 1_000),
-    ("ms", 1),
-];
-
 /// Whole numbers with units, the longer first, each at most once; in seconds.
 pub(super) fn parse_duration(written: &str) -> Answer {
     if written == "0" {
@@ -299,7 +290,7 @@ pub(super) fn parse_duration(written: &str) -> Answer {
         let part = digits
             .parse()
             .ok()
-            .and_then(|number: u64| number.checked_mul(UNITS[place].1));
+            .and_then(|number: u64| number.checked_mul(UNITS[place].1.unsigned_abs()));
         match part.and_then(|part| total.checked_add(part)) {
             Some(sum) => total = sum,
             None => overflows = true,

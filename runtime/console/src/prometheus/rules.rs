@@ -167,21 +167,8 @@ fn alert(alert: &Alert) -> Value {
     if let Some(since) = alert.keep_firing_since_ms {
         shown["keepFiringSince"] = json!(time::shown(since));
     }
-    shown["value"] = json!(exponent(alert.value));
+    shown["value"] = json!(json::exponent(alert.value));
     shown
-}
-
-/// As Go's `'e'` has it: one digit before the point, an exponent always.
-fn exponent(value: f64) -> String {
-    if !value.is_finite() {
-        return json::shortest(value);
-    }
-    let text = format!("{value:e}");
-    let Some((digits, exponent)) = text.split_once('e') else {
-        return text;
-    };
-    let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |rest| ('-', rest));
-    format!("{digits}e{sign}{exponent:0>2}")
 }
 
 fn pairs(labels: &Labels) -> BTreeMap<&str, &str> {

@@ -1,6 +1,7 @@
 //! Times and durations as parameters write them.
 
 use chrono::DateTime;
+use evenkeel_alerting::promql;
 
 /// Times without a bound, as Prometheus writes them.
 const EARLIEST: &str = "-292273086-05-16T16:47:06Z";
@@ -29,38 +30,18 @@ pub fn duration(text: &str) -> Option<i64> {
     units(text)
 }
 
+/// `1y2w3d4h5m6s7ms`
+fn units(text: &str) -> Option<i64> {
+    let written = Some(text).filter(|text| !text.is_empty());
+    written
+        .and_then(promql::duration)
+        .filter(|milliseconds| *milliseconds < i64::MAX)
+}
+
 fn milliseconds(seconds: f64) -> Option<i64> {
     let milliseconds = (seconds * 1000.0).round();
     // Every such number is exact, and nothing beyond is evaluated.
     (milliseconds.abs() <= 9e15).then_some(milliseconds as i64)
-}
-
-/// `1y2w3d4h5m6s7ms`: each unit once, in this order.
-fn units(text: &str) -> Option<i64> {
-    const UNITS: [(&str, i64); 7] = [
-        ("y", 31_536_000_000),
-        ("w", 604_800_000),
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ];
-    let mut rest = text;
-    let mut left = UNITS.as_slice();
-    let mut total = 0_i64;
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit())?;
-        let count: i64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
-        let at = left.iter().position(|(unit, _)| *unit == &rest[..end])?;
-        let (_, of) = left.get(at)?;
-        total = total.checked_add(count.checked_mul(*of)?)?;
-        left = &left[at + 1..];
-        rest = &rest[end..];
-    }
-    (!text.is_empty()).then_some(total)
 }
 
 /// A time as Go writes it: nanoseconds as far as there are any.
