@@ -4,6 +4,7 @@ use crate::{
     bodies::{Body, Format},
     cases::at,
 };
+use evenkeel_tests::dice::Dice;
 
 /// Texts as targets have them, and what the lexers look at.
 const TEXTS: &[&str] = &[
@@ -73,17 +74,17 @@ const PIECES: &[&[u8]] = &[
 ];
 
 pub fn made(seed: u64, texts: usize, now_ms: i64) -> Vec<Body> {
-    let mut random = Random(seed);
+    let mut random = Dice::new(seed);
     let mut made = Vec::with_capacity(texts);
     while made.len() < texts {
         let formats = [Format::Text, Format::Text1, Format::OpenMetrics, Format::OpenMetrics];
-        let format = *random.of(&formats);
+        let format = *random.one_of(&formats);
         let texts = if format == Format::OpenMetrics {
             OPENMETRICS
         } else {
             TEXTS
         };
-        let mut text = at(random.of(texts).as_bytes(), now_ms);
+        let mut text = at(random.one_of(texts).as_bytes(), now_ms);
         for _ in 0..=random.below(4) {
             mutate(&mut text, &mut random);
         }
@@ -103,13 +104,13 @@ fn kills(format: Format, text: &[u8]) -> bool {
             .any(|three| matches!(three[0], b'{' | b',') && is_end(three[2]))
 }
 
-fn mutate(text: &mut Vec<u8>, random: &mut Random) {
+fn mutate(text: &mut Vec<u8>, random: &mut Dice) {
     let at = random.below(text.len() + 1);
     let end = (at + 1 + random.below(3)).min(text.len());
     match random.below(9) {
         0 | 1 => drop(text.drain(at..end)),
-        2..=4 => drop(text.splice(at..at, random.of(PIECES).iter().copied())),
-        5 | 6 => drop(text.splice(at..end, random.of(PIECES).iter().copied())),
+        2..=4 => drop(text.splice(at..at, random.one_of(PIECES).iter().copied())),
+        5 | 6 => drop(text.splice(at..end, random.one_of(PIECES).iter().copied())),
         7 => {
             let (start, end) = line(text, at);
             let copy = text[start..end].to_vec();
@@ -135,21 +136,4 @@ fn line(text: &[u8], at: usize) -> (usize, usize) {
         .position(|byte| *byte == b'\n')
         .map_or(text.len(), |end| at + end + 1);
     (start, end)
-}
-
-/// SplitMix64: the same texts for the same seed, whatever the library.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % bound as u64).expect("it is below a usize")
-    }
-
-    fn of<'a, T>(&mut self, all: &'a [T]) -> &'a T {
-        &all[self.below(all.len())]
-    }
 }

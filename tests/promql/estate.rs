@@ -1,8 +1,7 @@
 //! An hour of what hosts, a cluster and services measure, so that alerts find something.
 
+use evenkeel_tests::dice::Dice;
 use evenkeel_tests::servers::Written;
-
-use crate::dice::Dice;
 
 const EVERY_MS: i64 = 30_000;
 const COUNT: i64 = 120;

@@ -1,12 +1,10 @@
 //! Well-formed expressions by chance, most of which find something in `series`.
 
-use crate::{
-    dice::Dice,
-    words::{
-        AGGREGATORS, COUNTERS, DATES, DURATIONS, FUNCTIONS, LABELS, MOVES, NUMBERS, OVER, SELECTORS, STEPS, TIMES,
-        TRANSCENDENTAL,
-    },
+use crate::words::{
+    AGGREGATORS, COUNTERS, DATES, DURATIONS, FUNCTIONS, LABELS, MOVES, NUMBERS, OVER, SELECTORS, STEPS, TIMES,
+    TRANSCENDENTAL,
 };
+use evenkeel_tests::dice::Dice;
 
 /// Levels of an expression.
 const DEEPEST: u64 = 4;

@@ -12,7 +12,6 @@
 #![allow(clippy::print_stdout, reason = "the counts are figures to report")]
 
 mod answer;
-mod dice;
 mod estate;
 mod generator;
 mod pair;
@@ -25,11 +24,11 @@ use std::env;
 use anyhow::ensure;
 
 use crate::{
-    dice::Dice,
     generator::Generator,
     pair::{Pair, WHENS},
     purpose::ON_PURPOSE,
 };
+use evenkeel_tests::dice::Dice;
 
 /// Random expressions in `cargo test`.
 const EXPRESSIONS: u64 = 3000;
@@ -68,7 +67,7 @@ fn random_expressions_have_prometheus_s_answers() -> anyhow::Result<()> {
     let mut dice = Dice::new(seed);
     let asks: Vec<(usize, String)> = (0..count)
         .map(|_| {
-            let when = usize::try_from(dice.below(WHENS.len() as u64)).expect("it is an index");
+            let when = dice.below(WHENS.len());
             (when, Generator::new(&mut dice).expression())
         })
         .collect();

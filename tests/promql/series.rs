@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use evenkeel_tests::dice::Dice;
 use evenkeel_tests::servers::Written;
 use serde_json::json;
-
-use crate::dice::Dice;
 
 /// Times are multiples of this.
 const UNIT_MS: i64 = 250;
@@ -84,7 +83,7 @@ impl Maker {
         let mut times = Vec::new();
         let mut at = from_s * 1000;
         while at <= (to_s * 1000).min(END_MS) {
-            let late = i64::try_from(self.dice.below(4)).expect("it is small") * UNIT_MS;
+            let late = self.dice.below(4_i64) * UNIT_MS;
             times.push(at + late);
             at += every_s * 1000;
         }

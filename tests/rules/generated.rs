@@ -2,10 +2,11 @@
 
 use std::env;
 
+use evenkeel_tests::dice::Dice;
 use evenkeel_tests::{evenkeel::Home, servers::Promtool};
 use serde_json::{Value, json};
 
-use crate::{dice::Dice, expectations};
+use crate::expectations;
 
 /// Of each seed: one rule file, one test.
 const SEEDS: u64 = 16;
@@ -27,7 +28,7 @@ fn made_up_rules_have_the_same_states_at_the_same_instants() -> anyhow::Result<(
     let (promtool, home) = (Promtool::find()?, Home::empty()?);
     let (mut expected, mut failing) = (0, 0);
     for seed in seeds() {
-        let mut dice = Dice(seed);
+        let mut dice = Dice::new(seed);
         let names: Vec<String> = (0..6).map(|n| format!("A{n}")).collect();
         home.write("rules.yml", &rules(&mut dice, &names).to_string())?;
         let mut file = test(&mut dice, &names);
@@ -75,7 +76,7 @@ fn rules(dice: &mut Dice, names: &[String]) -> Value {
         let rules: Vec<Value> = names.iter().map(|name| alert(dice, name)).collect();
         let mut group = json!({"name": format!("g{n}"), "rules": rules});
         if dice.once_in(3) {
-            group["query_offset"] = json!(dice.one_of(&["30s", "1m", "90s"]));
+            group["query_offset"] = json!(dice.pick(&["30s", "1m", "90s"]));
         }
         if dice.once_in(6) {
             group["limit"] = json!(dice.below(4) + 2);
@@ -107,9 +108,9 @@ fn alert(dice: &mut Dice, name: &str) -> Value {
         _ => format!("m > {k}"),
     };
     let times = ["0s", "1m", "2m", "150s", "5m"];
-    let mut rule = json!({"alert": name, "expr": expr, "for": dice.one_of(&times)});
+    let mut rule = json!({"alert": name, "expr": expr, "for": dice.pick(&times)});
     if dice.once_in(2) {
-        rule["keep_firing_for"] = json!(dice.one_of(&times));
+        rule["keep_firing_for"] = json!(dice.pick(&times));
     }
     rule["labels"] = match dice.below(5) {
         0 => json!({"value": "{{ $value }}"}),
@@ -130,7 +131,7 @@ fn alert(dice: &mut Dice, name: &str) -> Value {
 }
 
 fn test(dice: &mut Dice, names: &[String]) -> Value {
-    let evaluation = dice.one_of(&["30s", "1m", "2m"]);
+    let evaluation = dice.pick(&["30s", "1m", "2m"]);
     let times: Vec<String> = (0..40).map(|minute| format!("{}ms", minute * 60_000)).collect();
     let mut series = Vec::new();
     for name in ["m", "n", "c"] {
@@ -154,7 +155,7 @@ fn test(dice: &mut Dice, names: &[String]) -> Value {
     // Without an order promtool takes any, and rules look at the alerts of other groups.
     let order = ["recorded", "g0", "g1"];
     json!({"rule_files": ["rules.yml"], "evaluation_interval": evaluation, "group_eval_order": order, "tests": [{
-        "interval": dice.one_of(&["15s", "30s", "1m"]),
+        "interval": dice.pick(&["15s", "30s", "1m"]),
         "input_series": series,
         "external_labels": {"site": "here"},
         "alert_rule_test": alerts.collect::<Vec<_>>(),

@@ -2,7 +2,6 @@
 
 mod cases;
 mod check;
-mod dice;
 mod expectations;
 mod generated;
 mod ours;

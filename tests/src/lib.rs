@@ -13,6 +13,7 @@
 pub mod alerts;
 pub mod board;
 pub mod component;
+pub mod dice;
 pub mod evenkeel;
 pub mod golden;
 pub mod names;

@@ -1,7 +1,6 @@
 //! Templates of rules beside the real promtool: the same text, the same refusals, the same words of what goes wrong.
 
 mod both;
-mod dice;
 mod random;
 
 use both::{Both, Verdict};

@@ -1,6 +1,6 @@
 //! Templates by chance: functions over values of mostly the right kind, and signs in any order.
 
-use super::dice::Dice;
+use evenkeel_tests::dice::Dice;
 
 /// Functions, with the kinds of their arguments; a capital `V` at the end stands for any number of any.
 const FUNCTIONS: [(&str, &str); 45] = [
@@ -56,13 +56,13 @@ const WORDS: &str = include_str!("words.txt");
 
 /// Templates that mostly do something.
 pub fn templates(seed: u64, count: usize) -> Vec<String> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     (0..count).map(|_| action(&mut dice)).collect()
 }
 
 /// Texts that are sometimes a template.
 pub fn soups(seed: u64, count: usize) -> Vec<String> {
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     (0..count).map(|_| soup(&mut dice)).collect()
 }
 
@@ -78,18 +78,18 @@ fn action(dice: &mut Dice) -> String {
             action(dice)
         ),
         84..88 => {
-            let body = dice.one_of(&["{{ . }}", "{{ .Value }}", "{{ . | printf \"%v\" }}", "{{ len . }}"]);
+            let body = dice.pick(&["{{ . }}", "{{ .Value }}", "{{ . | printf \"%v\" }}", "{{ len . }}"]);
             format!("{{{{ with {} }}}}{body}{{{{ end }}}}", value(dice, 'v', 1))
         }
         88..94 => {
-            let variables = dice.one_of(&["", "$i, $e := ", "$e := "]);
+            let variables = dice.pick(&["", "$i, $e := ", "$e := "]);
             let bodies = [
                 "{{ . }};",
                 "{{ .Labels.a }};",
                 "{{ break }}",
                 "{{ if . }}{{ continue }}{{ end }}x",
             ];
-            let (over, body) = (value(dice, 'v', 1), dice.one_of(&bodies));
+            let (over, body) = (value(dice, 'v', 1), dice.pick(&bodies));
             format!("{{{{ range {variables}{over} }}}}{body}{{{{ else }}}}none{{{{ end }}}}")
         }
         94..97 => format!("{{{{- $x := {} -}}}} {{{{ $x }}}}", value(dice, 'v', 1)),
@@ -98,7 +98,7 @@ fn action(dice: &mut Dice) -> String {
             let of = value(dice, 'v', 1);
             format!(
                 "{{{{ ({of}).{} }}}}",
-                dice.one_of(&["Value", "Labels", "foo", "Foo", "Year", "Unix", "Format"])
+                dice.pick(&["Value", "Labels", "foo", "Foo", "Year", "Unix", "Format"])
             )
         }
         _ => {
@@ -159,7 +159,7 @@ fn value(dice: &mut Dice, kind: char, depth: usize) -> String {
         _ => &[],
     };
     if depth < 3 && !makers.is_empty() && dice.percent(50) {
-        let name = dice.one_of(makers);
+        let name = dice.pick(makers);
         let function = FUNCTIONS
             .iter()
             .find(|(known, _)| *known == name)
@@ -180,8 +180,8 @@ fn value(dice: &mut Dice, kind: char, depth: usize) -> String {
         'd' if depth > 0 && dice.percent(30) => ".".to_owned(),
         'd' => word(dice, "durations").to_owned(),
         'm' => word(dice, "maps").to_owned(),
-        'i' => dice.one_of(&["0", "1", "2", "3", "5", "-1"]).to_owned(),
-        'b' => dice.one_of(&["true", "false"]).to_owned(),
+        'i' => dice.pick(&["0", "1", "2", "3", "5", "-1"]).to_owned(),
+        'b' => dice.pick(&["true", "false"]).to_owned(),
         't' => format!("(toTime {})", value(dice, 'n', depth + 1)),
         'r' => format!("(query {})", word(dice, "queries")),
         'e' => format!("(first (query {}))", word(dice, "queries")),
@@ -218,7 +218,7 @@ fn block(dice: &mut Dice) -> String {
     }
     text += body(dice);
     if dice.percent(30) {
-        text += &format!("{{{{ template \"a\" {} }}}}", dice.one_of(&["", ".", "1 2", "$x"]));
+        text += &format!("{{{{ template \"a\" {} }}}}", dice.pick(&["", ".", "1 2", "$x"]));
     }
     text
 }
@@ -227,12 +227,12 @@ fn word(dice: &mut Dice, section: &str) -> &'static str {
     let mut sections = WORDS.split("=== ");
     let lines = sections.find_map(|lines| lines.strip_prefix(section)?.strip_prefix('\n'));
     let words: Vec<_> = lines.expect("each section is there").lines().collect();
-    dice.one_of(&words)
+    dice.pick(&words)
 }
 
 fn sign(dice: &mut Dice) -> &'static str {
     if dice.percent(12) {
-        dice.one_of(&[" ", "\n", "\t", "{{- ", " -}}"])
+        dice.pick(&[" ", "\n", "\t", "{{- ", " -}}"])
     } else {
         word(dice, "signs")
     }
@@ -240,7 +240,7 @@ fn sign(dice: &mut Dice) -> &'static str {
 
 fn body(dice: &mut Dice) -> &'static str {
     if dice.percent(20) {
-        dice.one_of(&["", " "])
+        dice.pick(&["", " "])
     } else {
         word(dice, "bodies")
     }

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, thread, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use evenkeel_tests::dice::Dice;
 use evenkeel_tests::{
     evenkeel::{BOUND, Home},
     wait::wait_until,
@@ -11,7 +12,6 @@ use serde_json::{Value, json};
 
 use crate::{
     desk::Desk,
-    dice::Dice,
     oracle, scene,
     sink::Sink,
     story::Story,

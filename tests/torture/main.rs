@@ -12,7 +12,6 @@
 #![allow(clippy::print_stdout, reason = "the counts are figures to report")]
 
 mod desk;
-mod dice;
 mod disk;
 mod lane;
 mod oracle;

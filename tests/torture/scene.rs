@@ -3,10 +3,11 @@
 use std::fs;
 
 use chrono::{SecondsFormat, TimeDelta, Utc};
+use evenkeel_tests::dice::Dice;
 use evenkeel_tests::{evenkeel::Home, plugins};
 use serde_json::{Value, json};
 
-use crate::{dice::Dice, sink::Sink};
+use crate::sink::Sink;
 
 /// Names of alerts, each of which starts a runbook.
 const ALERTS: [&str; 11] = [

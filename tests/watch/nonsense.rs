@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
+use evenkeel_tests::dice::Dice;
 use reqwest::blocking::Client;
 use serde_json::Value;
 
@@ -90,25 +91,9 @@ const PIECES: [&str; 40] = [
     "true",
 ];
 
-/// xorshift: the same seed asks the same.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % bound as u64).unwrap_or(0)
-    }
-
-    fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
-        all[self.below(all.len())]
-    }
-
-    fn value(&mut self) -> String {
-        let pieces = self.below(8);
-        (0..pieces).map(|_| self.of(&PIECES)).collect()
-    }
+fn value(dice: &mut Dice) -> String {
+    let pieces = dice.below(8);
+    (0..pieces).map(|_| dice.pick(&PIECES)).collect()
 }
 
 #[test]
@@ -125,15 +110,15 @@ fn no_request_is_answered_with_anything_but_the_envelope() -> anyhow::Result<()>
     )?;
     wait_for_value(&daemon, "a_metric", "1");
     let client = Client::builder().timeout(Duration::from_secs(60)).build()?;
-    let mut chance = Chance(seed);
+    let mut dice = Dice::new(seed);
     let mut well = 0;
     for number in 0..requests {
-        let url = format!("{}/api/v1/{}", daemon.url, chance.of(&PATHS));
-        let pairs: Vec<(&str, String)> = (0..chance.below(6))
-            .map(|_| (chance.of(&NAMES), chance.value()))
+        let url = format!("{}/api/v1/{}", daemon.url, dice.pick(&PATHS));
+        let pairs: Vec<(&str, String)> = (0..dice.below(6))
+            .map(|_| (dice.pick(&NAMES), value(&mut dice)))
             .collect();
         let url = reqwest::Url::parse_with_params(&url, &pairs)?;
-        let request = match chance.below(4) {
+        let request = match dice.below(4) {
             0 => {
                 let body = url.query().unwrap_or_default().to_owned();
                 let mut bare = url.clone();
