@@ -29,7 +29,10 @@ customer = "paint"
 role = "app"
 "#;
 
-const RULES: &str = "groups:\n- name: g\n  rules:\n  - alert: Sick\n    expr: app_sick > 0\n";
+/// The second names a customer, and so does what goes wrong with the third.
+const RULES: &str = "groups:\n- name: g\n  rules:\n  - alert: Sick\n    expr: app_sick > 0\n    annotations: {who: 'steel or paint'}\n  \
+                     - alert: Paint\n    expr: app_sick{customer=\"paint\"} > 0\n  \
+                     - record: broken\n    expr: app_sick * on () group_left () app_sick\n";
 
 fn home(exporter: &Exporter, readers: &str) -> anyhow::Result<Home> {
     let home = Home::empty()?;
@@ -68,7 +71,7 @@ fn a_reader_of_one_customer_sees_that_customer_alone() -> anyhow::Result<()> {
     let daemon = home.serve()?;
     wait_until(BOUND, "both customers' alerts fire", || {
         let (_, alerts) = get(&daemon, "/api/v1/alerts", Some(ALL))?;
-        ensure!(alerts["data"]["alerts"].as_array().map(Vec::len) == Some(2), "{alerts}");
+        ensure!(alerts["data"]["alerts"].as_array().map(Vec::len) == Some(3), "{alerts}");
         Ok(())
     });
     for token in [None, Some("wrong-token-0123456789")] {
@@ -102,7 +105,7 @@ fn a_reader_of_one_customer_sees_that_customer_alone() -> anyhow::Result<()> {
         ("/api/v1/label/asset/values?match%5B%5D=up", "/data"),
         ("/api/v1/alerts", "/data/alerts"),
         ("/api/v1/targets", "/data/activeTargets"),
-        ("/api/v1/rules", "/data/groups/0/rules/0/alerts"),
+        ("/api/v1/rules", "/data"),
     ];
     for (path, place) in everything {
         let (status, all) = get(&daemon, path, Some(ALL))?;
@@ -136,5 +139,37 @@ fn nobody_reads_over_an_open_listener_without_a_reader() -> anyhow::Result<()> {
     );
     // Over the socket it goes on.
     home.done(&["query", "up"])?;
+    Ok(())
+}
+
+#[test]
+fn without_a_reader_a_name_that_somebody_has_lead_here_reads_nothing() -> anyhow::Result<()> {
+    let exporter = Exporter::start("app_sick 1\n")?;
+    let home = home(&exporter, "")?;
+    let daemon = home.serve()?;
+    let status = |host: &str| -> anyhow::Result<u16> {
+        let request = reqwest::blocking::Client::new().get(format!("{}/api/v1/query?query=up", daemon.url));
+        Ok(request.header("host", host).send()?.status().as_u16())
+    };
+    assert_eq!(status("rebound.example:7654")?, 401);
+    for host in ["localhost:7654", "127.0.0.1", "[::1]:7654"] {
+        assert_eq!(status(host)?, 200, "{host}");
+    }
+    Ok(())
+}
+
+#[test]
+fn two_readers_with_one_token_are_refused() -> anyhow::Result<()> {
+    let exporter = Exporter::start("app_sick 1\n")?;
+    let readers =
+        "[reader.all]\ntoken_file = \"all.token\"\n[reader.steel]\ntoken_file = \"all.token\"\ncustomer = \"steel\"\n";
+    let home = home(&exporter, readers)?;
+    let said = home.run(&["serve", "--listen", "127.0.0.1:0"])?;
+    assert_eq!(said.code, 1, "{said:?}");
+    assert!(
+        said.stderr
+            .contains("`[reader.all]` and `[reader.steel]` have the same token"),
+        "{said:?}"
+    );
     Ok(())
 }

@@ -285,6 +285,28 @@ mod tests {
     }
 
     #[test]
+    fn what_can_t_be_written_leaves_nothing_and_goes_on_when_there_is_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let (files, series) = open(dir.path());
+        let place = dir.path().join("series");
+        let handle = series.series(&Labels::new([("__name__", "a")])).unwrap();
+        series.append(handle, 1_000, 1.0).unwrap();
+        for name in ["log.1", "snapshot.new"] {
+            std::os::unix::fs::symlink("/dev/full", place.join(name)).unwrap();
+        }
+        let said = files.log(&series, &[(handle, (1_000, 1.0))]).unwrap_err();
+        assert!(said.contains("No space left") && said.contains("room"), "{said}");
+        assert!(files.snapshot(&series).is_err());
+        assert_eq!(fs::read_dir(&place).unwrap().count(), 0);
+
+        append(&files, &series, "a", (2_000, 2.0));
+        assert!(place.join("log.1").is_file());
+        drop((files, series));
+        let (_files, series) = open(dir.path());
+        assert_eq!(samples(&series), [("a".to_owned(), vec![(2_000, 2.0)])]);
+    }
+
+    #[test]
     fn a_log_that_is_torn_off_gives_what_is_whole() {
         let dir = tempfile::tempdir().unwrap();
         let (files, series) = open(dir.path());

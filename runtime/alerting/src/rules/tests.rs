@@ -142,6 +142,40 @@ fn what_ended_is_told_for_a_quarter_of_an_hour_and_then_forgotten() {
     assert_eq!(group.rules()[0].remembered().count(), 0);
 }
 
+/// Told so late that its supposed end has passed, it was taken for one that had ended.
+#[test]
+fn a_firing_alert_that_is_told_late_still_fires_and_one_that_ended_does_not() {
+    let (mut world, mut group) = (World::new(), Group::new(group(WAITS)));
+    let mut told = Vec::new();
+    for minute in 0..6 {
+        world.sample(minute, if minute < 4 { 9.0 } else { 1.0 });
+        told.extend(world.evaluate(&mut group, minute));
+    }
+    let customer = |_: &evenkeel_model::alert::Labels| CustomerId::from("local");
+    let taken = |late_ms: i64, told: Outgoing| {
+        let context = Context {
+            source: "rules",
+            customer: &customer,
+            now: DateTime::from_timestamp_millis(late_ms).unwrap(),
+            resolve_timeout: Duration::from_secs(300),
+        };
+        told.into_alert(&world.externals, &context).unwrap()
+    };
+    let [fired, .., ended] = told.as_slice() else {
+        panic!("it fires and ends: {told:?}");
+    };
+    let day = 86_400_000;
+    let late = taken(day, fired.clone());
+    assert!(
+        !late.resolved && late.firing(DateTime::from_timestamp_millis(day).unwrap()),
+        "{late:?}"
+    );
+    assert!(taken(day, ended.clone()).resolved);
+    // Over a restart it is heard of no more for two minutes of `for`, and for some evaluations.
+    let supposed = taken(2 * MINUTE, fired.clone()).ends_at.timestamp_millis();
+    assert_eq!(supposed, fired.ends_at_ms + 4 * MINUTE);
+}
+
 #[test]
 fn what_is_told_is_an_alert_as_if_it_had_been_pushed() {
     let rules = "[[rule]]\nalert = \"Load\"\nexpr = \"load > 5\"\ngrade = \"high\"\n\

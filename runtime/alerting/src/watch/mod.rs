@@ -9,6 +9,8 @@
 mod batch;
 mod group;
 mod target;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 use std::collections::{BTreeMap, BTreeSet};
