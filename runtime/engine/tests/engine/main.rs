@@ -5,11 +5,13 @@
 
 mod after;
 mod alerts;
+mod answers;
 mod approvals;
 mod attempts;
 mod clocks;
 mod deadlines;
 mod decide;
+mod dry;
 mod each;
 mod failures;
 mod gates;
@@ -22,6 +24,7 @@ mod notices;
 mod properties;
 mod recordings;
 mod requests;
+mod restart;
 mod resume;
 mod rounds;
 mod schedules;
