@@ -1,6 +1,7 @@
 //! A group of rules with its state, and what one evaluation of it does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::alert::{Active, Alert, Judge};
@@ -56,7 +57,8 @@ pub struct Fared {
 /// A rule with its state.
 #[derive(Clone, Debug)]
 pub struct Rule {
-    pub definition: definition::Rule,
+    /// Shared, for what a group shows of itself is a copy of it.
+    pub definition: Arc<definition::Rule>,
     pub fared: Fared,
     pub(super) active: Active,
     /// What it gave last; what it then gives no more is marked as ended.
@@ -93,7 +95,7 @@ impl Group {
 
     fn with(definition: definition::Group, restored: bool) -> Self {
         let rule = |definition| Rule {
-            definition,
+            definition: Arc::new(definition),
             fared: Fared::default(),
             active: Active::new(),
             gave: BTreeSet::new(),

@@ -107,10 +107,10 @@ impl Judge {
             // Turns that it waited through, or that the clock has passed, are left out.
             let turn = self.turns.latest(turn, self.shared.ports.clock.now_ms());
             last = Some(turn);
-            let shown = self.shown.clone();
+            let (shown, evaluations) = (self.shown.clone(), kept.evaluations);
             match self.evaluate(kept, turn, place).await {
-                Some((left, told)) => {
-                    *locked(&shown) = Arc::new(left.group.clone());
+                Some((left, show, told)) => {
+                    *locked(&shown) = show;
                     kept = left;
                     if !told.is_empty() {
                         self.shared.ports.tell.tell(told, self.externals.clone()).await;
@@ -119,10 +119,7 @@ impl Judge {
                 // A fault of this program. It goes on from what it last showed.
                 None => {
                     let group = Group::clone(&locked(&shown));
-                    kept = Kept {
-                        group,
-                        evaluations: RESTORE_AFTER,
-                    };
+                    kept = Kept { group, evaluations };
                 }
             }
         }
@@ -134,7 +131,7 @@ impl Judge {
         mut kept: Kept,
         at_ms: i64,
         place: Result<OwnedSemaphorePermit, AcquireError>,
-    ) -> Option<(Kept, Vec<Outgoing>)> {
+    ) -> Option<(Kept, Arc<Group>, Vec<Outgoing>)> {
         let (shared, externals, every) = (self.shared.clone(), self.externals.clone(), self.every);
         let evaluated = tokio::task::spawn_blocking(move || {
             let _place = place;
@@ -154,7 +151,8 @@ impl Judge {
                 kept.group.restore(at_ms, &*shared.series, Forgiven::default());
             }
             batch.write(&shared);
-            (kept, told)
+            let show = Arc::new(kept.group.clone());
+            (kept, show, told)
         });
         match evaluated.await {
             Ok(done) => Some(done),

@@ -182,7 +182,7 @@ impl Scraper {
 
     /// None: reading it panicked, which is a fault of this program, and nothing of it is known any more.
     async fn take(&self, mut state: scrape::Target, asked: Asked) -> Option<scrape::Target> {
-        let shared = self.shared.clone();
+        let (shared, before) = (self.shared.clone(), locked(&self.shown).clone());
         let when = When {
             at_ms: asked.at_ms,
             took: asked.took,
@@ -201,42 +201,58 @@ impl Scraper {
                 Err(why) => state.unanswered(why, when, &mut batch),
             };
             let full = batch.write(&shared);
-            (state, outcome, full)
+            let left = left(&before, &state, &outcome, full, when);
+            (state, left)
         });
         match taken.await {
-            Ok((state, outcome, full)) => {
-                self.note(&state, outcome, full, when);
+            Ok((state, left)) => {
+                self.show(left);
                 Some(state)
             }
             Err(error) => {
                 tracing::error!(job = self.target.scrape.name, %error, "reading an answer broke off");
+                let mut left = TargetState::clone(&locked(&self.shown));
+                left.health = Health::Down;
+                left.last_error = "reading the answer broke off: the daemon's log says more".to_owned();
+                self.show(left);
                 None
             }
         }
     }
 
-    fn note(&self, state: &scrape::Target, outcome: Outcome, full: Option<String>, when: When) {
-        let last_error = outcome.failure.as_ref().map_or(String::new(), ToString::to_string);
-        let last_error = full.filter(|_| last_error.is_empty()).unwrap_or(last_error);
-        let mut shown = locked(&self.shown);
-        if shown.last_error.is_empty() && !last_error.is_empty() {
+    fn show(&self, left: TargetState) {
+        let left = Arc::new(left);
+        let before = std::mem::replace(&mut *locked(&self.shown), left.clone());
+        // Once, and not at each scrape of a text that goes wrong at another place.
+        if before.last_error.is_empty() && !left.last_error.is_empty() {
             let (job, url) = (&self.target.scrape.name, &self.target.url);
-            tracing::warn!(job, url, why = last_error, "a scrape failed");
+            tracing::warn!(job, url, why = left.last_error, "a scrape failed");
         }
-        let metadata = match metadata(state) {
-            now if now == *shown.metadata => shown.metadata.clone(),
-            now => Arc::new(now),
-        };
-        *shown = Arc::new(TargetState {
-            target: self.target.clone(),
-            health: if outcome.is_up() { Health::Up } else { Health::Down },
-            last_error,
-            last_scrape_ms: Some(when.at_ms),
-            took: when.took,
-            samples: outcome.scraped,
-            dropped: outcome.dropped,
-            metadata,
-        });
+    }
+}
+
+/// How a scrape leaves its target.
+fn left(
+    before: &TargetState,
+    state: &scrape::Target,
+    outcome: &Outcome,
+    full: Option<String>,
+    when: When,
+) -> TargetState {
+    let failure = outcome.failure.as_ref().map(ToString::to_string);
+    let metadata = match metadata(state) {
+        now if now == *before.metadata => before.metadata.clone(),
+        now => Arc::new(now),
+    };
+    TargetState {
+        target: before.target.clone(),
+        health: if outcome.is_up() { Health::Up } else { Health::Down },
+        last_error: failure.or(full).unwrap_or_default(),
+        last_scrape_ms: Some(when.at_ms),
+        took: when.took,
+        samples: outcome.scraped,
+        dropped: outcome.dropped,
+        metadata,
     }
 }
 
