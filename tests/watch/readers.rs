@@ -29,8 +29,9 @@ customer = "paint"
 role = "app"
 "#;
 
-/// The second names a customer, and so does what goes wrong with the third.
-const RULES: &str = "groups:\n- name: g\n  rules:\n  - alert: Sick\n    expr: app_sick > 0\n    annotations: {who: 'steel or paint'}\n  \
+/// The text of the first's template names a customer, and so do the second and what goes wrong with the third. What a template
+/// comes to belongs to the alert that it is made for.
+const RULES: &str = "groups:\n- name: g\n  rules:\n  - alert: Sick\n    expr: app_sick > 0\n    annotations: {first: '{{ if eq $labels.customer \"paint\" }}yes{{ end }}'}\n  \
                      - alert: Paint\n    expr: app_sick{customer=\"paint\"} > 0\n  \
                      - record: broken\n    expr: app_sick * on () group_left () app_sick\n";
 
