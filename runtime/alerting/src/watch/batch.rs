@@ -13,28 +13,45 @@ pub(super) struct Batch<'s> {
     appended: Vec<(series::Handle, Sample)>,
     /// The first word of the store that it is full.
     full: Option<series::Refused>,
+    at_ms: i64,
+    /// When the series ends that goes furthest beyond that; what is said of this time was refused for it.
+    ends_ms: Option<i64>,
 }
 
 impl<'s> Batch<'s> {
-    pub fn new(series: &'s Store) -> Self {
+    /// What has no time of its own is of `at_ms`.
+    pub fn new(series: &'s Store, at_ms: i64) -> Self {
         Self {
             series,
             appended: Vec::new(),
             full: None,
+            at_ms,
+            ends_ms: None,
         }
     }
 
-    /// Writes it down. The answer is what the store said when it was full.
+    /// Writes it down. The answer is why something was not taken in that an operator has to know of.
     pub fn write(self, shared: &Shared) -> Option<String> {
         if !self.appended.is_empty() {
             shared.logged(shared.ports.keep.log(self.series, &self.appended));
         }
-        self.full.map(|full| full.to_string())
+        let set_back = self.ends_ms.map(|ends_ms| {
+            let ahead = ends_ms.abs_diff(self.at_ms) / 1_000;
+            format!(
+                "the clock was set back: samples of {ahead} s from now are there, and none is taken in before that time"
+            )
+        });
+        self.full.map(|full| full.to_string()).or(set_back)
     }
 
     fn refused(&mut self, refused: series::Refused) -> Refused {
         match refused {
-            series::Refused::OutOfOrder { .. } => Refused::OutOfOrder,
+            series::Refused::OutOfOrder { at_ms, last_ms } => {
+                if at_ms == self.at_ms {
+                    self.ends_ms = self.ends_ms.max(Some(last_ms));
+                }
+                Refused::OutOfOrder
+            }
             series::Refused::Duplicate { .. } => Refused::Duplicate,
             series::Refused::TooOld { .. } | series::Refused::BadTime { .. } => Refused::OutOfBounds,
             series::Refused::Gone => Refused::Unknown,

@@ -41,7 +41,7 @@ impl Shown for Kept {
 impl Kept {
     /// Its series end: nobody evaluates it any more.
     pub fn gone(self, shared: &Shared, at_ms: i64) {
-        let mut batch = Batch::new(&shared.series);
+        let mut batch = Batch::new(&shared.series, at_ms);
         self.group.end(at_ms, &mut batch);
         batch.write(shared);
     }
@@ -144,7 +144,7 @@ impl Judge {
                 resend: Resend::default(),
                 stopwatch: &|| clock.passed(),
             };
-            let mut batch = Batch::new(&shared.series);
+            let mut batch = Batch::new(&shared.series, at_ms);
             let told = kept.group.evaluate(at_ms, &mut batch, &settings);
             kept.evaluations = kept.evaluations.saturating_add(1);
             if kept.evaluations == RESTORE_AFTER {

@@ -100,7 +100,7 @@ impl Shown for Kept {
 impl Kept {
     /// Its series end: nobody scrapes it any more.
     pub fn gone(self, shared: &Shared, at_ms: i64) {
-        let mut batch = Batch::new(&shared.series);
+        let mut batch = Batch::new(&shared.series, at_ms);
         self.state.gone(at_ms, &mut batch);
         batch.write(shared);
     }
@@ -188,7 +188,7 @@ impl Scraper {
             took: asked.took,
         };
         let taken = tokio::task::spawn_blocking(move || {
-            let mut batch = Batch::new(&shared.series);
+            let mut batch = Batch::new(&shared.series, when.at_ms);
             let outcome = match asked.answer {
                 Ok(Fetched { content_type, body }) => {
                     let content_type = Some(content_type.as_str()).filter(|text| !text.is_empty());

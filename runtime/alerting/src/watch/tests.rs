@@ -1,5 +1,5 @@
 use std::future::Future as _;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicI64, AtomicUsize};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -15,6 +15,8 @@ use crate::series::{Handle, Limits};
 struct Around {
     began: Instant,
     logged: AtomicUsize,
+    /// So far has the clock been set back, in ms.
+    back: AtomicI64,
 }
 
 #[async_trait]
@@ -44,7 +46,7 @@ impl Keep for Around {
 
 impl Clock for Around {
     fn now_ms(&self) -> i64 {
-        1_700_000_000_000 + i64::try_from(self.passed().as_millis()).unwrap()
+        1_700_000_000_000 + i64::try_from(self.passed().as_millis()).unwrap() - self.back.load(Ordering::Relaxed)
     }
     fn passed(&self) -> Duration {
         self.began.elapsed()
@@ -55,6 +57,7 @@ fn watch() -> (Arc<Watch>, Arc<Around>) {
     let around = Arc::new(Around {
         began: Instant::now(),
         logged: AtomicUsize::new(0),
+        back: AtomicI64::new(0),
     });
     let ports = Ports {
         fetch: around.clone(),
@@ -127,6 +130,25 @@ async fn targets_are_scraped_and_judged_at_their_turns_and_written_down() {
     until("it is up", || watch.targets()[0].health == Health::Up).await;
     assert!(around.logged.load(Ordering::Relaxed) > 0);
     assert_eq!(watch.groups()[0].rules()[0].fared.last_error, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_that_was_set_back_is_said_and_forgotten_when_it_has_caught_up() {
+    let (watch, around) = watch();
+    watch.take(watched("app")).await;
+    let is_well = |health: Health| {
+        let state = &watch.targets()[0];
+        state.health == health && state.last_error.is_empty()
+    };
+    until("it is up", || is_well(Health::Up)).await;
+    around.back.store(600_000, Ordering::Relaxed);
+    until("it is said", || {
+        let said = watch.targets()[0].last_error.clone();
+        said.starts_with("the clock was set back: samples of ") && said.contains(" s from now")
+    })
+    .await;
+    around.back.store(0, Ordering::Relaxed);
+    until("it is forgotten", || is_well(Health::Up)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,12 +42,12 @@ impl Turns {
             .saturating_add(self.offset_ms)
     }
 
-    /// The first turn after `now_ms` that is not `last_ms` nor before it, unless the clock went back by more than an hour: then the
-    /// turns begin anew.
+    /// The first turn after `now_ms` that is not `last_ms` nor before it, unless the clock went back by more than an interval: then
+    /// the turns begin anew.
     pub fn next(self, last_ms: Option<i64>, now_ms: i64) -> i64 {
         let turn = self.after(now_ms);
         match last_ms {
-            Some(last) if turn <= last && last - turn < 3_600_000 => last.saturating_add(self.every_ms),
+            Some(last) if turn <= last && last - turn < self.every_ms => last.saturating_add(self.every_ms),
             _ => turn,
         }
     }
@@ -95,7 +95,9 @@ mod tests {
         let first = turns.next(None, 1_700_000_000_000);
         assert_eq!(turns.next(Some(first), first - 2), first + 15_000);
         assert_eq!(turns.next(Some(first), first + 40_000), first + 45_000);
-        assert!(turns.next(Some(first), first - 7_200_000) < first);
+        for back in [30_000, 1_800_000, 7_200_000] {
+            assert_eq!(turns.next(Some(first), first - back), first - back + 15_000, "{back}");
+        }
         assert_eq!(turns.latest(first, first + 100), first);
         assert_eq!(turns.latest(first, first + 31_000), first + 30_000);
         assert_eq!(turns.latest(first, first - 31_000), first);
