@@ -22,6 +22,9 @@ use crate::port::{NewRound, NewRun};
 use crate::request::{PersonRequest, RequestError};
 use crate::words;
 
+/// What a runbook without `[targets] select` acts on.
+const LOCAL: &str = "local";
+
 /// Targets that an error names.
 const LISTED: usize = 10;
 
@@ -184,13 +187,18 @@ pub(crate) fn round(runbook: &Runbook, occurrence: Occurrence, targets: Vec<NewR
 /// All that the runbook selects, by id.
 pub fn selected(runbook: &Runbook, home: &Home) -> Vec<Arc<Asset>> {
     match &runbook.targets.select {
-        None => home.assets.get(&AssetId::from("local")).cloned().into_iter().collect(),
-        Some(select) => home
-            .assets
-            .values()
-            .filter(|asset| select.matches(&asset.selectable()))
-            .cloned()
-            .collect(),
+        None => home.assets.get(&AssetId::from(LOCAL)).cloned().into_iter().collect(),
+        Some(_) => {
+            let assets = home.assets.values();
+            assets.filter(|asset| selects(runbook, asset)).cloned().collect()
+        }
+    }
+}
+
+fn selects(runbook: &Runbook, asset: &Asset) -> bool {
+    match &runbook.targets.select {
+        None => asset.id.as_str() == LOCAL,
+        Some(select) => select.matches(&asset.selectable()),
     }
 }
 
@@ -204,7 +212,7 @@ pub fn named(runbook: &Runbook, alert: &Alert, home: &Home) -> Result<Arc<Asset>
     // First by name: to look at all labels of a large home for each of many alerts takes longer.
     let ids = target::named_by(&alert.labels, Some(customer), home.assets.values().map(Arc::as_ref));
     let named = ids.iter().filter_map(|id| home.assets.get(id));
-    let named: Vec<&Arc<Asset>> = named.filter(|asset| select.matches(&asset.selectable())).collect();
+    let named: Vec<&Arc<Asset>> = named.filter(|asset| selects(runbook, asset)).collect();
     match named.as_slice() {
         [asset] => Ok(Arc::clone(asset)),
         [] => Err(format!(
@@ -226,7 +234,7 @@ pub fn named(runbook: &Runbook, alert: &Alert, home: &Home) -> Result<Arc<Asset>
 }
 
 fn local(home: &Home) -> Result<Arc<Asset>, String> {
-    let local = home.assets.get(&AssetId::from("local"));
+    let local = home.assets.get(&AssetId::from(LOCAL));
     local.cloned().ok_or_else(|| "the home has no asset `local`".to_owned())
 }
 
@@ -291,7 +299,7 @@ fn said(id: &AssetId, runbook: &Runbook, home: &Home) -> Result<Arc<Asset>, Requ
             suggestion: words::closest(id.as_str(), home.assets.keys().map(|id| id.as_str())),
         });
     };
-    if selected(runbook, home).iter().any(|selected| selected.id == *id) {
+    if selects(runbook, asset) {
         return Ok(Arc::clone(asset));
     }
     let why = match &runbook.targets.select {
