@@ -85,7 +85,10 @@ fn pool(limits: &SandboxLimits) -> PoolingAllocationConfig {
         .max_component_instance_size(10 << 20)
         .max_core_instance_size(10 << 20)
         .max_memory_size(limits.memory_bytes.clamp(64 << 10, 4 << 30))
-        .linear_memory_keep_resident(1 << 20)
+        // A short call touches a few pages: to give them back costs less than to write zeroes over the lowest MiB. Asking
+        // the kernel which ones (`pagemap_scan`) is faster, but misses pages that were swapped out, and so a slot could
+        // show one plugin what another one wrote.
+        .linear_memory_keep_resident(0)
         .table_keep_resident(64 << 10)
         .max_unused_warm_slots((at_once / 4).max(1));
     pool
