@@ -11,6 +11,7 @@ use evenkeel_model::invocation::{Key, Phase};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Event};
 use evenkeel_model::tape::Tape;
+use futures::future::poll_immediate;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
@@ -101,8 +102,12 @@ impl Recorder {
 
     async fn spawn_write(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
         let recorder = Arc::clone(self);
-        let written = tokio::spawn(async move { recorder.write(bodies, after).await });
-        written.await.unwrap_or_else(|lost| {
+        let mut writing = Box::pin(async move { recorder.write(bodies, after).await });
+        // What need not wait for the disk is done at once; a task of its own takes the time of several such writes.
+        if let Some(written) = poll_immediate(&mut writing).await {
+            return written;
+        }
+        tokio::spawn(writing).await.unwrap_or_else(|lost| {
             Err(JournalError {
                 action: "written",
                 cause: lost.to_string(),
