@@ -24,7 +24,12 @@ pub fn run(setting: &Setting) -> Result<()> {
     for name in FILES {
         rules += write(directory.path(), name)?;
     }
-    let mut contenders = Vec::new();
+    let mut contenders = vec![contender(
+        "`evenkeel rules test`",
+        evenkeel,
+        &["rules", "test"],
+        directory.path(),
+    )];
     match promtool() {
         Some(promtool) => contenders.push(contender(
             "`promtool test rules`",
@@ -34,12 +39,6 @@ pub fn run(setting: &Setting) -> Result<()> {
         )),
         None => say("there is no promtool: `cargo test --workspace --test rules` fetches one"),
     }
-    contenders.push(contender(
-        "`evenkeel rules test`",
-        evenkeel,
-        &["rules", "test"],
-        directory.path(),
-    ));
     let title = format!("{rules} rules over {HOURS} hours, from the start of the program to its end");
     race(&title, contenders, setting.scale.starts, 1)
 }
