@@ -170,16 +170,20 @@ impl Engine {
         })
     }
 
-    /// The target of a run that had started.
+    /// The target of a run that had started. One that waits for others, or for people, has none: what this process kept for it
+    /// when its journal failed is free again.
     fn retake(&self, live: &Live) -> Option<Taken> {
-        let (target, runbook) = live.recorder.read(|run| {
+        let (target, runbook, only_waits) = live.recorder.read(|run| {
             let request = run.request.as_ref().filter(|request| request.mode == Mode::Live)?;
             run.started_at?;
-            if run.only_waits() {
-                return None;
-            }
-            Some((request.target.clone()?, request.runbook.clone()))
+            Some((request.target.clone()?, request.runbook.clone(), run.only_waits()))
         })?;
+        if only_waits {
+            let is_it = |run| run == live.id;
+            self.slots.free(is_it);
+            self.berths.free(is_it);
+            return None;
+        }
         let berth = self.berths.retake(&runbook, live.id);
         let taken = self.slots.of(&target).take(Holder { run: live.id, runbook });
         if taken.is_none() {

@@ -155,6 +155,35 @@ async fn no_run_below_is_forgotten_when_the_one_above_is_cancelled() {
     }
 }
 
+/// Wherever it can't be: what the one above held when it broke off is free for the one that it waits for.
+#[tokio::test(start_paused = true)]
+async fn both_go_on_by_themselves_when_the_journal_can_be_written_again() {
+    let script = || {
+        let calm = Script::default().always("look", Phase::Check, found(Severity::Ok));
+        let planned = calm.always("fix", Phase::Plan, plan(&["a"]));
+        planned.always("fix", Phase::Apply, applied(true))
+    };
+    let two = || needing(above(vec![running("beside", "repair")]), "beside", &["look"]);
+    for appends in 0..32 {
+        let world = World::new(home(vec![two(), repair()]), script());
+        world.serve();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.journal.fail_after(appends);
+        if world.ask(person("above")).await.is_err() {
+            continue;
+        }
+        tokio::time::sleep(Duration::from_secs(20)).await;
+        world.journal.fail_after(usize::MAX);
+        let ended = tokio::time::timeout(Duration::from_secs(600), world.until_finished(1)).await;
+        assert!(ended.is_ok(), "after {appends} appends they hang");
+        assert_eq!(
+            ended.unwrap().verdict,
+            Some(Verdict::Changed),
+            "after {appends} appends"
+        );
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_kill_after_a_cancel_reaches_what_is_below() {
     let world = world(
