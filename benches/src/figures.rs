@@ -49,8 +49,9 @@ pub fn table(title: &str, rows: &[(&str, &Figures)]) {
         let [median, p99] = [0.5, 0.99].map(|share| figures.quantile(share));
         let (n, rate) = (figures.each.len(), figures.rate());
         let times = ours / rate;
+        let digits = if rate < 10.0 { 3 } else { 1 };
         say(&format!(
-            "  {name:<50} {n:>7} {median:>11.1?} {p99:>11.1?} {rate:>9.1}  {times:.2} x its rate"
+            "  {name:<50} {n:>7} {median:>11.1?} {p99:>11.1?} {rate:>9.digits$}  {times:.2} x its rate"
         ));
     }
 }

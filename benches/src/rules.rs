@@ -14,15 +14,14 @@ use crate::race::{Contender, Turn, race};
 
 /// Files of `tests/rules/wild`.
 const FILES: [&str; 5] = ["node", "kubernetes", "databases", "web", "services"];
-/// Each series goes through its hour so often.
-const HOURS: usize = 12;
 
 pub fn run(setting: &Setting) -> Result<()> {
     let evenkeel = setting.evenkeel()?;
     let directory = tempfile::tempdir()?;
+    let hours = setting.scale.hours;
     let mut rules = 0;
     for name in FILES {
-        rules += write(directory.path(), name)?;
+        rules += write(directory.path(), name, hours)?;
     }
     let mut contenders = vec![contender(
         "`evenkeel rules test`",
@@ -39,7 +38,7 @@ pub fn run(setting: &Setting) -> Result<()> {
         )),
         None => say("there is no promtool: `cargo test --workspace --test rules` fetches one"),
     }
-    let title = format!("{rules} rules over {HOURS} hours, from the start of the program to its end");
+    let title = format!("{rules} rules over {hours} hours, from the start of the program to its end");
     race(&title, contenders, setting.scale.starts, 1)
 }
 
@@ -73,8 +72,9 @@ fn promtool() -> Option<PathBuf> {
         .find(|path| done(command(path).arg("--version")).is_ok())
 }
 
-/// The rules, and a test that expects nothing but what always holds. Returns how many rules there are.
-fn write(directory: &Path, name: &str) -> Result<usize> {
+/// The rules, and a test that expects nothing but what always holds; each series goes through its hour `hours` times. Returns
+/// how many rules there are.
+fn write(directory: &Path, name: &str, hours: usize) -> Result<usize> {
     let wild = root().join("tests/rules/wild");
     let rules = fs::read_to_string(wild.join(format!("{name}.yml")))?;
     fs::write(directory.join(format!("{name}.yml")), &rules)?;
@@ -82,10 +82,10 @@ fn write(directory: &Path, name: &str) -> Result<usize> {
     let mut test = format!("rule_files: [{name}.yml]\ntests:\n- interval: 1m\n  input_series:\n");
     for line in series.lines() {
         let (series, values) = line.split_once(" | ").context("a series has values")?;
-        let values = [values; HOURS].join(" ");
+        let values = vec![values; hours].join(" ");
         test += &format!("  - series: '{series}'\n    values: '{values}'\n");
     }
-    let minutes = HOURS * 60;
+    let minutes = hours * 60;
     test += &format!(
         "  promql_expr_test:\n  - expr: vector(1)\n    eval_time: {minutes}m\n    exp_samples: [{{labels: '{{}}', value: 1}}]\n"
     );

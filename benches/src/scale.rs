@@ -40,6 +40,8 @@ pub struct Scale {
     pub peer_scrapes: usize,
     /// How often each selector is asked.
     pub selects: usize,
+    /// Over which rules are tested.
+    pub hours: usize,
 }
 
 impl Scale {
@@ -64,6 +66,7 @@ impl Scale {
         scrapes: 5_760,
         peer_scrapes: 240,
         selects: 101,
+        hours: 12,
     };
 
     pub const SHORT: Self = Self {
@@ -103,5 +106,6 @@ impl Scale {
         scrapes: 40,
         peer_scrapes: 0,
         selects: 2,
+        hours: 1,
     };
 }
