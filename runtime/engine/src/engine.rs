@@ -159,6 +159,9 @@ impl Engine {
         if let Some(live) = self.registry.get(run) {
             // The sender lives as long as `live`.
             let _ = live.left.subscribe().wait_for(|left| *left).await;
+            if let Some(summary) = live.recorder.ended() {
+                return Ok(summary);
+            }
         }
         let summary = self.ports.journal.run(run).await?;
         summary.ok_or(WaitError::Unknown(run))
@@ -318,7 +321,7 @@ impl Engine {
                     at: now,
                     body: Body::Requested(Box::new(round.request(id, target))),
                 };
-                let live = self.take_on(*run, id, Run::fold([&event]));
+                let live = self.take_on(*run, id, Run::fold([&event]), false);
                 // Nobody may follow.
                 let _ = self.feed.send((*run, event));
                 Crew { live, taken: None }
@@ -326,10 +329,11 @@ impl Engine {
             .collect()
     }
 
-    pub(crate) fn take_on(&self, run: RunId, round: RoundId, fold: Run) -> Arc<Live> {
+    /// `again`: it was left before.
+    pub(crate) fn take_on(&self, run: RunId, round: RoundId, fold: Run, again: bool) -> Arc<Live> {
         let journal = Arc::clone(&self.ports.journal);
         let clock = Arc::clone(&self.ports.clock);
-        let recorder = Recorder::new(run, fold, journal, clock, self.feed.clone(), self.post.clone());
+        let recorder = Recorder::new(run, fold, journal, clock, self.feed.clone(), self.post.clone(), again);
         let live = Live::new(run, round, recorder);
         self.registry.add(Arc::clone(&live));
         live

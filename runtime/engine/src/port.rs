@@ -142,24 +142,27 @@ pub trait Journal: Send + Sync {
     /// The occurrence, the round and the first event (`Body::Requested`) of each of its runs
     /// in one durable transaction. An occurrence that is there already starts nothing.
     async fn open(&self, round: NewRound, now: DateTime<Utc>) -> Result<Opened, JournalError>;
-    /// Appends to a run; numbers the events. With [`Durability::Disk`] it returns when they,
-    /// and all before them, are on disk.
+    /// Appends to a run what happened then; numbers the events. With [`Durability::Disk`] it returns when
+    /// they, and all before them, are on disk. What they have people told goes with them: either all of it is
+    /// written, or nothing.
+    async fn append_all(
+        &self,
+        run: RunId,
+        bodies: Vec<(DateTime<Utc>, Body)>,
+        notices: Vec<NewNotice>,
+        durability: Durability,
+    ) -> Result<(), JournalError>;
+    /// The same for what happened at one time, and is told to nobody.
     async fn append(
         &self,
         run: RunId,
         at: DateTime<Utc>,
         bodies: Vec<Body>,
         durability: Durability,
-    ) -> Result<(), JournalError>;
-    /// The same, with what it has people told: either all of it is written, or nothing.
-    async fn append_and_tell(
-        &self,
-        run: RunId,
-        at: DateTime<Utc>,
-        bodies: Vec<Body>,
-        notices: Vec<NewNotice>,
-        durability: Durability,
-    ) -> Result<(), JournalError>;
+    ) -> Result<(), JournalError> {
+        let bodies = bodies.into_iter().map(|body| (at, body)).collect();
+        self.append_all(run, bodies, Vec::new(), durability).await
+    }
     /// All events of a run, in order; none: there is no such run.
     async fn events(&self, run: RunId) -> Result<Option<Vec<Event>>, JournalError>;
     /// The same of a run that nobody appends to now, for who goes on with it. If events of it that

@@ -1,30 +1,32 @@
 //! The one way by which a run's events come to be: folded, told to who follows, and journaled.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+mod calls;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::call::{Answer, Call, Level};
-use evenkeel_model::invocation::{Key, Phase};
+use chrono::{DateTime, SubsecRound as _, Utc};
+use evenkeel_model::invocation::Phase;
 use evenkeel_model::name::RunId;
-use evenkeel_model::run::{Body, Event};
-use evenkeel_model::tape::Tape;
+use evenkeel_model::run::{Body, Event, Summary};
 use futures::future::poll_immediate;
 use tokio::runtime::Handle;
 use tokio::sync::broadcast;
 
 use crate::notify::Post;
 use crate::port::outbox::NewNotice;
-use crate::port::{Calls, Clock, Durability, Journal, JournalError};
+use crate::port::{Clock, Durability, Journal, JournalError};
 use crate::run::Run;
+
+pub(crate) use self::calls::InvocationCalls;
 
 /// Told to who follows: the run and the event, in the order of the run.
 pub type Feed = broadcast::Sender<(RunId, Event)>;
 
-/// Between two progress events of an invocation, unless one says that all is done.
-const PROGRESS_EVERY: TimeDelta = TimeDelta::milliseconds(200);
+/// How long what need not be on disk waits for what comes next, to be journaled in one.
+const SOON: Duration = Duration::from_millis(2);
+/// Events that wait so; whoever brings more waits until they are journaled.
+const MANY: usize = 64;
 
 /// Writes the events of one run and holds their fold. All of a run's events come through here,
 /// so that they have the numbers on disk that they have in memory.
@@ -34,6 +36,8 @@ pub(crate) struct Recorder {
     clock: Arc<dyn Clock>,
     feed: Feed,
     post: Post,
+    /// An earlier process, or an earlier try of this one, left it.
+    again: bool,
     runtime: Handle,
     state: Mutex<State>,
     /// Held while events go to the journal, so that they arrive in order.
@@ -68,6 +72,7 @@ impl Recorder {
         clock: Arc<dyn Clock>,
         feed: Feed,
         post: Post,
+        again: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
             run: id,
@@ -75,6 +80,7 @@ impl Recorder {
             clock,
             feed,
             post,
+            again,
             runtime: Handle::current(),
             state: Mutex::new(State {
                 run,
@@ -89,35 +95,84 @@ impl Recorder {
         look(&self.state().run)
     }
 
-    /// Appends; with [`Durability::Disk`] it returns when all up to here is on disk. Goes on to
-    /// its end even if nobody waits for it any more: half an append would be a gap.
+    /// The summary of a run whose end is on disk.
+    pub(crate) fn ended(&self) -> Option<Summary> {
+        let state = self.state();
+        let finished = state.run.finished.as_ref().filter(|_| state.broken.is_none())?;
+        let request = state.run.request.as_ref()?;
+        // As precise as the store keeps it.
+        let time = |at: DateTime<Utc>| at.trunc_subsecs(6);
+        Some(Summary {
+            run: self.run,
+            round: request.round,
+            runbook: request.runbook.clone(),
+            target: request.target.clone(),
+            customer: request.customer.clone(),
+            mode: request.mode,
+            occurrence: request.occurrence.clone(),
+            state: evenkeel_model::run::State::Finished,
+            verdict: Some(finished.verdict),
+            changed: finished.changed,
+            why: finished.why.clone(),
+            requested_at: time(state.run.requested_at?),
+            started_at: state.run.started_at.map(time),
+            finished_at: Some(time(finished.at)),
+            compacted: false,
+        })
+    }
+
+    /// Journals what waits for that.
+    pub(crate) async fn settle(&self) {
+        if !self.state().unwritten.is_empty() {
+            // It is left then, with what its journal has.
+            let _ = self.flush().await;
+        }
+    }
+
+    /// Appends; what is a durable point of the run is on disk when this returns, and all before it. The rest is
+    /// journaled soon, with what comes next. Goes on to its end even if nobody waits for it any more: half an
+    /// append would be a gap.
     pub(crate) async fn append(self: &Arc<Self>, bodies: Vec<Body>) -> Result<(), JournalError> {
-        self.spawn_write(bodies, None).await.map(|_| ())
+        self.record(bodies, None).await.map(|_| ())
     }
 
     /// Appends what was decided at this [`Run::mark`], if that is still the state.
     pub(crate) async fn append_after(self: &Arc<Self>, mark: u64, bodies: Vec<Body>) -> Result<Append, JournalError> {
-        self.spawn_write(bodies, Some(mark)).await
+        self.record(bodies, Some(mark)).await
     }
 
-    async fn spawn_write(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
+    async fn record(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
         let recorder = Arc::clone(self);
-        let mut writing = Box::pin(async move { recorder.write(bodies, after).await });
-        // What need not wait for the disk is done at once; a task of its own takes the time of several such writes.
-        if let Some(written) = poll_immediate(&mut writing).await {
-            return written;
+        if self.durability(&bodies) == Durability::Disk {
+            return to_its_end(async move { recorder.write(bodies, after).await }).await;
         }
-        tokio::spawn(writing).await.unwrap_or_else(|lost| {
-            Err(JournalError {
-                action: "written",
-                cause: lost.to_string(),
-            })
-        })
+        let (append, waits) = self.keep(bodies, after)?;
+        if waits {
+            to_its_end(async move { recorder.flush().await }).await?;
+        }
+        Ok(append)
+    }
+
+    /// Folds and tells what need not be on disk yet; true: it is to be journaled before anything goes on.
+    fn keep(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<(Append, bool), JournalError> {
+        let mut state = self.state();
+        state.refusal()?;
+        if after.is_some_and(|mark| mark != state.run.mark) {
+            return Ok((Append::Stale, false));
+        }
+        let now = self.clock.now();
+        let at_once = bodies.iter().any(does_not_wait);
+        for body in bodies {
+            self.take_in(&mut state, now, body);
+        }
+        self.flush_soon(&mut state);
+        let told = state.unwritten.iter().any(|(_, told)| !told.is_empty());
+        Ok((Append::Done, at_once || told || state.unwritten.len() >= MANY))
     }
 
     async fn write(&self, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
         let _turn = self.writing.lock().await;
-        let durability = durability(&bodies);
+        let durability = self.durability(&bodies);
         let events = {
             let mut state = self.state();
             state.refusal()?;
@@ -130,40 +185,38 @@ impl Recorder {
             }
             std::mem::take(&mut state.unwritten)
         };
-        let written = self.journal_all(events, durability).await;
-        if let Err(error) = &written {
-            self.state().broken = Some(error.clone());
-        }
-        written.map(|()| Append::Done)
+        self.journal_all(events, durability).await.map(|()| Append::Done)
     }
 
-    /// Events of one time go together; the last of them with the durability that was asked for.
+    /// In a run that was left before, what begins is on disk too: it may be what ended the process.
+    fn durability(&self, bodies: &[Body]) -> Durability {
+        let begins = |body: &Body| self.again && matches!(body, Body::Invoked { .. });
+        match bodies.iter().any(|body| is_durable(body) || begins(body)) {
+            true => Durability::Disk,
+            false => Durability::Group,
+        }
+    }
+
     /// What they have people told goes with them, and is on disk at once.
     async fn journal_all(&self, events: Vec<Noted>, durability: Durability) -> Result<(), JournalError> {
-        let mut groups: Vec<(DateTime<Utc>, Vec<Body>, Vec<NewNotice>)> = Vec::new();
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut bodies = Vec::with_capacity(events.len());
+        let mut notices = Vec::new();
         for (event, told) in events {
-            match groups.last_mut() {
-                Some((at, bodies, notices)) if *at == event.at => {
-                    bodies.push(event.body);
-                    notices.extend(told);
-                }
-                _ => groups.push((event.at, vec![event.body], told)),
-            }
+            bodies.push((event.at, event.body));
+            notices.extend(told);
         }
-        let last = groups.len().saturating_sub(1);
-        for (index, (at, bodies, notices)) in groups.into_iter().enumerate() {
-            let durability = if index == last { durability } else { Durability::Group };
-            if notices.is_empty() {
-                self.journal.append(self.run, at, bodies, durability).await?;
-                continue;
-            }
-            let told = self
-                .journal
-                .append_and_tell(self.run, at, bodies, notices, Durability::Disk);
-            told.await?;
-            self.post.arrived.notify_one();
+        let told = !notices.is_empty();
+        let durability = if told { Durability::Disk } else { durability };
+        let written = self.journal.append_all(self.run, bodies, notices, durability).await;
+        match &written {
+            Ok(()) if told => self.post.arrived.notify_one(),
+            Ok(()) => {}
+            Err(error) => self.state().broken = Some(error.clone()),
         }
-        Ok(())
+        written
     }
 
     /// Notes what can't wait to be journaled: log lines, progress, what was sensed. It is journaled soon, and
@@ -175,26 +228,32 @@ impl Recorder {
         }
         let now = self.clock.now();
         self.take_in(&mut state, now, body);
+        self.flush_soon(&mut state);
+    }
+
+    fn flush_soon(self: &Arc<Self>, state: &mut State) {
         if !std::mem::replace(&mut state.flushing, true) {
             let recorder = Arc::clone(self);
-            self.runtime.spawn(async move { recorder.flush().await });
+            self.runtime.spawn(async move {
+                tokio::time::sleep(SOON).await;
+                // Who appends next is told.
+                let _ = recorder.flush().await;
+            });
         }
     }
 
-    async fn flush(&self) {
+    async fn flush(&self) -> Result<(), JournalError> {
         let _turn = self.writing.lock().await;
         let events = {
             let mut state = self.state();
             state.flushing = false;
-            if state.broken.is_some() {
+            if let Some(error) = &state.broken {
                 // After a gap nothing may follow.
-                return;
+                return Err(error.clone());
             }
             std::mem::take(&mut state.unwritten)
         };
-        if let Err(error) = self.journal_all(events, Durability::Group).await {
-            self.state().broken = Some(error);
-        }
+        self.journal_all(events, Durability::Group).await
     }
 
     fn take_in(&self, state: &mut State, at: DateTime<Utc>, body: Body) {
@@ -217,6 +276,23 @@ impl Recorder {
     }
 }
 
+/// Also if nobody waits for it any more. What need not wait is done at once; a task of its own takes the time of
+/// several such writes.
+async fn to_its_end<T: Send + 'static>(
+    writing: impl Future<Output = Result<T, JournalError>> + Send + 'static,
+) -> Result<T, JournalError> {
+    let mut writing = Box::pin(writing);
+    if let Some(written) = poll_immediate(&mut writing).await {
+        return written;
+    }
+    tokio::spawn(writing).await.unwrap_or_else(|lost| {
+        Err(JournalError {
+            action: "written",
+            cause: lost.to_string(),
+        })
+    })
+}
+
 impl State {
     /// Nothing follows a run's end, and nothing follows what could not be written.
     fn refusal(&self) -> Result<(), JournalError> {
@@ -231,122 +307,25 @@ impl State {
     }
 }
 
-/// The durable points of a run: started, each effect's intent, each action's outcome, finished.
+/// The durable points of a run: each effect's intent, each action's outcome, finished, and what people are asked and
+/// say. That it was asked for is on disk before it is driven; that it started gets there with the first of these: until
+/// then it has done nothing that its gates could not be asked for again.
 /// So is going on with what was interrupted: an effect may be made again then without another intent, and how often
-/// it was gone on with is counted, also if that is what ends the process. Nothing else waits for the disk.
-fn durability(bodies: &[Body]) -> Durability {
-    let durable = bodies.iter().any(|body| match body {
-        Body::Started | Body::Intended { .. } | Body::Finished { .. } | Body::Resumed { .. } => true,
+/// it was gone on with is counted, also if that is what ends the process.
+fn is_durable(body: &Body) -> bool {
+    match body {
+        Body::Intended { .. } | Body::Finished { .. } | Body::Resumed { .. } => true,
         Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } => true,
         Body::Ended { key, .. } => matches!(key.phase, Phase::Apply | Phase::Rollback | Phase::Send),
         _ => false,
-    });
-    if durable { Durability::Disk } else { Durability::Group }
-}
-
-/// Where one invocation's calls are recorded.
-pub(crate) struct InvocationCalls {
-    recorder: Arc<Recorder>,
-    key: Key,
-    /// False once the invocation has ended: what comes later is nobody's.
-    open: AtomicBool,
-    progressed_at: Mutex<Option<DateTime<Utc>>>,
-    /// Lines that are recorded already: an invocation that is gone on with says them again.
-    said: AtomicU64,
-}
-
-impl InvocationCalls {
-    /// Of its log, the first `said` lines are left out.
-    pub(crate) fn new(recorder: Arc<Recorder>, key: Key, said: u64) -> Arc<Self> {
-        Arc::new(Self {
-            recorder,
-            key,
-            open: AtomicBool::new(true),
-            progressed_at: Mutex::new(None),
-            said: AtomicU64::new(said),
-        })
-    }
-
-    pub(crate) fn close(&self) {
-        self.open.store(false, Ordering::Release);
-    }
-
-    fn is_open(&self) -> Result<(), JournalError> {
-        if self.open.load(Ordering::Acquire) {
-            return Ok(());
-        }
-        Err(JournalError {
-            action: "written",
-            cause: format!("the {} of `{}` has ended", self.key.phase, self.key.step),
-        })
-    }
-
-    fn note(&self, body: Body) {
-        if self.is_open().is_ok() {
-            self.recorder.note(body);
-        }
     }
 }
 
-#[async_trait]
-impl Calls for InvocationCalls {
-    async fn intend(&self, n: u32, call: &Call) -> Result<(), JournalError> {
-        self.is_open()?;
-        let key = self.key.clone();
-        let call = call.clone();
-        self.recorder.append(vec![Body::Intended { key, n, call }]).await
-    }
-
-    async fn answered(&self, n: u32, call: Option<&Call>, answer: &Answer, took: Duration) -> Result<(), JournalError> {
-        self.is_open()?;
-        let called = Body::Called {
-            key: self.key.clone(),
-            n,
-            call: call.cloned(),
-            answer: answer.clone(),
-            took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
-        };
-        self.recorder.append(vec![called]).await
-    }
-
-    fn sensed(&self, tape: Tape) {
-        let key = self.key.clone();
-        self.note(Body::Sensed { key, tape });
-    }
-
-    fn log(&self, level: Level, message: String, fields: Vec<(String, String)>) {
-        let less = |said: u64| said.checked_sub(1);
-        if self
-            .said
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less)
-            .is_ok()
-        {
-            return;
-        }
-        let key = self.key.clone();
-        self.note(Body::Logged {
-            key,
-            level,
-            message,
-            fields,
-        });
-    }
-
-    fn logs_dropped(&self, lines: u64) {
-        let key = self.key.clone();
-        self.note(Body::LogsDropped { key, lines });
-    }
-
-    fn progress(&self, permille: u16, note: String) {
-        let now = self.recorder.clock.now();
-        {
-            let mut last = self.progressed_at.lock().unwrap_or_else(PoisonError::into_inner);
-            if permille < 1000 && last.is_some_and(|last| now - last < PROGRESS_EVERY) {
-                return;
-            }
-            *last = Some(now);
-        }
-        let key = self.key.clone();
-        self.note(Body::Progressed { key, permille, note });
-    }
+/// What need not be on disk, and is journaled before anything goes on: what somebody said, who looks for it at once, and
+/// that a run below is wanted, which comes before that is opened.
+fn does_not_wait(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::CancelRequested { .. } | Body::Killed { .. } | Body::RunIntended { .. }
+    )
 }

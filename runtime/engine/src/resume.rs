@@ -102,7 +102,7 @@ impl Engine {
     }
 
     pub(crate) fn crew(&self, run: RunId, round: RoundId, fold: Run) -> Crew {
-        let live = self.take_on(run, round, fold);
+        let live = self.take_on(run, round, fold, true);
         let taken = self.retake(&live);
         Crew { live, taken }
     }

@@ -73,25 +73,14 @@ impl Journal for Store {
         Ok(opened)
     }
 
-    async fn append(
+    async fn append_all(
         &self,
         run: RunId,
-        at: DateTime<Utc>,
-        bodies: Vec<Body>,
-        durability: Durability,
-    ) -> Result<(), JournalError> {
-        self.append_and_tell(run, at, bodies, Vec::new(), durability).await
-    }
-
-    async fn append_and_tell(
-        &self,
-        run: RunId,
-        at: DateTime<Utc>,
-        bodies: Vec<Body>,
+        bodies: Vec<(DateTime<Utc>, Body)>,
         notices: Vec<NewNotice>,
         durability: Durability,
     ) -> Result<(), JournalError> {
-        let batch = Batch::new(run, at, &bodies, &notices).map_err(unwritten)?;
+        let batch = Batch::new(run, &bodies, &notices).map_err(unwritten)?;
         self.append_batch(batch, durability).await.map_err(unwritten)
     }
 

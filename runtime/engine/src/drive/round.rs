@@ -6,8 +6,10 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::Runbook;
+use futures::StreamExt as _;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
-use tokio::task::JoinSet;
 use tracing::{error, info};
 
 use super::run::{Course, End};
@@ -16,6 +18,9 @@ use crate::engine::Engine;
 use crate::gate;
 use crate::live::{Live, Taken};
 use crate::rounds::{self, Member, Progress};
+
+/// The runs that are under way, and how each was left: with a verdict if it has finished.
+type Tasks = FuturesUnordered<BoxFuture<'static, (RunId, Option<Verdict>)>>;
 
 pub(crate) struct Round {
     id: RoundId,
@@ -78,7 +83,7 @@ impl Round {
     }
 
     pub(crate) async fn drive(mut self, engine: &Arc<Engine>) {
-        let mut tasks = JoinSet::new();
+        let mut tasks = Tasks::default();
         let mut draining = engine.draining.subscribe();
         loop {
             if !*draining.borrow_and_update() {
@@ -91,7 +96,7 @@ impl Round {
             let held = if *draining.borrow() { Vec::new() } else { self.held() };
             let cancelled = any_cancelled(held);
             tokio::select! {
-                Some(joined) = tasks.join_next() => self.note(engine, joined),
+                Some((run, verdict)) = tasks.next() => self.note(engine, run, verdict).await,
                 Some(run) = self.asked.recv() => self.at_turn(run),
                 () = cancelled => {}
                 _ = draining.changed() => {}
@@ -106,11 +111,11 @@ impl Round {
         if is_followed && through && !*draining.borrow() {
             engine.conclude(self.id).await;
         }
-        self.leave(engine);
+        self.leave(engine).await;
     }
 
     /// Starts what may start, and says of the rest why it doesn't.
-    async fn go_on(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<(RunId, Option<Verdict>)>) {
+    async fn go_on(&mut self, engine: &Arc<Engine>, tasks: &mut Tasks) {
         for member in &mut self.members {
             if let Some(live) = find(&self.crew, member.run) {
                 member.cancelled = *live.cancelled.borrow();
@@ -143,7 +148,7 @@ impl Round {
         }
     }
 
-    fn start(&mut self, engine: &Arc<Engine>, tasks: &mut JoinSet<(RunId, Option<Verdict>)>, run: RunId) {
+    fn start(&mut self, engine: &Arc<Engine>, tasks: &mut Tasks, run: RunId) {
         let Some(crew) = self.crew.iter_mut().find(|crew| crew.live.id == run) else {
             return;
         };
@@ -157,10 +162,10 @@ impl Round {
         self.set(run, if ahead { Progress::Ahead } else { Progress::Driven });
         let turn = ahead.then(|| self.ask.clone());
         let course = Course::new(Arc::clone(engine), live, subject, taken, turn);
-        // A task within a task: a panic ends that run's task, and this one still knows whose it was.
+        // A task of its own: a panic ends that, and this one still knows whose it was.
         let driven = tokio::spawn(course.go());
         let engine = Arc::clone(engine);
-        tasks.spawn(async move {
+        tasks.push(Box::pin(async move {
             let verdict = match driven.await {
                 Ok(Ok(End::Finished(verdict))) => Some(verdict),
                 Ok(Ok(End::Left)) => None,
@@ -175,16 +180,15 @@ impl Round {
                 }
             };
             (run, verdict)
-        });
+        }));
     }
 
-    fn note(&mut self, engine: &Engine, joined: Result<(RunId, Option<Verdict>), tokio::task::JoinError>) {
-        let Ok((run, verdict)) = joined else { return };
+    async fn note(&mut self, engine: &Engine, run: RunId, verdict: Option<Verdict>) {
         if let Some(live) = find(&self.crew, run) {
             self.log(&live);
         }
         self.set(run, verdict.map_or(Progress::Left, Progress::Finished));
-        self.let_go(engine, run);
+        self.let_go(engine, run).await;
         if verdict.is_some_and(gate::strikes::is_strike) {
             engine.ends.notify_one();
         }
@@ -217,7 +221,7 @@ impl Round {
                     self.set(live.id, Progress::Left);
                 }
             }
-            self.let_go(engine, live.id);
+            self.let_go(engine, live.id).await;
         }
         for member in &self.members {
             let ahead = matches!(member.progress, Progress::Ahead | Progress::AtTurn);
@@ -229,15 +233,16 @@ impl Round {
     }
 
     /// What is still held when the round is left goes on at the next start.
-    fn leave(&mut self, engine: &Engine) {
+    async fn leave(&mut self, engine: &Engine) {
         for crew in std::mem::take(&mut self.crew) {
-            leave(engine, &crew.live);
+            leave(engine, &crew.live).await;
         }
     }
 
-    fn let_go(&mut self, engine: &Engine, run: RunId) {
+    async fn let_go(&mut self, engine: &Engine, run: RunId) {
         if let Some(index) = self.crew.iter().position(|crew| crew.live.id == run) {
-            leave(engine, &self.crew.swap_remove(index).live);
+            let crew = self.crew.swap_remove(index);
+            leave(engine, &crew.live).await;
         }
     }
 
@@ -291,7 +296,9 @@ fn find(crew: &[Crew], run: RunId) -> Option<Arc<Live>> {
     Some(Arc::clone(&crew.live))
 }
 
-fn leave(engine: &Engine, live: &Live) {
+/// What it said last is journaled before anybody hears that it is left.
+async fn leave(engine: &Engine, live: &Live) {
+    live.recorder.settle().await;
     engine.registry.remove(live.id);
     live.left.send_replace(true);
 }

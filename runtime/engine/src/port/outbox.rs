@@ -120,7 +120,7 @@ pub struct OutboxFilter {
     pub limit: usize,
 }
 
-/// Implemented by `store`. What comes in is written by [`super::Journal::append_and_tell`].
+/// Implemented by `store`. What comes in is written by [`super::Journal::append_all`].
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// The oldest notice of each notifier that waits.

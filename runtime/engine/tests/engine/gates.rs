@@ -358,11 +358,10 @@ async fn a_customer_whose_runs_all_hang_leaves_a_place_to_another() {
     let summary = world.engine.wait(*zinc).await.unwrap();
     assert_eq!(summary.verdict, Some(Verdict::Healthy));
     assert_eq!(world.script.called().len(), 4, "three of steel's, and zinc's");
-    let waiting = accepted
-        .runs
-        .iter()
-        .filter(|run| waits(&world, run.0).iter().any(|(gate, _)| gate == "capacity"));
-    assert_eq!(waiting.count(), 3, "the rest of steel's");
+    let waits = |run: &&RunId| waits(&world, run.0).iter().any(|(gate, _)| gate == "capacity");
+    let waiting = || accepted.runs.iter().filter(waits).count();
+    let rest = || (waiting() == 3).then_some(());
+    world.until("the rest of steel's wait", rest).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -18,6 +18,7 @@ mod gates;
 mod healed;
 mod holding;
 mod jitter;
+mod journaling;
 mod limits;
 mod needs;
 mod notices;

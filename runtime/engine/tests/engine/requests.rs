@@ -1,9 +1,11 @@
 //! What a person may ask for, and what they get to hear.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use evenkeel_engine::port::Calls;
 use evenkeel_engine::{CancelError, PersonRequest, RequestError, WaitError};
-use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::invocation::{Class, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::{Input, InputKind, Runbook};
@@ -11,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::world::alarms::alert;
 use crate::world::home::{home, runbook, selecting, step};
-use crate::world::script::{Script, System, found, hang};
+use crate::world::script::{Script, System, applied, call, failed, found, hang, plan};
 use crate::world::{World, person};
 
 fn watch() -> Runbook {
@@ -229,7 +231,7 @@ async fn a_cancel_ends_a_run_and_says_why() {
 #[tokio::test(start_paused = true)]
 async fn a_cancel_of_a_run_that_waits_to_be_resumed_says_so() {
     let world = world();
-    world.journal.fail_after(1);
+    world.journal.fail_after(0);
     let run = world.ask(person("watch")).await.unwrap().runs[0];
     assert_eq!(world.engine.wait(run).await.unwrap().verdict, None);
     let error = world.engine.cancel(run, "enough").await.unwrap_err();
@@ -306,36 +308,48 @@ async fn a_drain_does_not_wait_longer_than_it_may() {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_whose_journal_fails_is_left_and_changes_nothing_more() {
-    let world = World::new(
-        home(vec![runbook("repair", vec![step("look"), step("fix")])]),
-        System::new(Severity::Critical).script(),
-    );
-    // Started, look invoked, look ended, look finished, fix invoked.
-    world.journal.fail_after(5);
+    let system = System::new(Severity::Critical);
+    let makes_no_effect_without_intent = |_, calls: Arc<dyn Calls>| async move {
+        calls.intend(0, &call(false)).await.unwrap_err();
+        failed(Class::Permanent)
+    };
+    let script = system.script().on("fix", Phase::Apply, makes_no_effect_without_intent);
+    let world = World::new(home(vec![runbook("repair", vec![step("look"), step("fix")])]), script);
+    // All up to the intent go together.
+    world.journal.fail_after(0);
     let run = world.ask(person("repair")).await.unwrap().runs[0];
     let summary = world.engine.wait(run).await.unwrap();
     assert_eq!(summary.verdict, None);
-    assert_eq!(world.script.called(), ["look/check", "fix/plan"]);
+    assert_eq!(world.script.called(), ["look/check", "fix/plan", "fix/apply a"]);
     assert!(world.engine.under_way().is_empty());
+}
+
+/// Unlike yields, these are turns among the tasks that are ready.
+async fn take_turns(turns: usize) {
+    for _ in 0..turns {
+        tokio::spawn(async {}).await.unwrap();
+    }
 }
 
 /// Whichever of the two is written first: no action begins after a cancel.
 #[tokio::test(start_paused = true)]
 async fn a_cancel_that_comes_just_before_an_action_is_in_time() {
-    let mut applied = Vec::new();
+    let mut began = Vec::new();
     for turns in 0..30 {
-        let world = World::new(
-            home(vec![runbook("repair", vec![step("look"), step("fix")])]),
-            System::new(Severity::Critical).script(),
-        );
+        let script = Script::default()
+            .always("look", Phase::Check, found(Severity::Critical))
+            .always("fix", Phase::Plan, plan(&["a", "b"]))
+            .on("fix", Phase::Apply, |_, _| async {
+                take_turns(10).await;
+                applied(true)
+            });
+        let book = runbook("repair", vec![step("look"), step("fix")]);
+        let world = World::new(home(vec![book]), script);
         let (engine, mut feed) = (world.engine.clone(), world.engine.follow());
         tokio::spawn(async move {
             while let Ok((run, event)) = feed.recv().await {
-                if matches!(event.body, Body::Planned { .. }) {
-                    for _ in 0..turns {
-                        // Unlike a yield, this takes its turn among the tasks that are ready.
-                        tokio::spawn(async {}).await.unwrap();
-                    }
+                if matches!(&event.body, Body::Invoked { key, .. } if key.action.as_deref() == Some("a")) {
+                    take_turns(turns).await;
                     let _ = engine.cancel(run, "stop").await;
                 }
             }
@@ -344,15 +358,15 @@ async fn a_cancel_that_comes_just_before_an_action_is_in_time() {
         let bodies = world.bodies(1);
         let at = |wanted: fn(&Body) -> bool| bodies.iter().position(wanted);
         let cancel = at(|body| matches!(body, Body::CancelRequested { .. }));
-        let apply = at(|body| matches!(body, Body::Invoked { key, .. } if key.phase == Phase::Apply));
+        let apply = at(|body| matches!(body, Body::Invoked { key, .. } if key.action.as_deref() == Some("b")));
         if let (Some(cancel), Some(apply)) = (cancel, apply) {
             assert!(apply < cancel, "after {turns} turns");
         }
-        applied.push(apply.is_some());
+        began.push(apply.is_some());
     }
     assert!(
-        applied.contains(&true) && applied.contains(&false),
-        "both orders were met: {applied:?}"
+        began.contains(&true) && began.contains(&false),
+        "both orders were met: {began:?}"
     );
 }
 

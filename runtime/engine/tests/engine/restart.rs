@@ -188,7 +188,8 @@ async fn a_run_that_was_left_because_of_the_journal_is_taken_up_again() {
     let world = World::new(home(vec![repair()]), system.script());
     world.serve();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    world.journal.fail_after(3);
+    // The intent, the outcome, and not the end.
+    world.journal.fail_after(2);
     let run = world.ask(person("repair")).await.unwrap().runs[0];
     assert_eq!(world.engine.wait(run).await.unwrap().verdict, None);
     world.journal.fail_after(1_000);
@@ -248,7 +249,7 @@ async fn a_run_that_was_left_keeps_its_target_until_it_is_taken_up_again() {
     let world = World::new(home(vec![repair()]), system.script());
     world.serve();
     tokio::time::sleep(Duration::from_secs(1)).await;
-    world.journal.fail_after(5);
+    world.journal.fail_after(2);
     let left = world.ask(person("repair")).await.unwrap().runs[0];
     assert_eq!(world.engine.wait(left).await.unwrap().verdict, None);
     world.journal.fail_after(1_000);

@@ -22,8 +22,8 @@ use crate::writer::{STOPPED, Shared, lock};
 /// Events as text, ready to be numbered and written.
 pub struct Batch {
     run: RunId,
-    at: i64,
-    bodies: Vec<String>,
+    /// When each came to be.
+    bodies: Vec<(i64, String)>,
     line: Line,
     notices: Vec<Insertion>,
     invocations: u64,
@@ -45,21 +45,20 @@ struct Line {
 }
 
 impl Batch {
-    pub fn new(run: RunId, at: DateTime<Utc>, bodies: &[Body], notices: &[NewNotice]) -> Result<Self, String> {
-        let at = micros(at);
+    pub fn new(run: RunId, bodies: &[(DateTime<Utc>, Body)], notices: &[NewNotice]) -> Result<Self, String> {
         let mut line = Line::default();
-        bodies.iter().for_each(|body| line.take(body, at));
-        let invoked = |body: &&Body| matches!(body, Body::Invoked { .. });
-        let texts: Result<Vec<String>, serde_json::Error> = bodies.iter().map(serde_json::to_string).collect();
+        bodies.iter().for_each(|(at, body)| line.take(body, micros(*at)));
+        let invoked = |(_, body): &&(_, Body)| matches!(body, Body::Invoked { .. });
+        let text = |(at, body): &(_, Body)| Ok((micros(*at), serde_json::to_string(body)?));
+        let texts: Result<Vec<_>, serde_json::Error> = bodies.iter().map(text).collect();
         Ok(Self {
             run,
-            at,
             bodies: texts.map_err(|error| format!("an event is no JSON: {error}"))?,
             line,
             notices: notices.iter().map(Insertion::new).collect::<Result<_, _>>()?,
             invocations: bodies.iter().filter(invoked).count() as u64,
             changes: (0..bodies.len())
-                .filter(|at| change::may_change(&bodies[*at]))
+                .filter(|place| change::may_change(&bodies[*place].1))
                 .collect(),
         })
     }
@@ -80,16 +79,17 @@ impl Batch {
         let mut insert =
             connection.prepare_cached("INSERT INTO events (run, seq, at, body, sealed) VALUES (?1, ?2, ?3, ?4, ?5)")?;
         let run = rows::id(self.run.0);
-        for (seq, body) in (last + 1..).zip(&self.bodies) {
+        for (seq, (at, body)) in (last + 1..).zip(&self.bodies) {
             let (body, sealed) = sealed::columns(seal, run, seq, body);
-            insert.execute(params![run, seq, self.at, body, sealed])?;
+            insert.execute(params![run, seq, at, body, sealed])?;
         }
         for place in &self.changes {
             changes::record(connection, self.run, last + 1 + rows::id(*place as u64), seal)?;
         }
         self.line.write(connection, self.run)?;
+        let at = self.bodies.last().map_or(0, |(at, _)| *at);
         for notice in &self.notices {
-            notice.write(connection, run, self.at, seal)?;
+            notice.write(connection, run, at, seal)?;
         }
         Ok(Ok(()))
     }
@@ -163,6 +163,13 @@ impl Line {
     fn write(&self, connection: &Connection, run: RunId) -> rusqlite::Result<()> {
         if self.is_still() {
             return Ok(());
+        }
+        // One that goes on touches none of the indices that those that end are found by.
+        if self.verdict.is_none() && self.changed.is_none() && !self.reopened {
+            let sql = "UPDATE runs SET state = coalesce(?2, state), why = coalesce(?3, why), \
+                       started_at = coalesce(?4, started_at) WHERE id = ?1";
+            let arguments = params![rows::id(run.0), self.state.map(rows::state), self.why, self.started_at];
+            return connection.prepare_cached(sql)?.execute(arguments).map(drop);
         }
         let sql = "UPDATE runs SET state = coalesce(?2, state), \
                    verdict = coalesce(?3, CASE WHEN ?8 THEN NULL ELSE verdict END), \

@@ -28,8 +28,8 @@ fn notice(id: &str, notifier: &str) -> NewNotice {
 }
 
 async fn tell(store: &Store, run: RunId, notices: Vec<NewNotice>) -> bool {
-    let bodies = vec![line("it gave up")];
-    let told = store.append_and_tell(run, at(1), bodies, notices, Durability::Disk);
+    let bodies = vec![(at(1), line("it gave up"))];
+    let told = store.append_all(run, bodies, notices, Durability::Disk);
     told.await.is_ok()
 }
 

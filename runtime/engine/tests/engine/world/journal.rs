@@ -214,21 +214,10 @@ impl Journal for Memory {
         Ok(self.disk.lock().unwrap().open(&round, now))
     }
 
-    async fn append(
+    async fn append_all(
         &self,
         run: RunId,
-        at: DateTime<Utc>,
-        bodies: Vec<Body>,
-        durability: Durability,
-    ) -> Result<(), JournalError> {
-        self.append_and_tell(run, at, bodies, Vec::new(), durability).await
-    }
-
-    async fn append_and_tell(
-        &self,
-        run: RunId,
-        at: DateTime<Utc>,
-        bodies: Vec<Body>,
+        bodies: Vec<(DateTime<Utc>, Body)>,
         notices: Vec<NewNotice>,
         durability: Durability,
     ) -> Result<(), JournalError> {
@@ -242,7 +231,8 @@ impl Journal for Memory {
             *left = left.checked_sub(1).ok_or_else(|| error("the disk is full"))?;
         }
         let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
-        for body in bodies {
+        let last = bodies.last().map(|(at, _)| *at);
+        for (at, body) in bodies {
             let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
             let goes_on = matches!(
                 body,
@@ -255,7 +245,7 @@ impl Journal for Memory {
         if durability == Durability::Disk {
             disk.synced.insert(run, events.len() as u64);
         }
-        for new in notices {
+        for (new, at) in notices.into_iter().zip(last.into_iter().cycle()) {
             outbox::post(&mut disk.notices, run, at, new);
         }
         Ok(())

@@ -1,0 +1,84 @@
+//! What is written when: what need not be on disk goes with what comes next.
+
+use std::time::Duration;
+
+use evenkeel_model::call::Answer;
+use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Event, Verdict};
+use evenkeel_model::runbook::Runbook;
+
+use crate::world::home::{home, runbook, step};
+use crate::world::script::{Script, System, call, found, hang};
+use crate::world::{World, person};
+
+/// Of what waits to be journaled, as many as there may be.
+const MANY: usize = 64;
+
+fn watch() -> Runbook {
+    runbook("watch", vec![step("look")])
+}
+
+fn is_invoked(event: &Event) -> bool {
+    matches!(event.body, Body::Invoked { .. })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_only_looks_is_written_in_one_append() {
+    let world = World::new(home(vec![watch()]), System::new(Severity::Info).script());
+    world.journal.fail_after(1);
+    assert_eq!(world.verdict("watch").await.0, Verdict::Healthy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_takes_long_is_journaled_meanwhile() {
+    let world = World::new(
+        home(vec![watch()]),
+        Script::default().on("look", Phase::Check, |_, _| hang()),
+    );
+    world.ask(person("watch")).await.unwrap();
+    let journal = &world.journal;
+    let seen = || journal.all(RunId(1)).iter().any(is_invoked).then_some(());
+    world.until("the call is in the journal", seen).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_brings_much_waits_for_the_journal() {
+    let script = Script::default().on("look", Phase::Check, |_, calls| async move {
+        for n in 0.. {
+            let answer = Answer::Ok(n.into());
+            let recorded = calls.answered(n, Some(&call(true)), &answer, Duration::ZERO).await;
+            if recorded.is_err() {
+                assert!(
+                    (n as usize) <= 2 * MANY,
+                    "{n} were taken in beside a journal that fails"
+                );
+                break;
+            }
+        }
+        found(Severity::Info)
+    });
+    let world = World::new(home(vec![watch()]), script);
+    world.journal.fail_after(1);
+    world.ask(person("watch")).await.unwrap();
+    let left = || world.engine.under_way().is_empty().then_some(());
+    world.until("it is left", left).await;
+    let calls = |event: &Event| matches!(event.body, Body::Called { .. });
+    let events = world.journal.all(RunId(1));
+    let calls = events.iter().filter(|event| calls(event)).count();
+    assert!((1..MANY).contains(&calls), "{calls} of them are in the one append");
+}
+
+/// It may be what ended the process before, and must be counted.
+#[tokio::test(start_paused = true)]
+async fn in_a_run_that_was_left_what_begins_is_on_disk_first() {
+    let looks = || Script::default().on("look", Phase::Check, |_, _| hang());
+    let world = World::new(home(vec![watch()]), looks());
+    world.ask(person("watch")).await.unwrap();
+    let world = world.crash(home(vec![watch()]), looks());
+    world.engine.resume().await.unwrap();
+    let called = || (world.script.called().len() == 1).then_some(());
+    world.until("it looks", called).await;
+    let begun = world.journal.all(RunId(1)).into_iter().rfind(is_invoked).unwrap();
+    assert!(world.journal.synced(RunId(1)) >= begun.seq);
+}
