@@ -7,15 +7,18 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-/// Pages (4 KiB) in the log from which on it is copied.
-const WORTHWHILE: u32 = 1_024;
+/// Pages (4 KiB) that are worth copying: most of them are written again and again, and copied once then.
+const WORTHWHILE: u32 = 4_096;
 /// Copying beside a busy writer never gets to the end of the log, and only then it begins anew.
 /// From so many pages on the writer waits for it once; little is left to copy then.
 const TOO_LONG: u32 = 16_384;
+/// So many pages before that it is copied once more.
+const LITTLE: u32 = 512;
 /// How long the writer waits for readers who still look at the log.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// What the file is cut down to when the log begins anew.
-const FILE_BYTES: i64 = 16 << 20;
+/// What the file is cut down to when the log begins anew: not below what it grows to. To write over what is there is
+/// on disk twice as fast as what makes the file longer.
+const FILE_BYTES: i64 = (TOO_LONG as i64) << 12;
 
 thread_local! {
     /// Pages in the log after the last commit of the connection that writes on this thread.
@@ -55,7 +58,8 @@ impl Checkpointer {
     pub fn trigger(&self) -> Log {
         Log {
             trigger: self.trigger.clone(),
-            again_at: Cell::new(TOO_LONG),
+            copy_at: Cell::new(WORTHWHILE),
+            restart_at: Cell::new(TOO_LONG),
         }
     }
 }
@@ -81,8 +85,10 @@ fn copy(connection: &Connection, triggered: &Receiver<()>) {
 /// The writer's side of it.
 pub struct Log {
     trigger: Option<SyncSender<()>>,
-    /// The number of pages at which the writer cuts the log off.
-    again_at: Cell<u32>,
+    /// The number of pages at which it is copied next.
+    copy_at: Cell<u32>,
+    /// The number of pages at which the writer begins it anew.
+    restart_at: Cell<u32>,
 }
 
 impl Log {
@@ -90,21 +96,31 @@ impl Log {
     pub fn keep_short(&self, connection: &Connection) {
         let pages = PAGES.get();
         if pages < WORTHWHILE {
+            self.copy_at.set(WORTHWHILE);
+            self.restart_at.set(TOO_LONG);
             return;
         }
-        if let Some(trigger) = &self.trigger {
-            // Full: it is at it already.
-            let _ = trigger.try_send(());
+        if pages >= self.copy_at.get() {
+            self.copy_at.set(copied_next(pages));
+            if let Some(trigger) = &self.trigger {
+                // Full: it is at it already.
+                let _ = trigger.try_send(());
+            }
         }
-        if pages < TOO_LONG {
-            self.again_at.set(TOO_LONG);
-        } else if pages >= self.again_at.get() {
-            self.again_at.set(pages + WORTHWHILE);
+        if pages >= self.restart_at.get() {
+            self.restart_at.set(pages + WORTHWHILE);
             if let Err(error) = restart(connection) {
                 tracing::warn!(%error, "the write-ahead log can't be begun anew");
             }
         }
     }
+}
+
+/// The number of pages at which a log of so many is copied next.
+fn copied_next(pages: u32) -> u32 {
+    let last = TOO_LONG - LITTLE;
+    let next = pages + WORTHWHILE;
+    if pages < last { next.min(last) } else { next }
 }
 
 fn restart(connection: &Connection) -> rusqlite::Result<()> {
