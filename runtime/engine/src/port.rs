@@ -349,6 +349,6 @@ pub trait Alerts: Send + Sync {
     async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError>;
     /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
-    /// These edges have their rounds; they need not come again.
-    async fn done(&self, edges: Vec<u64>) -> Result<(), JournalError>;
+    /// The edge has its rounds; it need not come again.
+    async fn done(&self, edge: u64) -> Result<(), JournalError>;
 }

@@ -22,8 +22,6 @@ use crate::trigger::{self, Start};
 const EDGES: usize = 100;
 /// How often edges are looked for when nobody says that there are any.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// Between acting on edges and noting it.
-const SOON: Duration = Duration::from_millis(1);
 /// After the journal refused something.
 pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often runs are looked for that nobody drives.
@@ -79,12 +77,10 @@ impl Engine {
     // ---- alerts --------------------------------------------------------------------------
 
     async fn follow_alerts(self: &Arc<Self>, mut shutdown: watch::Receiver<bool>) {
-        let mut acted_on = Vec::new();
         loop {
-            let pause = match self.take_edges(&mut acted_on).await {
+            let pause = match self.take_edges().await {
                 Ok(EDGES..) => Duration::ZERO,
-                Ok(_) if acted_on.is_empty() => LOOK_EVERY,
-                Ok(_) => SOON,
+                Ok(_) => LOOK_EVERY,
                 Err(cause) => {
                     error!(%cause, "alerts can't be acted on for the moment");
                     TRY_AGAIN
@@ -93,20 +89,14 @@ impl Engine {
             tokio::select! {
                 () = self.edges.notified() => {}
                 () = tokio::time::sleep(pause) => {}
-                () = stopped(&mut shutdown) => break,
+                () = stopped(&mut shutdown) => return,
             }
         }
-        // What is not noted comes again at the next start, and has had its rounds then.
-        let _ = self.ports.alerts.done(acted_on).await;
     }
 
-    /// Acts on the edges that are there, in their order; each is done with when its rounds are on disk. That is noted
-    /// for all of them together when their runs are on their way, for these would wait behind it.
-    async fn take_edges(self: &Arc<Self>, acted_on: &mut Vec<u64>) -> Result<usize, JournalError> {
-        if !acted_on.is_empty() {
-            self.ports.alerts.done(acted_on.clone()).await?;
-            acted_on.clear();
-        }
+    /// Acts on the edges that are there, in their order; each is done with when its rounds are
+    /// on disk.
+    async fn take_edges(self: &Arc<Self>) -> Result<usize, JournalError> {
         let edges = self.ports.alerts.pending(EDGES).await?;
         let taken = edges.len();
         for (number, edge) in edges {
@@ -114,7 +104,7 @@ impl Engine {
                 break;
             }
             self.take_edge(&edge).await?;
-            acted_on.push(number);
+            self.ports.alerts.done(number).await?;
         }
         Ok(taken)
     }

@@ -144,13 +144,12 @@ impl Alerts for Store {
         pending.map_err(|cause| JournalError { action: "read", cause })
     }
 
-    async fn done(&self, edges: Vec<u64>) -> Result<(), JournalError> {
+    async fn done(&self, edge: u64) -> Result<(), JournalError> {
         let write = move |connection: &Connection| {
             let mut statement = connection.prepare_cached("DELETE FROM edges WHERE id = ?1")?;
-            let mut edges = edges.iter();
-            edges.try_for_each(|edge| statement.execute([rows::id(*edge)]).map(drop))
+            statement.execute([rows::id(edge)]).map(drop)
         };
-        // If that is lost in a crash the edges come again, and their occurrences are known then.
+        // If that is lost in a crash the edge comes again, and its occurrences are known then.
         let done = self.writer.write(Durability::Group, write).await;
         done.map_err(|cause| JournalError {
             action: "written",

@@ -64,14 +64,14 @@ async fn pending_edges_survive_reopening_until_they_are_done() {
             ("Disk", Change::Resolved)
         ]
     );
-    store.done(vec![waiting[0].0]).await.unwrap();
+    store.done(waiting[0].0).await.unwrap();
     assert_eq!(store.pending(1).await.unwrap(), waiting[1..2]);
     drop(store);
 
     let store = home.open();
     assert_eq!(store.pending(100).await.unwrap(), waiting[1..]);
     for (edge, _) in &waiting[1..] {
-        store.done(vec![*edge]).await.unwrap();
+        store.done(*edge).await.unwrap();
     }
     accept(&store, alert("Net", 3, 7), 3).await;
     let (number, _) = &store.pending(1).await.unwrap()[0];

@@ -86,9 +86,8 @@ impl Alerts for Alarms {
             .map(|(n, edge)| (*n, edge.clone()))
             .collect())
     }
-    async fn done(&self, edges: Vec<u64>) -> Result<(), JournalError> {
-        let mut state = self.state.lock().unwrap();
-        state.edges.retain(|number, _| !edges.contains(number));
+    async fn done(&self, edge: u64) -> Result<(), JournalError> {
+        self.state.lock().unwrap().edges.remove(&edge);
         Ok(())
     }
 }
