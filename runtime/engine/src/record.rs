@@ -156,15 +156,10 @@ impl Recorder {
     /// Folds and tells what need not be on disk yet; true: it is to be journaled before anything goes on.
     fn keep(self: &Arc<Self>, bodies: Vec<Body>, after: Option<u64>) -> Result<(Append, bool), JournalError> {
         let mut state = self.state();
-        state.refusal()?;
-        if after.is_some_and(|mark| mark != state.run.mark) {
-            return Ok((Append::Stale, false));
-        }
-        let now = self.clock.now();
         let at_once = bodies.iter().any(does_not_wait);
-        for body in bodies {
-            self.take_in(&mut state, now, body);
-        }
+        let Append::Done = self.take_all_in(&mut state, bodies, after)? else {
+            return Ok((Append::Stale, false));
+        };
         self.flush_soon(&mut state);
         let told = state.unwritten.iter().any(|(_, told)| !told.is_empty());
         Ok((Append::Done, at_once || told || state.unwritten.len() >= MANY))
@@ -175,15 +170,10 @@ impl Recorder {
         let durability = self.durability(&bodies);
         let events = {
             let mut state = self.state();
-            state.refusal()?;
-            if after.is_some_and(|mark| mark != state.run.mark) {
-                return Ok(Append::Stale);
+            match self.take_all_in(&mut state, bodies, after)? {
+                Append::Done => std::mem::take(&mut state.unwritten),
+                Append::Stale => return Ok(Append::Stale),
             }
-            let now = self.clock.now();
-            for body in bodies {
-                self.take_in(&mut state, now, body);
-            }
-            std::mem::take(&mut state.unwritten)
         };
         self.journal_all(events, durability).await.map(|()| Append::Done)
     }
@@ -254,6 +244,18 @@ impl Recorder {
             std::mem::take(&mut state.unwritten)
         };
         self.journal_all(events, Durability::Group).await
+    }
+
+    fn take_all_in(&self, state: &mut State, bodies: Vec<Body>, after: Option<u64>) -> Result<Append, JournalError> {
+        state.refusal()?;
+        if after.is_some_and(|mark| mark != state.run.mark) {
+            return Ok(Append::Stale);
+        }
+        let now = self.clock.now();
+        for body in bodies {
+            self.take_in(state, now, body);
+        }
+        Ok(Append::Done)
     }
 
     fn take_in(&self, state: &mut State, at: DateTime<Utc>, body: Body) {

@@ -16,8 +16,8 @@ const TOO_LONG: u32 = 16_384;
 const LITTLE: u32 = 512;
 /// How long the writer waits for readers who still look at the log.
 const PATIENCE: Duration = Duration::from_millis(20);
-/// What the file is cut down to when the log begins anew: not below what it grows to. To write over what is there is
-/// on disk twice as fast as what makes the file longer.
+/// What the file is cut down to when the log begins anew: not below what it grows to. What is written over something is
+/// on disk sooner than what makes the file longer.
 const FILE_BYTES: i64 = (TOO_LONG as i64) << 12;
 
 thread_local! {

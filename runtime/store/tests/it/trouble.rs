@@ -43,6 +43,21 @@ async fn a_full_disk_is_an_error_of_the_append_and_loses_nothing_acknowledged() 
     assert!(events.iter().map(|event| event.seq).eq(1..=acknowledged as u64 + 1));
 }
 
+/// It begins anew beside a writer that never stops, and its file grows to that and no further.
+#[tokio::test]
+async fn the_log_of_a_busy_writer_stays_short() {
+    let home = Home::new();
+    let store = home.open();
+    let run = open_run(&store, "1").await;
+    let megabyte = "x".repeat(1 << 20);
+    for _ in 0..160 {
+        let bodies = vec![line(&megabyte)];
+        store.append(run, at(1), bodies, Durability::Disk).await.unwrap();
+    }
+    let log = std::fs::metadata(home.path().with_extension("db-wal")).unwrap().len();
+    assert!((60 << 20..72 << 20).contains(&log), "it has {log} bytes");
+}
+
 #[tokio::test]
 async fn a_lost_event_stops_its_run_and_no_other() {
     let home = Home::new();
