@@ -23,6 +23,14 @@ fn is_invoked(event: &Event) -> bool {
     matches!(event.body, Body::Invoked { .. })
 }
 
+/// Its first call has begun.
+async fn looking(world: &World) -> RunId {
+    world.ask(person("watch")).await.unwrap();
+    let called = || (world.script.called().len() == 1).then_some(());
+    world.until("it looks", called).await;
+    RunId(1)
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_run_that_only_looks_is_written_in_one_append() {
     let world = World::new(home(vec![watch()]), System::new(Severity::Info).script());
@@ -36,10 +44,21 @@ async fn what_takes_long_is_journaled_meanwhile() {
         home(vec![watch()]),
         Script::default().on("look", Phase::Check, |_, _| hang()),
     );
-    world.ask(person("watch")).await.unwrap();
-    let journal = &world.journal;
-    let seen = || journal.all(RunId(1)).iter().any(is_invoked).then_some(());
-    world.until("the call is in the journal", seen).await;
+    let run = looking(&world).await;
+    tokio::time::sleep(Duration::from_millis(10)).await;
+    assert!(world.journal.all(run).iter().any(is_invoked));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_somebody_said_is_journaled_before_the_answer() {
+    let world = World::new(
+        home(vec![watch()]),
+        Script::default().on("look", Phase::Check, |_, _| hang()),
+    );
+    let run = looking(&world).await;
+    world.engine.cancel(run, "enough").await.unwrap();
+    let cancelled = |event: &Event| matches!(event.body, Body::CancelRequested { .. });
+    assert!(world.journal.all(run).iter().any(cancelled));
 }
 
 #[tokio::test(start_paused = true)]
@@ -74,7 +93,7 @@ async fn who_brings_much_waits_for_the_journal() {
 async fn in_a_run_that_was_left_what_begins_is_on_disk_first() {
     let looks = || Script::default().on("look", Phase::Check, |_, _| hang());
     let world = World::new(home(vec![watch()]), looks());
-    world.ask(person("watch")).await.unwrap();
+    looking(&world).await;
     let world = world.crash(home(vec![watch()]), looks());
     world.engine.resume().await.unwrap();
     let called = || (world.script.called().len() == 1).then_some(());
