@@ -103,7 +103,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         }),
         Outcome::Stopped {
             stop: Stop::Cancelled, ..
-        } if run.cancel.is_some() => Stage::Cancelled,
+        } if run.cancel.is_some() && untouched => Stage::Cancelled,
         Outcome::Stopped { message, .. } => Stage::Over(format!("it was stopped: {message}")),
     }
 }

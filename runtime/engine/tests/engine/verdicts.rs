@@ -1,13 +1,18 @@
 //! One test a line of the table of verdicts.
 
+use std::time::Duration;
+
 use evenkeel_model::action::Risk;
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity, Stop};
+use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, StepStatus, Verdict};
 use evenkeel_model::runbook::{Otherwise, Runbook};
 
-use crate::world::World;
 use crate::world::home::{healed, home, only_when, runbook, step, step_as};
-use crate::world::script::{Script, System, action, action_of, applied, effect, failed, found, intend, plan, stopped};
+use crate::world::script::{
+    Script, System, action, action_of, applied, effect, failed, found, gave_up, intend, plan, stopped,
+};
+use crate::world::{World, person};
 
 pub(super) fn world(runbook: Runbook, script: Script) -> World {
     World::new(home(vec![runbook]), script)
@@ -318,6 +323,28 @@ async fn a_stop_within_a_repeatable_effect_is_failed_and_counts_as_a_change() {
     let world = world(repair(), script);
     let run = world.run("repair").await.remove(0);
     assert_eq!((run.verdict, run.changed), (Some(Verdict::Failed), true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_a_cancel_stopped_within_an_effect_was_not_left_out() {
+    for (repeatable, verdict) in [(false, Verdict::Unknown), (true, Verdict::Failed)] {
+        let script = System::new(Severity::Critical)
+            .script()
+            .on("fix", Phase::Apply, move |_, calls| async move {
+                intend(&*calls, 0, repeatable).await;
+                calls.answered(0, None, &gave_up(), Duration::ZERO).await.unwrap();
+                tokio::time::sleep(Duration::from_secs(30)).await;
+                stopped(Stop::Cancelled)
+            });
+        let world = world(healed(repair(), Otherwise::Escalate), script);
+        world.ask(person("repair")).await.unwrap();
+        let applying = || (world.script.called().last()? == "fix/apply a").then_some(());
+        world.until("it applies", applying).await;
+        world.engine.cancel(RunId(1), "enough").await.unwrap();
+        let run = world.until_finished(1).await;
+        assert_eq!((run.verdict, run.changed), (Some(verdict), true), "{}", run.why);
+        assert_eq!(world.escalations(1), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]

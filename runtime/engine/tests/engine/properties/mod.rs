@@ -369,8 +369,14 @@ fn played(book: usize, dry: bool, choices: Vec<u8>) -> Simulation {
     simulation
 }
 
+/// The long form has `EVENKEEL_CASES` of them.
+fn cases() -> u32 {
+    let wanted = std::env::var("EVENKEEL_CASES");
+    wanted.ok().and_then(|cases| cases.parse().ok()).unwrap_or(4_000)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_run_comes_to_an_end_and_keeps_the_rules((book, dry, choices) in simulations()) {
