@@ -370,6 +370,7 @@ fn played(book: usize, dry: bool, choices: Vec<u8>) -> Simulation {
 }
 
 /// The long form has `EVENKEEL_CASES` of them.
+#[expect(clippy::disallowed_methods, reason = "nothing else tells a test what it is to do")]
 fn cases() -> u32 {
     let wanted = std::env::var("EVENKEEL_CASES");
     wanted.ok().and_then(|cases| cases.parse().ok()).unwrap_or(4_000)
