@@ -32,7 +32,7 @@ pub(super) struct Turn {
     pub at: Option<DateTime<Utc>>,
     /// It was interrupted, and is gone on with.
     pub resumes: bool,
-    /// It, or the call before it, had begun to change something.
+    /// It, or a call before it, had begun to change something.
     pub touched: bool,
 }
 
@@ -73,7 +73,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         return match (attempt.goes_on(), untouched) {
             (true, _) => Stage::Call(Turn {
                 resumes: true,
-                touched: !untouched,
+                touched: attempt.has_touched(),
                 ..Turn::begin(number)
             }),
             (false, true) => Stage::Over(format!(
@@ -86,14 +86,17 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
     match &ended.outcome {
         // What it said is not asked for any more.
         _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
-        _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn::begin(number + 1)),
+        _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn {
+            touched: attempt.has_touched(),
+            ..Turn::begin(number + 1)
+        }),
         Outcome::Done(output) => Stage::Done(output),
         Outcome::Failed(failure)
             if failure.class == Class::Transient && attempt.may_be_repeated() && number < step.retry.times.get() =>
         {
             Stage::Call(Turn {
                 at: Some(ended.at + retry_after(&step.retry, attempt)),
-                touched: !untouched,
+                touched: attempt.has_touched(),
                 ..Turn::begin(number + 1)
             })
         }
@@ -103,7 +106,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         }),
         Outcome::Stopped {
             stop: Stop::Cancelled, ..
-        } if run.cancel.is_some() && untouched => Stage::Cancelled,
+        } if run.cancel.is_some() && !attempt.has_touched() => Stage::Cancelled,
         Outcome::Stopped { message, .. } => Stage::Over(format!("it was stopped: {message}")),
     }
 }

@@ -233,8 +233,13 @@ impl Attempt {
     pub(super) fn changed(&self) -> bool {
         match self.output() {
             Some(Output::Applied(applied)) => applied.changed,
-            _ => !self.intents.is_empty(),
+            _ => self.has_touched(),
         }
+    }
+
+    /// It, or one before it, had begun to change something.
+    pub fn has_touched(&self) -> bool {
+        !self.intents.is_empty() || !self.earlier.is_empty()
     }
 
     pub fn output(&self) -> Option<&Output> {

@@ -93,7 +93,7 @@ async fn who_brings_much_waits_for_the_journal() {
 async fn in_a_run_that_was_left_what_begins_is_on_disk_first() {
     let looks = || Script::default().on("look", Phase::Check, |_, _| hang());
     let world = World::new(home(vec![watch()]), looks());
-    looking(&world).await;
+    world.ask(person("watch")).await.unwrap();
     let world = world.crash(home(vec![watch()]), looks());
     world.engine.resume().await.unwrap();
     let called = || (world.script.called().len() == 1).then_some(());

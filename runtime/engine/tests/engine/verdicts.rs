@@ -6,7 +6,7 @@ use evenkeel_model::action::Risk;
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity, Stop};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, StepStatus, Verdict};
-use evenkeel_model::runbook::{Otherwise, Runbook};
+use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook};
 
 use crate::world::home::{healed, home, only_when, runbook, step, step_as};
 use crate::world::script::{
@@ -345,6 +345,25 @@ async fn an_action_that_a_cancel_stopped_within_an_effect_was_not_left_out() {
         assert_eq!((run.verdict, run.changed), (Some(verdict), true), "{}", run.why);
         assert_eq!(world.escalations(1), 1);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_try_began_counts_and_is_undone() {
+    let script = System::new(Severity::Critical)
+        .script()
+        .on("fix", Phase::Apply, |invocation, calls| async move {
+            if invocation.key.attempt > 1 {
+                return failed(Class::Permanent);
+            }
+            effect(&*calls, 0, true).await;
+            failed(Class::Transient)
+        });
+    let mut book = repair();
+    book.steps[1].on_failure = OnFailure::Undo;
+    let world = world(book, script);
+    let run = world.run("repair").await.remove(0);
+    assert_eq!((run.verdict, run.changed), (Some(Verdict::Failed), true), "{}", run.why);
+    assert_eq!(world.script.called().last().unwrap(), "fix/rollback a");
 }
 
 #[tokio::test(start_paused = true)]
