@@ -66,6 +66,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
     };
     let number = attempt.key.attempt;
     let untouched = attempt.intents.is_empty();
+    let touched = attempt.has_touched();
     let Some(ended) = &attempt.ended else {
         if run.is_at_work(attempt) {
             return Stage::AtWork;
@@ -73,7 +74,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         return match (attempt.goes_on(), untouched) {
             (true, _) => Stage::Call(Turn {
                 resumes: true,
-                touched: attempt.has_touched(),
+                touched,
                 ..Turn::begin(number)
             }),
             (false, true) => Stage::Over(format!(
@@ -87,7 +88,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         // What it said is not asked for any more.
         _ if attempt.void => Stage::Call(Turn::begin(number + 1)),
         _ if ended.is_interruption() && untouched && number < ATTEMPTS => Stage::Call(Turn {
-            touched: attempt.has_touched(),
+            touched,
             ..Turn::begin(number + 1)
         }),
         Outcome::Done(output) => Stage::Done(output),
@@ -96,7 +97,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         {
             Stage::Call(Turn {
                 at: Some(ended.at + retry_after(&step.retry, attempt)),
-                touched: attempt.has_touched(),
+                touched,
                 ..Turn::begin(number + 1)
             })
         }
@@ -106,7 +107,7 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
         }),
         Outcome::Stopped {
             stop: Stop::Cancelled, ..
-        } if run.cancel.is_some() && !attempt.has_touched() => Stage::Cancelled,
+        } if run.cancel.is_some() && !touched => Stage::Cancelled,
         Outcome::Stopped { message, .. } => Stage::Over(format!("it was stopped: {message}")),
     }
 }

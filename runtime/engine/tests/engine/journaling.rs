@@ -23,6 +23,10 @@ fn is_invoked(event: &Event) -> bool {
     matches!(event.body, Body::Invoked { .. })
 }
 
+fn endless() -> Script {
+    Script::default().on("look", Phase::Check, |_, _| hang())
+}
+
 /// Its first call has begun.
 async fn looking(world: &World) -> RunId {
     world.ask(person("watch")).await.unwrap();
@@ -40,10 +44,7 @@ async fn a_run_that_only_looks_is_written_in_one_append() {
 
 #[tokio::test(start_paused = true)]
 async fn what_takes_long_is_journaled_meanwhile() {
-    let world = World::new(
-        home(vec![watch()]),
-        Script::default().on("look", Phase::Check, |_, _| hang()),
-    );
+    let world = World::new(home(vec![watch()]), endless());
     let run = looking(&world).await;
     tokio::time::sleep(Duration::from_millis(10)).await;
     assert!(world.journal.all(run).iter().any(is_invoked));
@@ -51,10 +52,7 @@ async fn what_takes_long_is_journaled_meanwhile() {
 
 #[tokio::test(start_paused = true)]
 async fn what_somebody_said_is_journaled_before_the_answer() {
-    let world = World::new(
-        home(vec![watch()]),
-        Script::default().on("look", Phase::Check, |_, _| hang()),
-    );
+    let world = World::new(home(vec![watch()]), endless());
     let run = looking(&world).await;
     world.engine.cancel(run, "enough").await.unwrap();
     let cancelled = |event: &Event| matches!(event.body, Body::CancelRequested { .. });
@@ -91,10 +89,9 @@ async fn who_brings_much_waits_for_the_journal() {
 /// It may be what ended the process before, and must be counted.
 #[tokio::test(start_paused = true)]
 async fn in_a_run_that_was_left_what_begins_is_on_disk_first() {
-    let looks = || Script::default().on("look", Phase::Check, |_, _| hang());
-    let world = World::new(home(vec![watch()]), looks());
+    let world = World::new(home(vec![watch()]), endless());
     world.ask(person("watch")).await.unwrap();
-    let world = world.crash(home(vec![watch()]), looks());
+    let world = world.crash(home(vec![watch()]), endless());
     world.engine.resume().await.unwrap();
     let called = || (world.script.called().len() == 1).then_some(());
     world.until("it looks", called).await;

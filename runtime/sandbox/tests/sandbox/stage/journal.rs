@@ -31,46 +31,29 @@ impl Journal {
         self.lines.lock().unwrap().push(line);
     }
 
+    fn picked<T>(&self, pick: impl Fn(&Line) -> Option<T>) -> Vec<T> {
+        self.lines.lock().unwrap().iter().filter_map(pick).collect()
+    }
+
     pub fn answers(&self) -> Vec<Answer> {
-        let lines = self.lines.lock().unwrap();
-        lines
-            .iter()
-            .filter_map(|line| {
-                if let Line::Answered(_, _, answer) = line {
-                    Some(answer.clone())
-                } else {
-                    None
-                }
-            })
-            .collect()
+        self.picked(|line| match line {
+            Line::Answered(_, _, answer) => Some(answer.clone()),
+            _ => None,
+        })
     }
 
     pub fn intents(&self) -> Vec<Call> {
-        let lines = self.lines.lock().unwrap();
-        lines
-            .iter()
-            .filter_map(|line| {
-                if let Line::Intended(_, call) = line {
-                    Some(call.clone())
-                } else {
-                    None
-                }
-            })
-            .collect()
+        self.picked(|line| match line {
+            Line::Intended(_, call) => Some(call.clone()),
+            _ => None,
+        })
     }
 
     pub fn logs(&self) -> Vec<String> {
-        let lines = self.lines.lock().unwrap();
-        lines
-            .iter()
-            .filter_map(|line| {
-                if let Line::Logged(_, text) = line {
-                    Some(text.clone())
-                } else {
-                    None
-                }
-            })
-            .collect()
+        self.picked(|line| match line {
+            Line::Logged(_, text) => Some(text.clone()),
+            _ => None,
+        })
     }
 
     pub fn dropped(&self) -> u64 {
