@@ -27,7 +27,13 @@ pub enum Answer {
     /// What the plugin got; bytes are base64.
     Ok(Value),
     /// The capability's own error: what the plugin got, and a sentence for people.
-    Err { error: Value, message: String },
+    Err {
+        error: Value,
+        message: String,
+        /// The host can't tell whether the effect was made all the same.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        open: bool,
+    },
     /// Refused by the host before anything was done, and why.
     Denied(String),
 }

@@ -109,6 +109,7 @@ impl State {
                 None => Answer::Err {
                     error: error.json(),
                     message: error.to_string(),
+                    open: ticket.intended && error.is_open(),
                 },
             },
         };
@@ -207,7 +208,7 @@ impl State {
         let mut answer = answer.clone();
         match &mut answer {
             Answer::Ok(value) => drop(self.redactor.json(value)),
-            Answer::Err { error, message } => {
+            Answer::Err { error, message, .. } => {
                 self.redactor.json(error);
                 *message = self.redactor.text(message).into_owned();
             }
@@ -283,7 +284,7 @@ fn changes(call: &Call, phase: &str) -> String {
 fn answer_weight(answer: &Answer) -> usize {
     match answer {
         Answer::Ok(value) => weight(value),
-        Answer::Err { error, message } => weight(error) + message.len(),
+        Answer::Err { error, message, .. } => weight(error) + message.len(),
         Answer::Denied(reason) => reason.len(),
     }
 }

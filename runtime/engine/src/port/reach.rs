@@ -266,6 +266,9 @@ pub enum ProcessError {
     Missing,
     #[error("{0}")]
     Io(String),
+    /// The signal may have been sent.
+    #[error("{0}")]
+    Lost(String),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -320,10 +323,17 @@ pub enum SqlError {
     Invalid(String),
     #[error("{0}")]
     Unavailable(String),
+    /// It ended it, or never began: nothing was done.
     #[error("the statement took too long")]
     TimedOut,
     #[error("the answer is larger than the limit")]
     TooLarge,
+    /// The statement was sent, and the connection ended before the answer was there.
+    #[error("{0}")]
+    Lost(String),
+    /// The statement was sent, and there was no answer in time, not even to the wish that it end.
+    #[error("the database did not answer in time, and not when it was told to end the statement")]
+    Unanswered,
 }
 
 /// One statement with its parameters.

@@ -110,18 +110,21 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// A request that was sent and a command that was started may have done their work although
-    /// the host gave up on them. What failed before that has done nothing.
+    /// The host says so itself; journals of before that say it by the error alone.
     pub(super) fn of(call: &Call, answer: &Answer) -> Self {
-        let Answer::Err { error, message } = answer else {
+        let Answer::Err { error, message, open } = answer else {
             return Self::Clear;
         };
-        let open = match call.capability {
+        let by_error = match call.capability {
             Capability::Exec => error == "timed-out" || error == "output-limit",
             Capability::Http => error == "timed-out" || error.get("other").is_some(),
             _ => false,
         };
-        if open { Self::Open(message.clone()) } else { Self::Clear }
+        if *open || by_error {
+            Self::Open(message.clone())
+        } else {
+            Self::Clear
+        }
     }
 }
 

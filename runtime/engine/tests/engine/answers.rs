@@ -175,6 +175,11 @@ fn post() -> Call {
 
 /// `fix` makes `call`, is answered so, and then ends with `outcome`.
 async fn answered(call: Call, error: serde_json::Value, outcome: Outcome) -> (Verdict, String, World) {
+    told(call, error, false, outcome).await
+}
+
+/// The same; `open`: the host says that it can't tell whether the effect was made.
+async fn told(call: Call, error: serde_json::Value, open: bool, outcome: Outcome) -> (Verdict, String, World) {
     let script = System::new(Severity::Critical)
         .script()
         .on("fix", Phase::Apply, move |_, calls| {
@@ -182,7 +187,7 @@ async fn answered(call: Call, error: serde_json::Value, outcome: Outcome) -> (Ve
             async move {
                 calls.intend(0, &call).await.unwrap();
                 let message = "no answer in time".into();
-                let answer = Answer::Err { error, message };
+                let answer = Answer::Err { error, message, open };
                 let took = std::time::Duration::from_secs(1);
                 calls.answered(0, None, &answer, took).await.unwrap();
                 outcome
@@ -234,4 +239,34 @@ async fn a_request_without_an_answer_that_may_be_sent_again_fails() {
 async fn a_plugin_that_found_out_what_came_of_its_request_is_believed() {
     let (verdict, ..) = answered(post(), json!("timed-out"), applied(true)).await;
     assert_eq!(verdict, Verdict::Changed);
+}
+
+fn statement() -> Call {
+    Call {
+        capability: Capability::Sql,
+        operation: "execute".into(),
+        subject: "main update jobs set name = 'a'".into(),
+        ..call(false)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_whose_answer_was_lost_leaves_the_run_unknown() {
+    for error in [
+        json!("timed-out"),
+        json!({ "unavailable": "the connection was closed" }),
+    ] {
+        let (verdict, why, _) = told(statement(), error, true, failed(Class::Transient)).await;
+        assert_eq!(verdict, Verdict::Unknown);
+        let named = "the apply of `a` in step `fix` was given up at sql `main update jobs set name = 'a'`";
+        assert!(why.contains(named), "{why}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_statement_that_its_server_ended_fails() {
+    for error in [json!("timed-out"), json!({ "unavailable": "shutting down" })] {
+        let (verdict, why, _) = told(statement(), error, false, failed(Class::Permanent)).await;
+        assert_eq!(verdict, Verdict::Failed, "{why}");
+    }
 }

@@ -26,6 +26,12 @@ pub trait Json {
 pub trait CapabilityError: Json + std::error::Error {
     /// Set if the host refused it before anything was done.
     fn reason(&self) -> Option<&str>;
+
+    /// An effect that came to this may have been made all the same: the request was sent, the command
+    /// or the statement begun, and the host heard no more of it.
+    fn is_open(&self) -> bool {
+        false
+    }
 }
 
 /// What a plugin gets, as the contract has it, out of what [`Json`] made of it.

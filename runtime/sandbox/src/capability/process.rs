@@ -26,7 +26,7 @@ impl process::Host for State {
         let ((at, selected), ticket) = admitted!(self.admit(call, &[], granted).await?, process::ProcessError);
         let patience = self.patience(PATIENCE, MARGIN);
         let reach = self.ports.reach.clone();
-        let answer = in_time(patience, reach.processes(&at, &selected)).await;
+        let answer = in_time(patience, reach.processes(&at, &selected), ProcessError::Io).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer
             .map(|all| all.into_iter().map(Into::into).collect())
@@ -56,7 +56,8 @@ impl process::Host for State {
         self.intend(&mut ticket).await?;
         let patience = self.patience(PATIENCE, MARGIN);
         let reach = self.ports.reach.clone();
-        let answer = in_time(patience, reach.signal(&at, &selected, pid, started_ms, signal)).await;
+        let signalled = reach.signal(&at, &selected, pid, started_ms, signal);
+        let answer = in_time(patience, signalled, ProcessError::Lost).await;
         let answer = self.finish(ticket, answer).await?;
         Ok(answer.map_err(Into::into))
     }
@@ -76,10 +77,11 @@ impl State {
 async fn in_time<T>(
     patience: Duration,
     work: impl Future<Output = Result<T, ProcessError>>,
+    late: fn(String) -> ProcessError,
 ) -> Result<T, ProcessError> {
     tokio::time::timeout(patience, work)
         .await
-        .unwrap_or_else(|_| Err(ProcessError::Io("it took too long".into())))
+        .unwrap_or_else(|_| Err(late("it took too long".into())))
 }
 
 /// Subjects: `PROFILE`, and `SIGNAL PROFILE` of the effect.
@@ -130,7 +132,7 @@ impl From<ProcessError> for process::ProcessError {
         match error {
             ProcessError::Denied(why) => Self::Denied(why),
             ProcessError::Missing => Self::Missing,
-            ProcessError::Io(why) => Self::Io(why),
+            ProcessError::Io(why) | ProcessError::Lost(why) => Self::Io(why),
         }
     }
 }

@@ -137,6 +137,7 @@ impl State {
 fn of_database(name: &str, error: SqlError) -> SqlError {
     match error {
         SqlError::Unavailable(why) => SqlError::Unavailable(format!("database `{name}`: {why}")),
+        SqlError::Lost(why) => SqlError::Lost(format!("database `{name}`: {why}")),
         other => other,
     }
 }
@@ -221,8 +222,8 @@ impl From<SqlError> for sql::SqlError {
         match error {
             SqlError::Denied(why) => Self::Denied(why),
             SqlError::Invalid(why) => Self::Invalid(why),
-            SqlError::Unavailable(why) => Self::Unavailable(why),
-            SqlError::TimedOut => Self::TimedOut,
+            SqlError::Unavailable(why) | SqlError::Lost(why) => Self::Unavailable(why),
+            SqlError::TimedOut | SqlError::Unanswered => Self::TimedOut,
             SqlError::TooLarge => Self::TooLarge,
         }
     }

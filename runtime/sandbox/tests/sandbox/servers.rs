@@ -1,5 +1,6 @@
 //! Row 31 against real servers: PostgreSQL and MariaDB, the machine's own or those of its distribution.
 
+mod lost;
 mod mysql;
 mod secure;
 
@@ -74,15 +75,19 @@ impl Play {
     }
 
     async fn execute(&self, database: &Database, text: &str, params: Value) -> Value {
-        let content = Some(hex(&Sha256::digest(params.to_string())));
-        let declared = Effect {
-            content,
-            ..effect("sql", "execute", &format!("main {text}"))
-        };
-        let steps = json!([{ "sql-execute": { "statement": text, "params": params } }]);
-        let scene = Scene::apply(vec![declared], steps).database(&["execute"], "main", database.clone());
-        self.told(scene).await.remove(0)
+        self.told(changing(database, text, params)).await.remove(0)
     }
+}
+
+/// An action that makes one statement.
+fn changing(database: &Database, text: &str, params: Value) -> Scene {
+    let content = Some(hex(&Sha256::digest(params.to_string())));
+    let declared = Effect {
+        content,
+        ..effect("sql", "execute", &format!("main {text}"))
+    };
+    let steps = json!([{ "sql-execute": { "statement": text, "params": params } }]);
+    Scene::apply(vec![declared], steps).database(&["execute"], "main", database.clone())
 }
 
 fn with_password(url: &str) -> Database {

@@ -289,6 +289,7 @@ pub fn gave_up() -> Answer {
     Answer::Err {
         error: json!("timed-out"),
         message: "the command took too long".into(),
+        open: true,
     }
 }
 

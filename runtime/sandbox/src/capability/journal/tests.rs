@@ -221,7 +221,10 @@ proptest! {
         same(&MetricsError::TooLarge, &metrics::MetricsError::TooLarge)?;
         same(&ProcessError::Missing, &process::ProcessError::Missing)?;
         same(&ProcessError::Io(w()), &process::ProcessError::Io(w()))?;
+        same::<process::ProcessError>(&ProcessError::Lost(w()), &ProcessError::Lost(w()).into())?;
         same(&SqlError::TimedOut, &sql::SqlError::TimedOut)?;
+        same::<sql::SqlError>(&SqlError::Unanswered, &SqlError::Unanswered.into())?;
+        same::<sql::SqlError>(&SqlError::Lost(w()), &SqlError::Lost(w()).into())?;
         same(&SqlError::TooLarge, &sql::SqlError::TooLarge)?;
         same(&SqlError::Invalid(w()), &sql::SqlError::Invalid(w()))?;
         same(&SqlError::Unavailable(w()), &sql::SqlError::Unavailable(w()))?;

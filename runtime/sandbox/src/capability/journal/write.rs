@@ -34,9 +34,10 @@ macro_rules! error {
     };
 }
 
-/// An error that says so if the host refused the call.
+/// An error that says so if the host refused the call; with the cases that leave open whether an effect
+/// was made.
 macro_rules! refusing {
-    ($($type:ty),*) => {
+    ($($type:ty $(: $open:pat)?),* $(,)?) => {
         $(impl CapabilityError for $type {
             fn reason(&self) -> Option<&str> {
                 match self {
@@ -44,6 +45,10 @@ macro_rules! refusing {
                     _ => None,
                 }
             }
+
+            $(fn is_open(&self) -> bool {
+                matches!(self, $open)
+            })?
         })*
     };
 }
@@ -55,13 +60,20 @@ error!(HttpError {
     Denied = "denied", Tls = "tls", Other = "other"
 });
 error!(MetricsError { TooLarge = "too-large"; Denied = "denied", Invalid = "invalid", Unavailable = "unavailable" });
-error!(ProcessError { Missing = "missing"; Denied = "denied", Io = "io" });
+error!(ProcessError { Missing = "missing"; Denied = "denied", Io = "io", Lost = "io" });
 error!(SqlError {
-    TimedOut = "timed-out", TooLarge = "too-large";
-    Denied = "denied", Invalid = "invalid", Unavailable = "unavailable"
+    TimedOut = "timed-out", TooLarge = "too-large", Unanswered = "timed-out";
+    Denied = "denied", Invalid = "invalid", Unavailable = "unavailable", Lost = "unavailable"
 });
 error!(MemoryError { Quota = "quota", TooLarge = "too-large", Conflict = "conflict"; Io = "io" });
-refusing!(FilesError, ExecError, HttpError, MetricsError, ProcessError, SqlError);
+refusing!(
+    FilesError,
+    ExecError: ExecError::TimedOut | ExecError::OutputLimit,
+    HttpError: HttpError::TimedOut | HttpError::Other(_),
+    MetricsError,
+    ProcessError: ProcessError::Lost(_),
+    SqlError: SqlError::Lost(_) | SqlError::Unanswered,
+);
 
 impl CapabilityError for MemoryError {
     fn reason(&self) -> Option<&str> {

@@ -9,6 +9,8 @@ mod trust;
 mod wire;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use evenkeel_engine::port::reach::{Rows, SqlError, SqlValue, Statement};
 use evenkeel_model::role::{Database, Engine, Place};
@@ -75,7 +77,7 @@ impl Databases<'_> {
                     .await
             }
         };
-        answer.map_err(|error| clean(error, password))
+        answer.map_err(|error| clean(Sent::default().told(error), password))
     }
 
     pub async fn execute(
@@ -84,15 +86,17 @@ impl Databases<'_> {
         password: Option<&Secret>,
         statement: Statement,
     ) -> Result<u64, SqlError> {
+        let sent = Sent::default();
         let answer = match self.place(database, password)? {
-            (Engine::Postgres, Ok(server)) => postgres::execute(self, server, statement).await,
-            (Engine::Mysql, Ok(server)) => mysql::execute(self, server, statement).await,
+            (Engine::Postgres, Ok(server)) => postgres::execute(self, server, statement, &sent).await,
+            (Engine::Mysql, Ok(server)) => mysql::execute(self, server, statement, &sent).await,
             (_, Err(file)) => {
-                self.file(statement, move |it, asked| sqlite::execute(&file, it, asked))
+                let sent = sent.clone();
+                self.file(statement, move |it, asked| sqlite::execute(&file, it, asked, &sent))
                     .await
             }
         };
-        answer.map_err(|error| clean(error, password))
+        answer.map_err(|error| clean(sent.told(error), password))
     }
 
     /// The server, or SQLite's file.
@@ -136,9 +140,30 @@ impl Databases<'_> {
         let timeout = statement.timeout;
         let work = self.disk.work(move |asked| Ok(work(&statement, asked)));
         match tokio::time::timeout(timeout + stop::GRACE, work).await {
-            Err(_) => Err(SqlError::TimedOut),
-            Ok(Err(error)) => Err(SqlError::Unavailable(error.to_string())),
+            Err(_) => Err(SqlError::Unanswered),
+            Ok(Err(error)) => Err(SqlError::Lost(error.to_string())),
             Ok(Ok(answer)) => answer,
+        }
+    }
+}
+
+/// Whether a statement that changes something was handed to its server. From there on nobody but the server knows
+/// whether it was done: what it says counts, and its silence leaves that open.
+#[derive(Clone, Default)]
+struct Sent(Arc<AtomicBool>);
+
+impl Sent {
+    fn now(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// What came of it, in the words for one that was not sent.
+    fn told(&self, error: SqlError) -> SqlError {
+        match error {
+            other if self.0.load(Ordering::Relaxed) => other,
+            SqlError::Lost(why) => SqlError::Unavailable(why),
+            SqlError::Unanswered => SqlError::TimedOut,
+            other => other,
         }
     }
 }
@@ -199,6 +224,7 @@ fn clean(error: SqlError, password: Option<&Secret>) -> SqlError {
         SqlError::Denied(text) => SqlError::Denied(words(text)),
         SqlError::Invalid(text) => SqlError::Invalid(words(text)),
         SqlError::Unavailable(text) => SqlError::Unavailable(words(text)),
+        SqlError::Lost(text) => SqlError::Lost(words(text)),
         other => other,
     }
 }

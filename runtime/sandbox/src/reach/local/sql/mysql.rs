@@ -8,7 +8,7 @@ use evenkeel_engine::port::reach::{Rows, SqlError, Statement};
 use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, DriverError, Error, Opts, OptsBuilder, SslOpts};
 
-use super::{Collected, Databases, Server, trust};
+use super::{Collected, Databases, Sent, Server, stop, trust};
 
 /// What is said besides the rows, in bytes.
 const FRAME: usize = 1 << 20;
@@ -38,15 +38,18 @@ pub async fn query(databases: &Databases<'_>, server: Server, statement: Stateme
     stops.within(left, stop, session.read(reader, &statement, left)).await
 }
 
-pub async fn execute(databases: &Databases<'_>, server: Server, statement: Statement) -> Result<u64, SqlError> {
+pub async fn execute(
+    databases: &Databases<'_>,
+    server: Server,
+    statement: Statement,
+    sent: &Sent,
+) -> Result<u64, SqlError> {
     let began = Instant::now();
     let mut session = Session::open(databases, &server, &statement).await?;
     let left = statement.timeout.saturating_sub(began.elapsed());
     let stop = session.stop();
-    databases
-        .stops
-        .within(left, stop, session.change(&statement, left))
-        .await
+    let changed = session.change(&statement, left, sent);
+    databases.stops.within(left, stop, changed).await
 }
 
 struct Session {
@@ -66,9 +69,10 @@ impl Session {
         Ok(Self { conn, opts, mariadb })
     }
 
-    /// Tells the server, over a connection of its own, to end what this one runs, and this one.
+    /// Tells the server, over a connection of its own, to end what this one runs, and then this one.
     fn stop(&self) -> impl Future<Output = ()> + Send + 'static {
-        kill(self.opts.clone(), self.conn.id())
+        let (opts, id) = (self.opts.clone(), self.conn.id());
+        kill(opts, vec![format!("kill query {id}"), format!("kill {id}")])
     }
 
     async fn read(&mut self, reader: Option<&str>, statement: &Statement, left: Duration) -> Result<Rows, SqlError> {
@@ -99,16 +103,18 @@ impl Session {
         }
         if !whole {
             // What the server still has to say is not waited for.
-            kill(self.opts.clone(), self.conn.id()).await;
+            let id = self.conn.id();
+            kill(self.opts.clone(), vec![format!("kill {id}")]).await;
         }
         Ok(collected.rows)
     }
 
-    async fn change(&mut self, statement: &Statement, left: Duration) -> Result<u64, SqlError> {
+    async fn change(&mut self, statement: &Statement, left: Duration, sent: &Sent) -> Result<u64, SqlError> {
         self.settle(left).await?;
         self.refuse().await?;
         let prepared = self.conn.prep(statement.text.as_str()).await.map_err(told)?;
         let params = value::params(&statement.params, prepared.num_params())?;
+        sent.now();
         let done = self.conn.exec_iter(&prepared, params).await.map_err(told)?;
         let changed = done.affected_rows();
         done.drop_result().await.map_err(told)?;
@@ -162,10 +168,16 @@ fn outward(grant: &str) -> Option<&'static str> {
     OUTWARD.into_iter().find(|wanted| on.starts_with("*.* ") && has(wanted))
 }
 
-async fn kill(opts: Opts, id: u32) {
+/// One after the other, with time between them: a statement that is ended says so, and a connection can't.
+async fn kill(opts: Opts, commands: Vec<String>) {
     let killed = async {
         let mut conn = Conn::new(opts).await?;
-        conn.query_drop(format!("kill {id}")).await?;
+        for (at, command) in commands.into_iter().enumerate() {
+            if at > 0 {
+                tokio::time::sleep(stop::GRACE / 4).await;
+            }
+            conn.query_drop(command).await?;
+        }
         conn.disconnect().await
     };
     match killed.await {
@@ -232,8 +244,8 @@ fn told(error: Error) -> SqlError {
              `caching_sha2_password`, or on MariaDB with `ed25519` or `mysql_native_password`"
         )),
         Error::Driver(DriverError::PacketTooLarge) => SqlError::TooLarge,
-        Error::Io(mysql_async::IoError::Io(error)) => SqlError::Unavailable(format!("the connection failed: {error}")),
-        other => SqlError::Unavailable(other.to_string()),
+        Error::Io(mysql_async::IoError::Io(error)) => SqlError::Lost(format!("the connection failed: {error}")),
+        other => SqlError::Lost(other.to_string()),
     }
 }
 

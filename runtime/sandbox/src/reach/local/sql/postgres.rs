@@ -16,7 +16,7 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{CancelToken, Client, Config, NoTls, Transaction};
 
 use super::wire::{Budget, Counted, Stream, Tls};
-use super::{Collected, Databases, Server, trust};
+use super::{Collected, Databases, Sent, Server, trust};
 use crate::statement::{self, Dialect, HARMLESS_POSTGRES, TEXT_AS_STATEMENT};
 use value::{column, value};
 
@@ -47,15 +47,18 @@ pub async fn query(databases: &Databases<'_>, server: Server, statement: Stateme
     }
 }
 
-pub async fn execute(databases: &Databases<'_>, server: Server, statement: Statement) -> Result<u64, SqlError> {
+pub async fn execute(
+    databases: &Databases<'_>,
+    server: Server,
+    statement: Statement,
+    sent: &Sent,
+) -> Result<u64, SqlError> {
     let began = Instant::now();
     let (session, _) = Session::open(databases, &server, &statement).await?;
     let left = statement.timeout.saturating_sub(began.elapsed());
     let stop = session.stop();
-    databases
-        .stops
-        .within(left, stop, session.change(&statement, left))
-        .await
+    let changed = session.change(&statement, left, sent);
+    databases.stops.within(left, stop, changed).await
 }
 
 struct Session {
@@ -138,7 +141,7 @@ impl Session {
         Ok(collected.rows)
     }
 
-    async fn change(&self, statement: &Statement, left: Duration) -> Result<u64, SqlError> {
+    async fn change(&self, statement: &Statement, left: Duration, sent: &Sent) -> Result<u64, SqlError> {
         self.client
             .batch_execute(&settings("", left, None))
             .await
@@ -147,6 +150,7 @@ impl Session {
         refuse(&rights, None)?;
         let prepared = self.client.prepare(&statement.text).await.map_err(told)?;
         let params = value::params(&statement.params, prepared.params())?;
+        sent.now();
         self.client.execute_raw(&prepared, params).await.map_err(told)
     }
 }
@@ -332,10 +336,12 @@ fn tls(error: HttpError) -> SqlError {
     SqlError::Unavailable(error.to_string())
 }
 
+/// The server never says of a statement that was done that it ended it: when it can't say what is true, as while it
+/// waits for a standby, it ends the connection without a word.
 fn told(error: tokio_postgres::Error) -> SqlError {
     let Some(server) = error.as_db_error() else {
         let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
-        return SqlError::Unavailable(format!("{error}{}", cause.unwrap_or_default()));
+        return SqlError::Lost(format!("{error}{}", cause.unwrap_or_default()));
     };
     let (code, words) = (server.code(), server.message().to_owned());
     if [SqlState::QUERY_CANCELED, SqlState::LOCK_NOT_AVAILABLE].contains(code) {

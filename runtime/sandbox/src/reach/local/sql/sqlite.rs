@@ -10,7 +10,7 @@ use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, params_from_iter};
 
-use super::Collected;
+use super::{Collected, Sent};
 use crate::reach::local::disk::Asked;
 
 /// Of its virtual machine, between two looks at the clock.
@@ -71,13 +71,14 @@ pub fn query(file: &Path, statement: &Statement, asked: &Asked) -> Result<Rows, 
     Ok(collected.rows)
 }
 
-pub fn execute(file: &Path, statement: &Statement, asked: &Asked) -> Result<u64, SqlError> {
+pub fn execute(file: &Path, statement: &Statement, asked: &Asked, sent: &Sent) -> Result<u64, SqlError> {
     let connection = open(file, OpenFlags::SQLITE_OPEN_READ_WRITE, statement, asked)?;
     connection
         .authorizer(Some(|context: AuthContext<'_>| changing(&context)))
         .map_err(told)?;
     let mut prepared = connection.prepare(&statement.text).map_err(told)?;
     let before = connection.total_changes();
+    sent.now();
     let mut rows = prepared.query(params_from_iter(params(statement))).map_err(told)?;
     while rows.next().map_err(told)?.is_some() {}
     Ok(connection.total_changes().saturating_sub(before))
@@ -221,13 +222,14 @@ fn told(error: rusqlite::Error) -> SqlError {
         Some(ErrorCode::OperationInterrupted) => SqlError::TimedOut,
         Some(ErrorCode::TooBig) => SqlError::TooLarge,
         Some(ErrorCode::ReadOnly) => SqlError::Denied(words),
+        // It may have been the last step of a commit.
+        Some(ErrorCode::SystemIoFailure) => SqlError::Lost(words),
         Some(
             ErrorCode::CannotOpen
             | ErrorCode::DatabaseBusy
             | ErrorCode::DatabaseLocked
             | ErrorCode::NotADatabase
             | ErrorCode::DatabaseCorrupt
-            | ErrorCode::SystemIoFailure
             | ErrorCode::PermissionDenied
             | ErrorCode::DiskFull,
         ) => SqlError::Unavailable(words),

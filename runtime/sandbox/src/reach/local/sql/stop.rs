@@ -32,7 +32,7 @@ impl Stops {
     }
 
     /// Waits for the statement until its time is over; then, or when this future is dropped, `stop` tells the server.
-    /// A statement that finishes all the same has finished.
+    /// A statement that finishes all the same has finished; one of which nothing is heard any more is unanswered.
     pub async fn within<T>(
         &self,
         timeout: Duration,
@@ -50,8 +50,9 @@ impl Stops {
         }
         drop(guard);
         match tokio::time::timeout(GRACE, statement).await {
+            Ok(Err(SqlError::Lost(_))) | Err(_) => Err(SqlError::Unanswered),
+            Ok(Err(_)) => Err(SqlError::TimedOut),
             Ok(Ok(answer)) => Ok(answer),
-            _ => Err(SqlError::TimedOut),
         }
     }
 }
