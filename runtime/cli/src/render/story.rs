@@ -104,7 +104,7 @@ impl Story {
             | Body::Declined { .. }
             | Body::UndoRequested { .. }
             | Body::Killed { .. } => people::lines(&event.body),
-            Body::RunIntended { .. } => Vec::new(),
+            Body::RunIntended { .. } | Body::RunUndoIntended { .. } => Vec::new(),
             Body::RunOpened { .. }
             | Body::RunRefused { .. }
             | Body::RunEnded { .. }

@@ -50,7 +50,7 @@ impl Awaited {
             run: child.run?,
             stop: stop.map(str::to_owned).or_else(|| run.stops()),
             kill: run.killed.clone(),
-            undo: false,
+            undo: child.is_being_undone(),
         })
     }
 }
@@ -78,13 +78,24 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, runbook: &Runbo
 
 /// Those under way are waited for.
 fn open_ones(run: &Run, step: &StepId, stop: Option<&str>) -> Vec<Command> {
-    let open = run.children_of(step).filter(|(_, child)| child.is_open());
-    let awaited = open.filter_map(|(item, child)| Awaited::end(run, step, item, child, stop));
+    awaited(run, step, stop, Child::is_open)
+}
+
+/// Of all steps: those that are being undone are told to stop, and waited for.
+pub(super) fn all_being_undone(run: &Run, stop: Option<&str>) -> Vec<Command> {
+    let steps: BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
+    let undone = |step| awaited(run, step, stop, Child::is_being_undone);
+    steps.into_iter().flat_map(undone).collect()
+}
+
+fn awaited(run: &Run, step: &StepId, stop: Option<&str>, is: fn(&Child) -> bool) -> Vec<Command> {
+    let children = run.children_of(step).filter(|(_, child)| is(child));
+    let awaited = children.filter_map(|(item, child)| Awaited::end(run, step, item, child, stop));
     awaited.map(|awaited| Command::AwaitRun(Box::new(awaited))).collect()
 }
 
-/// Of all steps, with those that may be open without a word about it. `stop`: why they are to stop,
-/// besides what stops the run.
+/// Of all steps, with those that may be open without a word about it and those that are being undone.
+/// `stop`: why they are to stop, besides what stops the run.
 pub(super) fn all_open(run: &Run, stop: Option<&str>) -> Vec<Command> {
     let stopped = || stop.map(str::to_owned).or_else(|| run.stops());
     let intended = run.children.iter().filter(|(_, child)| child.is_intended());
@@ -101,7 +112,7 @@ pub(super) fn all_open(run: &Run, stop: Option<&str>) -> Vec<Command> {
     });
     let steps: BTreeSet<&StepId> = run.children.keys().map(|(step, _)| step).collect();
     let open = steps.into_iter().flat_map(|step| open_ones(run, step, stop));
-    intended.chain(open).collect()
+    intended.chain(open).chain(all_being_undone(run, stop)).collect()
 }
 
 fn stage<'a>(run: &'a Run, step: &Step, part: Part<'_>) -> Stage<&'a Ended> {

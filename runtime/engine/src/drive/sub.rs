@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use evenkeel_model::name::{RoundId, RunId};
-use evenkeel_model::run::{Body, Occurrence, Verdict};
+use evenkeel_model::run::{Body, Ended, Event, Occurrence, Verdict};
 use evenkeel_model::runbook::{DEEPEST, MOST_BELOW};
 
 use super::run::Course;
 use crate::after::{self, OUTPUTS};
 use crate::decide::{Awaited, SubRun, Subject};
 use crate::port::{JournalError, Opened};
-use crate::run::Run;
+use crate::run::{Child, Run};
 use crate::trigger;
 use crate::undo::{self, UndoError, UndoRequest};
 
@@ -138,33 +138,42 @@ impl Course {
         let Some(ended) = after::ended(&summary, &events, &mut (OUTPUTS / items.max(1))) else {
             return Ok(false);
         };
-        let (step, item) = (awaited.step.clone(), awaited.item);
         let body = match awaited.undo {
             false => Some(Body::RunEnded {
-                step,
-                item,
+                step: awaited.step.clone(),
+                item: awaited.item,
                 ended: Box::new(ended),
             }),
-            true => {
-                let asked_at = Run::fold(&events).undo_asked_at();
-                let since = self.live.recorder.read(Run::undoes_since);
-                let tried = asked_at.is_some_and(|at| since.is_none_or(|since| at >= since));
-                let outcome = match tried || ended.verdict == Verdict::Undone {
-                    true => Some((ended.verdict, ended.why)),
-                    false => self.undo(run).await?,
-                };
-                outcome.map(|(verdict, why)| Body::RunUndone {
-                    step,
-                    item,
-                    verdict,
-                    why,
-                })
-            }
+            true => self.undone(awaited, &events, ended).await?,
         };
         match body {
             Some(body) => self.live.recorder.append(vec![body]).await.map(|()| true),
             None => Ok(false),
         }
+    }
+
+    /// What came of it when it was to be undone, or that it is about to be; none: it is under way.
+    async fn undone(&self, awaited: &Awaited, events: &[Event], ended: Ended) -> Result<Option<Body>, JournalError> {
+        let (step, item) = (awaited.step.clone(), awaited.item);
+        let asked_at = Run::fold(events).undo_asked_at();
+        let (since, is_intended) = self.live.recorder.read(|run| {
+            let is_intended = run.child(&step, item).is_some_and(Child::is_being_undone);
+            (run.undoes_since(), is_intended)
+        });
+        let tried = asked_at.is_some_and(|at| since.is_none_or(|since| at >= since));
+        let stopped = awaited.stop.is_some() || awaited.kill.is_some();
+        let outcome = match tried || ended.verdict == Verdict::Undone {
+            true => Some((ended.verdict, ended.why)),
+            false if stopped => Some((Verdict::Cancelled, "it was not begun any more".to_owned())),
+            false if !is_intended => return Ok(Some(Body::RunUndoIntended { step, item })),
+            false => self.undo(awaited.run).await?,
+        };
+        Ok(outcome.map(|(verdict, why)| Body::RunUndone {
+            step,
+            item,
+            verdict,
+            why,
+        }))
     }
 
     /// Whoever stops a run stops what it waits for.

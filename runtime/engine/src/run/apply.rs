@@ -52,6 +52,7 @@ impl Run {
             | Body::RunRefused { .. }
             | Body::RunEnded { .. }
             | Body::RunKnown { .. }
+            | Body::RunUndoIntended { .. }
             | Body::RunUndone { .. } => self.apply_to_child(event),
             Body::Finished { verdict, why, changed } => {
                 self.finished = Some(Finished::new(event.at, *verdict, why, *changed));

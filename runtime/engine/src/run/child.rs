@@ -5,7 +5,7 @@ use evenkeel_model::name::{RunId, RunbookName, StepId};
 use evenkeel_model::run::{Body, Ended, Event, Verdict};
 use serde_json::Value;
 
-use super::Run;
+use super::{Attempt, Run};
 
 /// What has come of one.
 #[derive(Clone, Debug, Default)]
@@ -18,6 +18,8 @@ pub struct Child {
     /// It was not opened, because nothing new was to begin.
     pub stopped: bool,
     pub ended: Option<Ended>,
+    /// That it be undone was, or is about to be, asked for.
+    pub undo_intended: bool,
     /// What came of it when it was to be undone.
     pub undone: Option<(Verdict, String)>,
 }
@@ -44,6 +46,11 @@ impl Child {
         undone.or(ended) == Some(Verdict::Unknown)
     }
 
+    /// It may be under way again.
+    pub fn is_being_undone(&self) -> bool {
+        self.undo_intended && self.undone.is_none()
+    }
+
     /// It changed something, and that has not been taken back.
     pub fn is_to_undo(&self) -> bool {
         self.changed() && self.undone.is_none()
@@ -58,16 +65,19 @@ impl Run {
             | Body::RunKnown { step, item, .. }
             | Body::RunRefused { step, item, .. }
             | Body::RunEnded { step, item, .. }
+            | Body::RunUndoIntended { step, item }
             | Body::RunUndone { step, item, .. } => (step.clone(), *item),
             _ => return,
         };
         let child = self.children.entry((step.clone(), item)).or_default();
         match &event.body {
             Body::RunIntended { runbook, input, .. } => child.intended = Some((runbook.clone(), input.clone())),
+            // What it did is known; what became of that was not.
+            Body::RunKnown { ended, .. } if child.undone.is_some() => {
+                child.undone = Some((ended.verdict, ended.why.clone()));
+                self.go_on();
+            }
             Body::RunKnown { ended, .. } => {
-                if child.undone.is_some() {
-                    child.undone = Some((ended.verdict, ended.why.clone()));
-                }
                 child.ended = Some((**ended).clone());
                 self.reopen(&step);
             }
@@ -75,6 +85,7 @@ impl Run {
             Body::RunRefused { stopped: true, .. } => child.stopped = true,
             Body::RunRefused { why, .. } => child.refused = Some(why.clone()),
             Body::RunEnded { ended, .. } => child.ended = Some((**ended).clone()),
+            Body::RunUndoIntended { .. } => child.undo_intended = true,
             Body::RunUndone { verdict, why, .. } => child.undone = Some((*verdict, why.clone())),
             _ => {}
         }
@@ -107,6 +118,12 @@ impl Run {
     /// Something that it did, or had done, may or may not have happened.
     pub fn is_in_doubt(&self) -> bool {
         self.doubt().is_some() || self.unknown_child().is_some()
+    }
+
+    /// The same of one step.
+    pub fn is_in_doubt_at(&self, step: &StepId) -> bool {
+        let is_its = |attempt: &Attempt| attempt.key.step == *step;
+        self.doubts().any(|(attempt, _)| is_its(attempt)) || self.children_of(step).any(|(_, child)| child.is_unknown())
     }
 
     /// When somebody wanted it undone, the last time.

@@ -36,7 +36,7 @@ impl Run {
     }
 
     /// What others left undone because one of them stopped them is done now.
-    fn go_on(&mut self) {
+    pub(super) fn go_on(&mut self) {
         (self.finished, self.escalated, self.halt, self.reopened) = (None, None, None, true);
         self.children.retain(|_, child| !child.stopped);
         let Some(halted_at) = self.halted_at.take() else { return };
@@ -59,7 +59,9 @@ impl Run {
         self.undo_at = Some(at);
         let failed = |undone: &(Verdict, String)| undone.0 != Verdict::Undone;
         for child in self.children.values_mut() {
-            child.undone.take_if(|undone| failed(undone));
+            if child.undone.take_if(|undone| failed(undone)).is_some() {
+                child.undo_intended = false;
+            }
         }
         self.undo = Some((who.to_owned(), why.to_owned()));
         (self.finished, self.escalated, self.cancel, self.killed) = (None, None, None, None);

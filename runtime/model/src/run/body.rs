@@ -178,6 +178,11 @@ pub enum Body {
         who: String,
         why: String,
     },
+    /// It is about to be undone with this one; from here on that may be under way.
+    RunUndoIntended {
+        step: StepId,
+        item: Option<u32>,
+    },
     /// It was to be undone with this one.
     RunUndone {
         step: StepId,

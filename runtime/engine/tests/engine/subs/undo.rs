@@ -129,3 +129,80 @@ async fn what_was_rolled_back_below_already_is_undone_with_the_run() {
         .count();
     assert_eq!(rollbacks, 1);
 }
+
+/// `repair` below `above` has changed something and is being undone with it, which takes ten seconds.
+async fn being_undone() -> World {
+    let slow = script().on("fix", Phase::Rollback, |_, _| async {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        Outcome::Done(Output::RolledBack)
+    });
+    let world = world(vec![above(vec![]), repair()], slow);
+    world.verdict("above").await;
+    world.engine.undo(RunId(1), asked()).await.unwrap();
+    let rolls_back = || world.script.called().contains(&"fix/rollback a".to_owned());
+    world.until("it rolls back", || rolls_back().then_some(())).await;
+    world
+}
+
+fn is_known_above(world: &World) -> bool {
+    let bodies = world.bodies(1);
+    bodies.iter().any(|body| matches!(body, Body::RunUndone { .. }))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_while_it_is_undone_below_ends_that_too_and_waits_for_it() {
+    let world = being_undone().await;
+    let began = world.now();
+    world.engine.kill(RunId(1), "ben", "now").await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert!((world.now() - began).num_seconds() < 10, "at once");
+    assert_eq!(summary.verdict, Some(Verdict::Failed), "{}", summary.why);
+    assert!(is_known_above(&world), "what came of it below is known above");
+    assert_eq!(verdict(&world, 2), Some(Verdict::Failed));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_while_it_is_undone_below_waits_for_the_rollback_that_has_begun() {
+    let world = being_undone().await;
+    world.engine.cancel(RunId(1), "enough").await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(
+        verdict(&world, 2),
+        Some(Verdict::Undone),
+        "its only rollback was finished"
+    );
+    assert_eq!(summary.verdict, Some(Verdict::Undone), "{}", summary.why);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_step_that_was_well_stays_so_when_its_undoing_is_known() {
+    let hangs = script().on("fix", Phase::Rollback, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        hang().await
+    });
+    let books = || vec![above(vec![]), repair()];
+    let world = world(books(), hangs);
+    world.verdict("above").await;
+    world.engine.undo(RunId(1), asked()).await.unwrap();
+    let rolls_back = || world.script.called().contains(&"fix/rollback a".to_owned());
+    world.until("it rolls back", || rolls_back().then_some(())).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.engine.kill(RunId(1), "ben", "now").await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
+    let said = || evenkeel_engine::Resolution {
+        done: true,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    };
+    for run in [2, 1] {
+        world.engine.resolve(RunId(run), said()).await.unwrap();
+        world.until_finished(run).await;
+    }
+    let failed = world
+        .bodies(1)
+        .into_iter()
+        .any(|body| matches!(&body, Body::StepFinished { result, .. } if result.status == StepStatus::Failed));
+    assert!(!failed, "what its step had come to is not touched by that");
+    assert_ne!(verdict(&world, 1), Some(Verdict::Unknown));
+}
