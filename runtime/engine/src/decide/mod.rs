@@ -44,6 +44,7 @@ use evenkeel_model::run::{Body, Mode, Request, StepStatus, Verdict};
 use evenkeel_model::runbook::{OnFailure, Runbook, Step};
 use serde_json::Value;
 
+pub(crate) use self::prepare::diverged;
 pub use self::stage::ATTEMPTS;
 pub use self::sub::{Awaited, SubRun};
 pub use self::undo::{ToUndo, left, undoes_anything};
@@ -212,8 +213,20 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
         .collect();
     match next.is_empty() {
         true => vec![when_idle(run, || conclude::conclude(run, subject, now))],
-        false => written_first(next),
+        false => written_first(unless_in_doubt(run, next)),
     }
+}
+
+/// Beside something that nobody knows about nothing new begins; its step is about to say so.
+fn unless_in_doubt(run: &Run, mut next: Vec<Command>) -> Vec<Command> {
+    if run.is_in_doubt() {
+        next.retain(|command| match command {
+            Command::Invoke(invoke) => invoke.resumes,
+            Command::OpenRun(sub) => sub.intended,
+            _ => true,
+        });
+    }
+    next
 }
 
 /// What one step comes to may keep the others from going on.

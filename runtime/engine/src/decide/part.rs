@@ -113,7 +113,7 @@ pub(super) fn sweep<'a, T>(
         next: Vec::new(),
         parts: Vec::new(),
         tolerated,
-        in_doubt: run.is_in_doubt(),
+        in_doubt: run.is_in_doubt_at(&step.id),
     };
     let all = stages.len();
     for (part, stage) in stages {

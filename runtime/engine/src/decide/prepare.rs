@@ -1,21 +1,22 @@
 //! What an invocation is called with.
 
+use std::fmt::Display;
 use std::sync::Arc;
 
 use evenkeel_model::access::access;
 use evenkeel_model::action::Action;
 use evenkeel_model::asset::Asset;
 use evenkeel_model::grant::Access;
-use evenkeel_model::invocation::{Key, Phase};
+use evenkeel_model::invocation::{Key, Outcome, Phase, Stop};
 use evenkeel_model::plugin::{Installed, Manifest, Pinned};
-use evenkeel_model::run::Mode;
+use evenkeel_model::run::{Body, Mode};
 use evenkeel_model::runbook::Step;
 use evenkeel_model::template;
 use serde_json::Value;
 
 use super::part::{self, Part};
 use super::stage::Turn;
-use super::{Invoke, Subject};
+use super::{Command, Invoke, Subject};
 use crate::context;
 use crate::port::Work;
 use crate::run::{Attempt, Run};
@@ -67,6 +68,24 @@ pub(super) fn act(run: &Run, subject: &Subject, step: &Step, work: Work, turn: T
     invoke(run, subject, step, part, work, turn, params)
 }
 
+/// What was interrupted and can't be called any more is over, and the record says so: otherwise it would
+/// count as something that is going to be gone on with. None: it was not interrupted.
+pub(super) fn given_up(attempt: Option<&Attempt>, turn: Turn, why: &str) -> Option<Command> {
+    let key = &attempt.filter(|_| turn.resumes)?.key;
+    Some(Command::Append(vec![diverged(key, &why)]))
+}
+
+/// The end of an invocation that was interrupted.
+pub(crate) fn diverged(key: &Key, why: &dyn Display) -> Body {
+    Body::Ended {
+        key: key.clone(),
+        outcome: Outcome::Stopped {
+            stop: Stop::Diverged,
+            message: format!("it was interrupted, and can't be gone on with: {why}"),
+        },
+    }
+}
+
 /// The thing that is granted on the run's target.
 pub(super) fn granted(subject: &Subject, step: &Step) -> Result<Access, String> {
     let access = access(step, manifest(subject, step)?, target(subject)?, &subject.home);
@@ -113,7 +132,7 @@ fn invoke(
     })
 }
 
-fn place(work: &Work) -> (Phase, Option<&Action>) {
+pub(super) fn place(work: &Work) -> (Phase, Option<&Action>) {
     match work {
         Work::Check => (Phase::Check, None),
         Work::Plan => (Phase::Plan, None),

@@ -208,7 +208,8 @@ fn act(
     }
     match prepare::act(run, subject, step, Work::Apply(action.clone()), turn) {
         Ok(invoke) => Ok(when_due(invoke, turn.at, now)),
-        Err(why) => Err(Came::Failed(format!("`{}`: {why}", action.id))),
+        Err(why) => prepare::given_up(run.attempt(&step.id, Phase::Apply, Some(&action.id)), turn, &why)
+            .ok_or_else(|| Came::Failed(format!("`{}`: {why}", action.id))),
     }
 }
 

@@ -139,9 +139,11 @@ pub(super) fn look<T>(
     if let Some(why) = stop {
         return Err(Came::Left(why.to_owned()));
     }
+    let phase = prepare::place(&work).0;
     match prepare::look(run, subject, step, part, work, turn) {
         Ok(invoke) => Ok(when_due(invoke, turn.at, now)),
-        Err(why) => Err(unless_planned(run, subject, step, why)),
+        Err(why) => prepare::given_up(run.attempt(&step.id, phase, part.key().as_deref()), turn, &why)
+            .ok_or_else(|| unless_planned(run, subject, step, why)),
     }
 }
 

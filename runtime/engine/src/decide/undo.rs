@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::stage::{self, Stage};
 use super::step::when_due;
-use super::{Awaited, Command, Subject, conclude, escalate, finish, prepare};
+use super::{Awaited, Command, Subject, conclude, escalate, finish, prepare, sub};
 use crate::port::Work;
 use crate::run::{Attempt, Child, Run};
 use crate::words;
@@ -30,12 +30,15 @@ pub(super) fn advance(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Optio
 
 fn of_actions(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Option<Command> {
     to_undo_of(run, step).find_map(|(action, done)| {
-        match stage::of(run, step, run.attempt(&step.id, Phase::Rollback, Some(&action.id))) {
+        let rolled_back = run.attempt(&step.id, Phase::Rollback, Some(&action.id));
+        match stage::of(run, step, rolled_back) {
             Stage::AtWork => Some(Command::AwaitWork),
             Stage::Call(turn) => {
                 let work = Work::Rollback(action.clone(), done.cloned());
-                let invoke = prepare::act(run, subject, step, work, turn).ok()?;
-                Some(when_due(invoke, turn.at, now))
+                match prepare::act(run, subject, step, work, turn) {
+                    Ok(invoke) => Some(when_due(invoke, turn.at, now)),
+                    Err(why) => prepare::given_up(rolled_back, turn, &why),
+                }
             }
             Stage::Done(_) | Stage::Over(_) | Stage::Cancelled => None,
         }
@@ -58,6 +61,10 @@ fn of_children(run: &Run, step: &Step) -> Option<Awaited> {
 
 /// After the end of a run a person wants it taken back.
 pub(super) fn at_the_word_of(run: &Run, subject: &Subject, who: &str, why: &str, now: DateTime<Utc>) -> Command {
+    let stopped = run.cancel.as_ref().and_then(|_| sub::all_being_undone(run, None).pop());
+    if let Some(below) = stopped {
+        return below;
+    }
     let next = || advance(run, subject, now);
     if let Some(next) = run.cancel.is_none().then(next).flatten() {
         return next;

@@ -21,7 +21,7 @@ use super::start::Start;
 use super::wait::Wait;
 use crate::berths::Queued;
 use crate::capacity::Place;
-use crate::decide::{Command, Invoke, Subject, decide};
+use crate::decide::{Command, Invoke, Subject, decide, diverged};
 use crate::engine::Engine;
 use crate::live::{Live, Taken};
 use crate::port::{Calls, Invocation, JournalError};
@@ -380,16 +380,6 @@ async fn called(engine: Arc<Engine>, live: Arc<Live>, invocation: Invocation, lo
     };
     calls.close();
     live.recorder.append(vec![Body::Ended { key, outcome }]).await
-}
-
-fn diverged(key: &Key, why: &Unrecorded) -> Body {
-    Body::Ended {
-        key: key.clone(),
-        outcome: Outcome::Stopped {
-            stop: Stop::Diverged,
-            message: format!("it was interrupted, and can't be gone on with: {why}"),
-        },
-    }
 }
 
 /// Drawn here, because what decides is pure.

@@ -1,5 +1,5 @@
-//! Time that a run's deadline doesn't count: while people think, while others have their turn, and
-//! while an invocation was interrupted because no daemon was there.
+//! Time that a run's deadline doesn't count: while people think or look, while others have their turn,
+//! and while an invocation was interrupted because no daemon was there.
 
 use std::collections::BTreeSet;
 
@@ -30,7 +30,12 @@ impl Waited {
             | Body::PlanVoid { step, .. }
             | Body::Skipped { step, .. }
             | Body::StepFinished { step, .. } => self.answered(step),
-            Body::Turn | Body::Resumed { .. } if self.asked_at.is_none() => self.last_at,
+            // The last two come after the end of the run.
+            Body::Turn | Body::Resumed { .. } | Body::Resolved { .. } | Body::RunKnown { .. }
+                if self.asked_at.is_none() =>
+            {
+                self.last_at
+            }
             _ => None,
         };
         if let Some(began) = began {

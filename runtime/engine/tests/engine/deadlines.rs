@@ -10,7 +10,7 @@ use evenkeel_model::run::{Body, Mode, Verdict};
 use evenkeel_model::runbook::{Otherwise, Runbook, Step};
 
 use crate::world::home::{healed, home, runbook, step};
-use crate::world::script::{Script, System, applied, effect, found, hang, plan};
+use crate::world::script::{Script, System, applied, effect, found, hang, intend, plan};
 use crate::world::{World, person};
 
 fn bounded(book: Runbook, minutes: u64) -> Runbook {
@@ -150,4 +150,35 @@ async fn the_time_without_a_daemon_does_not_count_for_what_was_interrupted() {
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     world.engine.resume().await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Healthy));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_until_somebody_has_looked_at_a_doubt_is_not_counted() {
+    let steps = vec![step("fix"), step("look")];
+    let books = || vec![bounded(runbook("repair", steps.clone()), 10)];
+    let script = || {
+        Script::default()
+            .always("fix", Phase::Plan, plan(&["a"]))
+            .always("look", Phase::Check, found(Severity::Ok))
+    };
+    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        hang().await
+    });
+    let world = World::new(home(books()), hangs);
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let world = world.crash(home(books()), script());
+    world.engine.resume().await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
+    tokio::time::sleep(Duration::from_secs(8 * 3_600)).await;
+    let said = evenkeel_engine::Resolution {
+        done: true,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    };
+    world.engine.resolve(RunId(1), said).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Changed), "{}", summary.why);
 }

@@ -321,3 +321,34 @@ async fn two_effects_in_doubt_are_resolved_one_by_one_and_both_actions_are_made(
     assert_eq!(world.journal.summary(RunId(1)).unwrap().verdict, Some(Verdict::Changed));
     assert_eq!(world.script.called(), ["fix/apply a", "fix/apply a"]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_another_step_left_in_doubt_keeps_no_step_from_being_done_once_that_is_known() {
+    let steps = vec![step("look"), step("fix"), step_as("last", "look")];
+    let book = needing(needing(runbook("repair", steps), "fix", &[]), "last", &["look", "fix"]);
+    // `look` is to be tried again in a while when the process dies.
+    let script =
+        doubtful()
+            .always("fix", Phase::Plan, plan(&["a"]))
+            .always("look", Phase::Check, failed(Class::Transient));
+    let world = World::new(home(vec![book.clone()]), script);
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let world = world.crash(home(vec![book]), slow());
+    world.engine.resume().await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
+    let said = evenkeel_engine::Resolution {
+        done: true,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    };
+    world.engine.resolve(RunId(1), said).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Changed), "{}", summary.why);
+    assert_eq!(
+        world.script.called(),
+        ["look/check", "look/check"],
+        "`look`, and `last` after it"
+    );
+}

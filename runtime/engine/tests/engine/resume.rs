@@ -10,7 +10,7 @@ use evenkeel_engine::{Resolution, ResolveError};
 use evenkeel_model::invocation::{Class, Key, Phase, Severity, Stop};
 use evenkeel_model::name::{RunId, StepId};
 use evenkeel_model::run::{Body, Event, Verdict};
-use evenkeel_model::runbook::{Otherwise, Runbook};
+use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook};
 
 use crate::world::home::{healed, home, pinned, runbook, step};
 use crate::world::script::{
@@ -367,4 +367,42 @@ fn what_attempts_began_is_counted_over_all_of_them() {
     };
     assert_eq!(spent("a"), vec![call(true); 3]);
     assert!(spent("b").is_empty(), "another action has a budget of its own");
+}
+
+/// An action that had made its first effect is interrupted, and the next process has not the plugin any more.
+#[tokio::test(start_paused = true)]
+async fn an_action_that_can_not_be_gone_on_with_is_in_doubt_whatever_the_step_says_of_failures() {
+    let mut book = runbook("repair", vec![step("fix"), step("more")]);
+    book.steps[0].on_failure = OnFailure::Continue;
+    let script = || Script::default().always("fix", Phase::Plan, plan(&["a"]));
+    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
+        effect(&*calls, 0, true).await;
+        hang().await
+    });
+    let world = World::new(home(vec![book.clone()]), hangs);
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut bare = home(vec![book.clone()]);
+    bare.plugins.retain(|plugin| plugin.manifest.name.as_str() != "fix");
+    let world = world.crash(bare, script());
+    world.engine.resume().await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
+    assert!(summary.why.contains("is not installed any more"), "{}", summary.why);
+    assert!(world.script.called().is_empty(), "`more` is not begun beside that");
+
+    // It is there again, and a person has looked.
+    let again = script()
+        .always("fix", Phase::Apply, applied(true))
+        .always("more", Phase::Plan, plan(&[]));
+    let world = world.crash(home(vec![book]), again);
+    let said = Resolution {
+        done: false,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    };
+    world.engine.resolve(RunId(1), said).await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
+    assert_eq!(world.script.called(), ["fix/apply a", "more/plan"]);
 }

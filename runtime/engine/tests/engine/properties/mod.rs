@@ -12,6 +12,7 @@ use evenkeel_engine::run::{Reply, Run};
 use evenkeel_engine::trigger;
 use evenkeel_model::action::Risk;
 use evenkeel_model::call::Answer;
+use evenkeel_model::home::Home;
 use evenkeel_model::invocation::{Class, Key, Outcome, Output, Phase, Severity, Stop};
 use evenkeel_model::name::RoundId;
 use evenkeel_model::run::{Body, Event, Mode, Verdict};
@@ -33,6 +34,8 @@ const ENOUGH: usize = 3_000;
 /// One run, whose world does what a list of numbers says; when the list is at its end, all is well.
 struct Simulation {
     subject: Subject,
+    /// The home that the next process may find: without a plugin, so that nothing of it can be called; and back.
+    elsewhere: Arc<Home>,
     choices: std::vec::IntoIter<u8>,
     run: Run,
     events: Vec<Event>,
@@ -51,7 +54,10 @@ impl Simulation {
         let start = trigger::from_person(&person("repair"), &home).unwrap();
         let mut request = start.round.request(RoundId(1), &start.round.targets[0]);
         request.mode = mode;
+        let mut bare = Home::clone(&home);
+        bare.plugins.retain(|plugin| plugin.manifest.name.as_str() != "fix");
         let mut simulation = Self {
+            elsewhere: Arc::new(bare),
             subject: Subject {
                 customer: None,
                 target: home.assets.get(&"steel-1".into()).cloned(),
@@ -262,6 +268,9 @@ impl Simulation {
             8 => {
                 self.under_way.clear();
                 self.run.at_work.clear();
+                if self.choose(4) == 3 {
+                    std::mem::swap(&mut self.subject.home, &mut self.elsewhere);
+                }
                 return;
             }
             _ if open => stopped(Stop::Deadline),

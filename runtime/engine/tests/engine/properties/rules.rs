@@ -1,5 +1,10 @@
 //! What must hold.
 
+use std::collections::BTreeMap;
+
+use evenkeel_engine::run::{Attempt, Place};
+use evenkeel_model::run::{StepResult, StepStatus};
+
 use super::*;
 
 impl Simulation {
@@ -9,6 +14,12 @@ impl Simulation {
         assert!(
             self.run.doubt().is_none() || invoke.resumes,
             "something is called although a person has to look"
+        );
+        let is_over =
+            |attempt: &Attempt| attempt.key.phase == Phase::Apply && self.run.result(&attempt.key.step).is_some();
+        assert!(
+            invoke.resumes || !self.run.doubts_left().any(|(attempt, _)| is_over(attempt)),
+            "something is called beside what is not gone on with any more"
         );
         let of_step = self.run.at_work.iter().filter(|key| key.step == invoke.key.step);
         let of_step: Vec<_> = of_step.map(item).collect();
@@ -97,8 +108,72 @@ impl Simulation {
             !finished.why.is_empty() || finished.verdict == Verdict::Changed,
             "{finished:?}"
         );
+        assert_eq!(finished.changed, self.has_changed(), "{finished:?}");
+        self.check_left_out();
         let again = Run::fold(&self.events);
         assert_eq!(format!("{again:?}"), format!("{:?}", self.run));
+    }
+}
+
+/// What is known of an action.
+#[derive(Default)]
+struct Acted {
+    /// Effects that it began, by attempt and call, but for those that a person says were not made.
+    begun: BTreeSet<(u32, u32)>,
+    /// It is not known that its last attempt has come to an end of its own.
+    interrupted: bool,
+    /// What it said of itself.
+    said: Option<bool>,
+}
+
+impl Simulation {
+    /// No step is left undone for a reason that does not stand in the end.
+    fn check_left_out(&self) {
+        let results = || self.run.steps.values().filter_map(|step| step.result.as_ref());
+        let is_over = |result: &StepResult| matches!(result.status, StepStatus::Failed | StepStatus::Rejected);
+        let is_stop = |event: &Event| matches!(event.body, Body::CancelRequested { .. } | Body::Overdue { .. });
+        if self.run.dry() || results().any(is_over) || self.events.iter().any(is_stop) {
+            return;
+        }
+        for left_out in results().filter(|result| result.status == StepStatus::Skipped) {
+            assert!(left_out.summary.contains("`when`"), "{left_out:?}: {:#?}", self.events);
+        }
+    }
+
+    /// By the events alone: something said that it changed something, or began an effect and said nothing.
+    fn has_changed(&self) -> bool {
+        let mut all = BTreeMap::<Place, Acted>::new();
+        for event in &self.events {
+            let key = match &event.body {
+                Body::Invoked { key, .. }
+                | Body::Intended { key, .. }
+                | Body::Ended { key, .. }
+                | Body::Resolved { key, .. }
+                    if matches!(key.phase, Phase::Apply | Phase::Rollback) =>
+                {
+                    key
+                }
+                _ => continue,
+            };
+            let acted = all
+                .entry(Place::new(&key.step, key.phase, key.action.as_deref()))
+                .or_default();
+            match &event.body {
+                Body::Invoked { .. } => (acted.interrupted, acted.said) = (true, None),
+                Body::Intended { n, .. } => drop(acted.begun.insert((key.attempt, *n))),
+                Body::Ended { outcome, .. } => {
+                    let diverged = Stop::Diverged;
+                    acted.interrupted = matches!(outcome, Outcome::Stopped { stop, .. } if *stop == diverged);
+                    if let Outcome::Done(Output::Applied(applied)) = outcome {
+                        acted.said = Some(applied.changed);
+                    }
+                }
+                Body::Resolved { done: true, .. } => acted.said = Some(key.phase == Phase::Apply),
+                Body::Resolved { n, .. } if acted.interrupted => drop(acted.begun.remove(&(key.attempt, *n))),
+                _ => {}
+            }
+        }
+        all.values().any(|acted| acted.said.unwrap_or(!acted.begun.is_empty()))
     }
 }
 
