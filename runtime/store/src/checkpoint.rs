@@ -12,7 +12,7 @@ const WORTHWHILE: u32 = 4_096;
 /// Copying beside a busy writer never gets to the end of the log, and only then it begins anew.
 /// From so many pages on the writer waits for it once; little is left to copy then.
 const TOO_LONG: u32 = 16_384;
-/// So many pages before that it is copied once more.
+/// So many pages before that it is copied once more; so many after it, it is waited for again.
 const LITTLE: u32 = 512;
 /// How long the writer waits for readers who still look at the log.
 const PATIENCE: Duration = Duration::from_millis(20);
@@ -108,7 +108,8 @@ impl Log {
             }
         }
         if pages >= self.restart_at.get() {
-            self.restart_at.set(pages + WORTHWHILE);
+            // It begins with the next commit, unless a reader still looks at it.
+            self.restart_at.set(pages + LITTLE);
             if let Err(error) = restart(connection) {
                 tracing::warn!(%error, "the write-ahead log can't be begun anew");
             }
