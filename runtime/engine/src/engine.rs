@@ -22,7 +22,7 @@ use crate::port::outbox::Outbox;
 use crate::port::{Alerts, Clock, Journal, JournalError, NewRound, Noted, Opened, Plugins, RunFilter};
 use crate::record::{Feed, Recorder};
 use crate::request::{Accepted, CancelError, PersonRequest, RequestError, WaitError};
-use crate::run::Run;
+use crate::run::{Child, Run};
 use crate::trigger::{self, Start};
 
 /// Events that a slow follower may be behind before it loses the oldest; the journal has them.
@@ -236,7 +236,8 @@ impl Engine {
             return Ok(None);
         }
         let (asks, below) = live.recorder.read(|fold| {
-            let open = fold.children.values().filter(|child| child.is_open());
+            let is_awaited = |child: &&Child| child.is_open() || child.is_being_undone();
+            let open = fold.children.values().filter(is_awaited);
             let below: Vec<RunId> = open.filter_map(|child| child.run).collect();
             (fold.waits_for_approval(), below)
         });

@@ -324,10 +324,10 @@ fn is_durable(body: &Body) -> bool {
 }
 
 /// What need not be on disk, and is journaled before anything goes on: what somebody said, who looks for it at once, and
-/// that a run below is wanted, which comes before that is opened.
+/// that a run below is wanted, or is to be undone, which comes before that happens.
 fn does_not_wait(body: &Body) -> bool {
     matches!(
         body,
-        Body::CancelRequested { .. } | Body::Killed { .. } | Body::RunIntended { .. }
+        Body::CancelRequested { .. } | Body::Killed { .. } | Body::RunIntended { .. } | Body::RunUndoIntended { .. }
     )
 }

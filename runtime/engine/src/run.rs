@@ -27,6 +27,7 @@ use self::waited::Waited;
 pub use self::approval::{Approval, Said};
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
 pub use self::child::Child;
+pub use self::reopened::TakenBack;
 pub use self::state::{Finished, GateState, Plan, Step, Verified};
 
 #[derive(Clone, Debug, Default)]
@@ -74,8 +75,8 @@ pub struct Run {
     waited: Waited,
     /// Nobody knows what it did since then.
     pub restored: Option<DateTime<Utc>>,
-    /// Who wants what it changed rolled back, and why.
-    pub undo: Option<(String, String)>,
+    /// Somebody wants what it changed rolled back.
+    pub undo: Option<TakenBack>,
     undo_at: Option<DateTime<Utc>>,
     pub finished: Option<Finished>,
 }
@@ -142,8 +143,11 @@ impl Run {
 
     /// An invocation was interrupted, and is going to be gone on with.
     pub fn goes_on(&self) -> bool {
-        let looks = self.looks.last.iter();
-        let mut attempts = looks.chain(self.attempts.values());
+        // What a step left when it came to its result is not; it is rolled back after that.
+        let is_left =
+            |attempt: &&Attempt| attempt.key.phase != Phase::Rollback && self.result(&attempt.key.step).is_some();
+        let own = self.attempts.values().filter(|attempt| !is_left(attempt));
+        let mut attempts = self.looks.last.iter().chain(own);
         attempts.any(|attempt| attempt.goes_on() && !self.is_at_work(attempt))
     }
 

@@ -77,6 +77,7 @@ impl Engine {
         let body = Body::UndoRequested {
             who: asked.who,
             why: asked.why,
+            override_freeze: asked.override_freeze,
         };
         self.append_to(run, &mut fold, body).await?;
         Ok(self.go_on(run, fold).await?)

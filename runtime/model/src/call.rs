@@ -38,6 +38,22 @@ pub enum Answer {
     Denied(String),
 }
 
+impl Call {
+    /// Whether this answer leaves open if the effect was made. The host says so itself; journals of before that say it by
+    /// the error alone.
+    pub fn is_left_open_by(&self, answer: &Answer) -> bool {
+        let Answer::Err { error, open, .. } = answer else {
+            return false;
+        };
+        let by_error = match self.capability {
+            Capability::Exec => error == "timed-out" || error == "output-limit",
+            Capability::Http => error == "timed-out" || error.get("other").is_some(),
+            _ => false,
+        };
+        *open || by_error
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {

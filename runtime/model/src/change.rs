@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::call::{Answer, Call};
-use crate::invocation::{Key, Outcome, Output, Phase};
+use crate::invocation::{Key, Outcome, Output, Phase, Stop};
 use crate::name::{AssetId, CustomerId, RunId, RunbookName, StepId};
 use crate::plugin::Pinned;
 use crate::run::{Body, Event, Occurrence, Request};
@@ -152,6 +152,7 @@ fn told(run: RunId, at: DateTime<Utc>, before: &[Event], key: &Key, outcome: Opt
         Some(Outcome::Done(Output::Applied(applied))) if applied.changed => ChangeOutcome::Changed,
         // What a plugin says of itself is not the record of what it did.
         Some(Outcome::Done(_)) if !all.is_empty() => ChangeOutcome::Unchanged,
+        Some(outcome) if is_in_doubt(before, key, outcome) => ChangeOutcome::Unknown,
         Some(Outcome::Failed(_) | Outcome::Stopped { .. }) if !all.is_empty() || key.phase == Phase::Rollback => {
             ChangeOutcome::Failed
         }
@@ -238,6 +239,30 @@ fn approvers(events: &[Event], wanted: &Key) -> Vec<String> {
         }
     }
     names
+}
+
+/// Nobody knows what it did, by the rules by which the verdict of its run is `unknown`: it was interrupted after it had begun
+/// an effect, or it failed after one that may have been made and can't safely be made again.
+fn is_in_doubt(events: &[Event], wanted: &Key, outcome: &Outcome) -> bool {
+    let mut open: BTreeMap<u32, (&Call, bool)> = BTreeMap::new();
+    for event in events {
+        match &event.body {
+            Body::Intended { key, n, call } if key == wanted => drop(open.insert(*n, (call, true))),
+            Body::Called { key, n, answer, .. } if key == wanted => {
+                if let Some((call, is_open)) = open.get_mut(n) {
+                    *is_open = call.is_left_open_by(answer);
+                }
+            }
+            _ => {}
+        }
+    }
+    match outcome {
+        Outcome::Done(_) => false,
+        Outcome::Stopped {
+            stop: Stop::Diverged, ..
+        } => !open.is_empty(),
+        _ => open.values().any(|(call, is_open)| *is_open && !call.repeatable),
+    }
 }
 
 fn made(events: &[Event], wanted: &Key) -> Vec<Made> {

@@ -187,8 +187,8 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
             false => open,
         };
     }
-    if let Some((who, why)) = &run.undo {
-        return vec![when_idle(run, || undo::at_the_word_of(run, subject, who, why, now))];
+    if let Some(asked) = &run.undo {
+        return vec![when_idle(run, || undo::at_the_word_of(run, subject, asked, now))];
     }
     let stands = run.reopened && sub::all_open(run, None).is_empty();
     if let Some(doubt) = conclude::doubt(run).filter(|_| stands) {
@@ -249,7 +249,7 @@ fn stopped_by<'a>(run: &Run, subject: &'a Subject) -> Option<&'a Step> {
 
 fn does_stop(run: &Run, step: &Step) -> bool {
     match run.result(&step.id).map(|result| result.status) {
-        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.is_in_doubt(),
+        Some(StepStatus::Failed) => step.on_failure != OnFailure::Continue || run.is_in_doubt_at(&step.id),
         Some(StepStatus::Rejected) => true,
         None | Some(StepStatus::Ok | StepStatus::Skipped | StepStatus::Planned) => false,
     }

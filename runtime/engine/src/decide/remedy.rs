@@ -200,6 +200,8 @@ fn act(
     let (action, _) = next_action(run, step, plan, part).ok_or(Came::Done(()))?;
     match stop {
         Some(why) if !turn.touched => return Err(Came::Left(why.to_owned())),
+        // It is tried again once the doubt of another step is gone.
+        Some(why) if !turn.resumes && run.is_halted_by_doubt() => return Err(Came::Left(why.to_owned())),
         Some(why) if !turn.resumes => {
             let why = format!("`{}`: it failed, and is not tried again: {why}", action.id);
             return Err(Came::Failed(why));

@@ -48,7 +48,10 @@ impl Awaited {
             step: step.clone(),
             item,
             run: child.run?,
-            stop: stop.map(str::to_owned).or_else(|| run.stops()),
+            // A run that has begun is finished beside a doubt, as an action is.
+            stop: stop
+                .map(str::to_owned)
+                .or_else(|| run.stops().filter(|_| !run.is_halted_by_doubt())),
             kill: run.killed.clone(),
             undo: child.is_being_undone(),
         })

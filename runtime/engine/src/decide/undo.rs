@@ -13,7 +13,7 @@ use super::stage::{self, Stage};
 use super::step::when_due;
 use super::{Awaited, Command, Subject, conclude, escalate, finish, prepare, sub};
 use crate::port::Work;
-use crate::run::{Attempt, Child, Run};
+use crate::run::{Attempt, Child, Run, TakenBack};
 use crate::words;
 
 /// The next rollback; none: all that can be undone has been, or has been tried. A rollback that
@@ -60,7 +60,7 @@ fn of_children(run: &Run, step: &Step) -> Option<Awaited> {
 }
 
 /// After the end of a run a person wants it taken back.
-pub(super) fn at_the_word_of(run: &Run, subject: &Subject, who: &str, why: &str, now: DateTime<Utc>) -> Command {
+pub(super) fn at_the_word_of(run: &Run, subject: &Subject, asked: &TakenBack, now: DateTime<Utc>) -> Command {
     let stopped = run.cancel.as_ref().and_then(|_| sub::all_being_undone(run, None).pop());
     if let Some(below) = stopped {
         return below;
@@ -69,7 +69,8 @@ pub(super) fn at_the_word_of(run: &Run, subject: &Subject, who: &str, why: &str,
     if let Some(next) = run.cancel.is_none().then(next).flatten() {
         return next;
     }
-    let told = match why {
+    let who = &asked.who;
+    let told = match asked.why.as_str() {
         "" => format!("{who} had it undone: {}", told(run, subject)),
         why => format!("{who} had it undone ({why}): {}", told(run, subject)),
     };

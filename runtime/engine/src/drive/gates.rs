@@ -26,7 +26,7 @@ impl Course {
     /// to ask again.
     pub(super) async fn ask_gates(&mut self, subject: &Result<Subject, String>) -> Result<(), JournalError> {
         let Ok(subject) = subject else { return Ok(()) };
-        if !self.take_permit().await? {
+        if !self.take_permit(None).await? {
             return Ok(());
         }
         let asking = self.live.recorder.read(|run| {
@@ -67,7 +67,7 @@ impl Course {
     /// The target of a run that had started and let it go, or is taken up again and another one got
     /// it meanwhile, and its place among those of its runbook; false: the state may be another one
     /// by now.
-    pub(super) async fn take_target(&mut self, mark: u64) -> bool {
+    pub(super) async fn take_target(&mut self, mark: u64, due: Option<DateTime<Utc>>) -> bool {
         let request = self.live.recorder.read(|run| run.request.clone());
         let Some((request, slot)) = request.and_then(|request| self.slot(&request).map(|slot| (request, slot))) else {
             return true;
@@ -83,16 +83,24 @@ impl Course {
                 tokio::select! {
                     // The sender lives as long as the engine.
                     _ = holder.wait_for(Option::is_none) => {}
-                    () = self.drained() => return false,
-                    () = self.cancelled_since(mark) => return false,
+                    () = self.called_off(mark, due) => return false,
                 }
             }
         }
-        self.take_place(mark).await
+        self.take_place(mark, due).await
+    }
+
+    /// What was decided at `mark` is not to be begun any more, or not now.
+    async fn called_off(&self, mark: u64, due: Option<DateTime<Utc>>) {
+        tokio::select! {
+            () = self.drained() => {}
+            () = self.cancelled_since(mark) => {}
+            () = self.time(due) => {}
+        }
     }
 
     /// A place in the fleet. What is in the middle of a change has one whether it is free or not.
-    async fn take_place(&mut self, mark: u64) -> bool {
+    async fn take_place(&mut self, mark: u64, due: Option<DateTime<Utc>>) -> bool {
         let Some(runbook) = self.runbook.clone().filter(|runbook| runbook.may_change()) else {
             return true;
         };
@@ -110,8 +118,7 @@ impl Course {
                 let queued = berths.queue(&runbook.name, self.live.id);
                 tokio::select! {
                     () = queued.told() => {}
-                    () = self.drained() => return false,
-                    () = self.cancelled_since(mark) => return false,
+                    () = self.called_off(mark, due) => return false,
                 }
                 // Held until it has asked again, or the next in the queue would not be told.
                 self.queued = Some(queued);
@@ -314,8 +321,12 @@ impl Course {
         let _ = holds.wait_for(|holds| !covered(holds)).await;
     }
 
-    /// A place among the runs that go at once; false: it was told to stop before there was one.
-    pub(super) async fn take_permit(&mut self) -> Result<bool, JournalError> {
+    /// A place among the runs that go at once; false: it was told to stop before there was one. With the mark at which
+    /// its next call was decided, and when that is not to begin any more; none: it has not started.
+    pub(super) async fn take_permit(
+        &mut self,
+        decided: Option<(u64, Option<DateTime<Utc>>)>,
+    ) -> Result<bool, JournalError> {
         if self.permit.is_some() {
             return Ok(true);
         }
@@ -325,8 +336,7 @@ impl Course {
             self.permit = Some(place);
             return Ok(true);
         }
-        let started = self.live.recorder.read(|run| run.started_at.is_some());
-        if !started {
+        if decided.is_none() {
             let waiting = Body::Waiting {
                 gate: "capacity".into(),
                 why: "as many runs are under way as `[engine] runs` allows at all, or one customer".into(),
@@ -335,11 +345,10 @@ impl Course {
             say_waiting(&self.live, waiting).await?;
         }
         let stop = async {
-            // What has started still has things to do when it is cancelled.
-            if started {
-                self.drained().await;
-            } else {
-                self.told_to_stop().await;
+            match decided {
+                // What has started still has things to do when it is cancelled, and decides anew.
+                Some((mark, due)) => self.called_off(mark, due).await,
+                None => self.told_to_stop().await,
             }
         };
         let place = tokio::select! {

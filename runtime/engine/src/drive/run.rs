@@ -134,6 +134,10 @@ impl Course {
         work: &mut Work,
     ) -> Result<(), JournalError> {
         let mut wait = Wait::new(work.is_empty());
+        let due = commands.iter().find_map(|command| match command {
+            Command::NotAfter(at) => Some(*at),
+            _ => None,
+        });
         for command in commands {
             match command {
                 Command::Append(bodies) => return self.append(bodies, mark).await,
@@ -141,7 +145,9 @@ impl Course {
                 Command::Query(query) => return self.ask_source(*query).await,
                 Command::Invoke(invoke) if invoke.in_turn && self.turn.is_some() => wait.wants_turn = true,
                 Command::OpenRun(sub) if self.turn.is_some() && sub.stop.is_none() => wait.wants_turn = true,
-                Command::Invoke(invoke) if self.has_room(work) => return self.begin(*invoke, mark, work).await,
+                Command::Invoke(invoke) if self.has_room(work) => {
+                    return self.begin(*invoke, (mark, due), work).await;
+                }
                 Command::OpenRun(sub) => return self.open_run(*sub, subject, mark).await,
                 other => wait.add(other),
             }
@@ -206,7 +212,7 @@ impl Course {
     }
 
     /// None: never.
-    async fn time(&self, at: Option<DateTime<Utc>>) {
+    pub(super) async fn time(&self, at: Option<DateTime<Utc>>) {
         match at {
             Some(at) => sleep_until(&*self.engine.ports.clock, at).await,
             None => std::future::pending().await,
@@ -237,8 +243,16 @@ impl Course {
     }
 
     /// An invocation, which comes to its end as part of `work`.
-    async fn begin(&mut self, invoke: Invoke, mark: u64, work: &mut Work) -> Result<(), JournalError> {
-        if !self.take_target(mark).await || !self.take_permit().await? {
+    async fn begin(
+        &mut self,
+        invoke: Invoke,
+        (mark, due): (u64, Option<DateTime<Utc>>),
+        work: &mut Work,
+    ) -> Result<(), JournalError> {
+        if !self.take_target(mark, due).await || !self.take_permit(Some((mark, due))).await? {
+            return Ok(());
+        }
+        if due.is_some_and(|due| due <= self.engine.ports.clock.now()) {
             return Ok(());
         }
         let (begun, start) = self.start(&invoke).await?;

@@ -126,8 +126,14 @@ impl Course {
         let Some(summary) = journal.run(run).await?.filter(|summary| summary.finished_at.is_some()) else {
             return Ok(false);
         };
+        let stopped = awaited.stop.is_some() || awaited.kill.is_some();
+        if awaited.undo && !stopped && !self.live.recorder.read(|run| is_undo_intended(run, awaited)) {
+            let (step, item) = (awaited.step.clone(), awaited.item);
+            let intended = Body::RunUndoIntended { step, item };
+            return self.live.recorder.append(vec![intended]).await.map(|()| true);
+        }
         // A person looks, and it goes on.
-        if summary.verdict == Some(Verdict::Unknown) && awaited.stop.is_none() && awaited.kill.is_none() {
+        if summary.verdict == Some(Verdict::Unknown) && !stopped {
             return Ok(false);
         }
         let events = journal.events(run).await?.unwrap_or_default();
@@ -152,25 +158,20 @@ impl Course {
         }
     }
 
-    /// What came of it when it was to be undone, or that it is about to be; none: it is under way.
+    /// What came of it when it was to be undone; none: it is under way.
     async fn undone(&self, awaited: &Awaited, events: &[Event], ended: Ended) -> Result<Option<Body>, JournalError> {
-        let (step, item) = (awaited.step.clone(), awaited.item);
         let asked_at = Run::fold(events).undo_asked_at();
-        let (since, is_intended) = self.live.recorder.read(|run| {
-            let is_intended = run.child(&step, item).is_some_and(Child::is_being_undone);
-            (run.undoes_since(), is_intended)
-        });
+        let since = self.live.recorder.read(Run::undoes_since);
         let tried = asked_at.is_some_and(|at| since.is_none_or(|since| at >= since));
         let stopped = awaited.stop.is_some() || awaited.kill.is_some();
         let outcome = match tried || ended.verdict == Verdict::Undone {
             true => Some((ended.verdict, ended.why)),
             false if stopped => Some((Verdict::Cancelled, "it was not begun any more".to_owned())),
-            false if !is_intended => return Ok(Some(Body::RunUndoIntended { step, item })),
             false => self.undo(awaited.run).await?,
         };
         Ok(outcome.map(|(verdict, why)| Body::RunUndone {
-            step,
-            item,
+            step: awaited.step.clone(),
+            item: awaited.item,
             verdict,
             why,
         }))
@@ -191,7 +192,17 @@ impl Course {
 
     /// None: it is under way. Otherwise it can't be undone, and why.
     async fn undo(&self, run: RunId) -> Result<Option<(Verdict, String)>, JournalError> {
-        let (who, why) = self.live.recorder.read(|run| run.undo.clone()).unwrap_or_default();
+        let (own, request) = self.live.recorder.read(|run| {
+            let request = run.request.as_ref();
+            (
+                run.undo.clone(),
+                request.and_then(|request| request.override_freeze.clone()),
+            )
+        });
+        let (who, why, override_freeze) = match own {
+            Some(own) => (own.who, own.why, own.override_freeze.or(request)),
+            None => (String::new(), String::new(), request),
+        };
         let above = format!("with run {}", self.live.id);
         let asked = UndoRequest {
             who: if who.is_empty() {
@@ -204,10 +215,7 @@ impl Course {
             } else {
                 format!("{above}: {why}")
             },
-            override_freeze: self
-                .live
-                .recorder
-                .read(|run| run.request.as_ref()?.override_freeze.clone()),
+            override_freeze,
             despite_later: true,
         };
         match self.engine.undo(run, asked).await {
@@ -239,4 +247,9 @@ impl Course {
             false => drop(futures::future::select_all(each).await),
         }
     }
+}
+
+fn is_undo_intended(run: &Run, awaited: &Awaited) -> bool {
+    run.child(&awaited.step, awaited.item)
+        .is_some_and(Child::is_being_undone)
 }

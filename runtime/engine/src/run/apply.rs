@@ -43,7 +43,7 @@ impl Run {
                 self.stop(&event.body, event.at)
             }
             Body::Restored { taken_at } => self.restored = Some(*taken_at),
-            Body::UndoRequested { who, why } => self.take_back(who, why, event.at),
+            Body::UndoRequested { .. } => self.take_back(&event.body, event.at),
             Body::RunIntended { .. } => {
                 self.reopened = false;
                 self.apply_to_child(event)

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
-use evenkeel_model::grant::Capability;
 use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
@@ -110,20 +109,10 @@ pub enum Reply {
 }
 
 impl Reply {
-    /// The host says so itself; journals of before that say it by the error alone.
     pub(super) fn of(call: &Call, answer: &Answer) -> Self {
-        let Answer::Err { error, message, open } = answer else {
-            return Self::Clear;
-        };
-        let by_error = match call.capability {
-            Capability::Exec => error == "timed-out" || error == "output-limit",
-            Capability::Http => error == "timed-out" || error.get("other").is_some(),
-            _ => false,
-        };
-        if *open || by_error {
-            Self::Open(message.clone())
-        } else {
-            Self::Clear
+        match answer {
+            Answer::Err { message, .. } if call.is_left_open_by(answer) => Self::Open(message.clone()),
+            _ => Self::Clear,
         }
     }
 }

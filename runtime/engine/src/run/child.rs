@@ -126,6 +126,11 @@ impl Run {
         self.doubts().any(|(attempt, _)| is_its(attempt)) || self.children_of(step).any(|(_, child)| child.is_unknown())
     }
 
+    /// A step stops the others, and what it did is not known yet: they may go on once that is.
+    pub fn is_halted_by_doubt(&self) -> bool {
+        self.cancel.is_none() && self.halt.is_some() && self.is_in_doubt()
+    }
+
     /// When somebody wanted it undone, the last time.
     pub fn undo_asked_at(&self) -> Option<DateTime<Utc>> {
         self.undo_at

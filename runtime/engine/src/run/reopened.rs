@@ -3,9 +3,18 @@
 use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::{Key, Outcome, Phase};
 use evenkeel_model::name::StepId;
-use evenkeel_model::run::{StepStatus, Verdict};
+use evenkeel_model::run::{Body, StepStatus, Verdict};
 
 use super::{Ended, Reply, Run};
+
+/// The wish that what a run changed be rolled back.
+#[derive(Clone, Debug)]
+pub struct TakenBack {
+    pub who: String,
+    pub why: String,
+    /// Why it is done although that is frozen.
+    pub override_freeze: Option<String>,
+}
 
 impl Run {
     /// A person has looked: the run goes on from there.
@@ -18,7 +27,14 @@ impl Run {
                 outcome: Outcome::Done(attempt.as_done(who)),
             });
         } else if interrupted {
-            attempt.intents.remove(&n);
+            // One that was answered was made; what had not, is what followed.
+            if attempt
+                .intents
+                .get(&n)
+                .is_some_and(|intent| intent.reply != Reply::Clear)
+            {
+                attempt.intents.remove(&n);
+            }
             (attempt.ended, attempt.resumed) = (None, 0);
         } else if let Some(intent) = attempt.intents.get_mut(&n) {
             intent.reply = Reply::Clear;
@@ -50,12 +66,24 @@ impl Run {
             .filter(|(_, step)| step.finished_at >= Some(halted_at));
         let cut_short: Vec<StepId> = since.map(|(id, _)| id.clone()).filter(is_cut_short).collect();
         for id in cut_short {
-            self.steps.entry(id).or_default().result = None;
+            let step = self.steps.entry(id).or_default();
+            step.result = None;
+            // People are asked again, and it is looked again before the plan is applied: time has passed.
+            step.approval.take_if(|approval| approval.is_open());
+            step.rechecks.clear();
         }
     }
 
     /// It is taken up again after its end. What could not be rolled back before is tried again.
-    pub(super) fn take_back(&mut self, who: &str, why: &str, at: DateTime<Utc>) {
+    pub(super) fn take_back(&mut self, body: &Body, at: DateTime<Utc>) {
+        let Body::UndoRequested {
+            who,
+            why,
+            override_freeze,
+        } = body
+        else {
+            return;
+        };
         self.undo_at = Some(at);
         let failed = |undone: &(Verdict, String)| undone.0 != Verdict::Undone;
         for child in self.children.values_mut() {
@@ -63,7 +91,11 @@ impl Run {
                 child.undo_intended = false;
             }
         }
-        self.undo = Some((who.to_owned(), why.to_owned()));
+        self.undo = Some(TakenBack {
+            who: who.clone(),
+            why: why.clone(),
+            override_freeze: override_freeze.clone(),
+        });
         (self.finished, self.escalated, self.cancel, self.killed) = (None, None, None, None);
         for attempt in self.attempts.values_mut() {
             let failed = attempt.ended.as_ref().is_some_and(Ended::is_failure);

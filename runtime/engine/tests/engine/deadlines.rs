@@ -182,3 +182,42 @@ async fn the_time_until_somebody_has_looked_at_a_doubt_is_not_counted() {
     let summary = world.until_finished(1).await;
     assert_eq!(summary.verdict, Some(Verdict::Changed), "{}", summary.why);
 }
+
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_after_it_when_the_target_is_free_at_last() {
+    let fix = Step {
+        ask_from: Some(Risk::Low),
+        expires: Duration::from_secs(24 * 3_600),
+        ..step("fix")
+    };
+    let script = Script::default()
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .always("fix", Phase::Apply, applied(true))
+        .on("look", Phase::Check, |_, _| async {
+            tokio::time::sleep(Duration::from_secs(3_000)).await;
+            found(Severity::Ok)
+        });
+    let slow = bounded(runbook("slow", vec![step("look")]), 600);
+    let world = World::new(home(vec![bounded(runbook("repair", vec![fix]), 10), slow]), script);
+    world.ask(person("repair")).await.unwrap();
+    world
+        .until("it asks", || (!world.engine.pending().is_empty()).then_some(()))
+        .await;
+    // It lets its target go meanwhile, and another run takes it.
+    world.ask(person("slow")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let yes = Decision {
+        approve: true,
+        who: "ben".into(),
+        why: String::new(),
+    };
+    world.engine.decide(RunId(1), None, &yes).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Failed), "{}", summary.why);
+    assert!(summary.why.contains("deadline"), "{}", summary.why);
+    assert!(!world.script.called().contains(&"fix/apply a".to_owned()));
+    assert!(
+        world.journal.summary(RunId(2)).unwrap().finished_at.is_none(),
+        "and it is said in time"
+    );
+}

@@ -11,6 +11,7 @@ mod attempts;
 mod clocks;
 mod deadlines;
 mod decide;
+mod doubts;
 mod dry;
 mod each;
 mod failures;

@@ -236,6 +236,9 @@ pub enum Body {
     UndoRequested {
         who: String,
         why: String,
+        /// Why it is done although that is frozen.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_freeze: Option<String>,
     },
     /// A person ends it at once, in the middle of whatever it does.
     Killed {

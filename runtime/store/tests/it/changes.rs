@@ -3,7 +3,7 @@ use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::change::{ChangeFilter, ChangeOutcome};
 use evenkeel_model::grant::Capability;
-use evenkeel_model::invocation::{Class, Failure, Key, Outcome, Output, Phase};
+use evenkeel_model::invocation::{Class, Failure, Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::seal::Seal;
@@ -118,6 +118,16 @@ fn finished(verdict: Verdict) -> Body {
     }
 }
 
+fn called(answer: Answer) -> Body {
+    Body::Called {
+        key: key(Phase::Apply),
+        n: 0,
+        call: None,
+        answer,
+        took_ms: 0,
+    }
+}
+
 async fn outcomes(bodies: Vec<Body>) -> Vec<ChangeOutcome> {
     let home = Home::new();
     let store = open(&home, true);
@@ -138,17 +148,18 @@ async fn what_touched_the_world_is_recorded_and_nothing_else() {
         "whatever the plugin says of itself"
     );
     assert_eq!(outcomes(vec![failed()]).await, []);
+    let made = || called(Answer::Ok(Value::Null));
     assert_eq!(
-        outcomes(vec![intended(Phase::Apply, 0), failed(), finished(Verdict::Failed)]).await,
+        outcomes(vec![
+            intended(Phase::Apply, 0),
+            made(),
+            failed(),
+            finished(Verdict::Failed)
+        ])
+        .await,
         [ChangeOutcome::Failed]
     );
-    let denied = Body::Called {
-        key: key(Phase::Apply),
-        n: 0,
-        call: None,
-        answer: Answer::Denied("no".into()),
-        took_ms: 0,
-    };
+    let denied = called(Answer::Denied("no".into()));
     assert_eq!(outcomes(vec![intended(Phase::Apply, 0), denied, failed()]).await, []);
     assert_eq!(
         outcomes(vec![
@@ -159,6 +170,37 @@ async fn what_touched_the_world_is_recorded_and_nothing_else() {
         .await,
         [ChangeOutcome::Unknown],
         "once, however often the run ends"
+    );
+}
+
+/// Where the run is `unknown`, the record is.
+#[tokio::test]
+async fn what_nobody_knows_is_recorded_as_that() {
+    let open = |open| {
+        called(Answer::Err {
+            error: "timed-out".into(),
+            message: String::new(),
+            open,
+        })
+    };
+    let diverged = ended(
+        Phase::Apply,
+        Outcome::Stopped {
+            stop: Stop::Diverged,
+            message: String::new(),
+        },
+    );
+    let begun = |then: Vec<Body>| [vec![intended(Phase::Apply, 0)], then, vec![finished(Verdict::Unknown)]].concat();
+    let unknown = [ChangeOutcome::Unknown];
+    assert_eq!(outcomes(begun(vec![failed()])).await, unknown, "it was not answered");
+    assert_eq!(outcomes(begun(vec![open(true), failed()])).await, unknown);
+    assert_eq!(
+        outcomes(begun(vec![called(Answer::Ok(Value::Null)), diverged])).await,
+        unknown
+    );
+    assert_eq!(
+        outcomes(begun(vec![open(false), failed()])).await,
+        [ChangeOutcome::Failed]
     );
 }
 

@@ -12,7 +12,7 @@ pub fn lines(body: &Body) -> Vec<String> {
         Body::ApprovalAsked { ask, need, until, .. } => vec![approval_asked(ask.as_deref(), *need, *until)],
         Body::Approved { who, why, .. } => vec![said(who, "approved it", why)],
         Body::Declined { who, why, .. } => vec![said(who, "declined it", why)],
-        Body::UndoRequested { who, why } => vec![said(who, "wants it undone", why)],
+        Body::UndoRequested { who, why, .. } => vec![said(who, "wants it undone", why)],
         Body::Killed { who, why } => vec![said(who, "killed it", why)],
         _ => Vec::new(),
     }

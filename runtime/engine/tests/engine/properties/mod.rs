@@ -188,7 +188,11 @@ impl Simulation {
         }
         self.taken_back += 1;
         let (who, why) = ("ben".to_owned(), String::new());
-        self.append(Body::UndoRequested { who, why });
+        self.append(Body::UndoRequested {
+            who,
+            why,
+            override_freeze: None,
+        });
         true
     }
 

@@ -120,6 +120,8 @@ impl Simulation {
 struct Acted {
     /// Effects that it began, by attempt and call, but for those that a person says were not made.
     begun: BTreeSet<(u32, u32)>,
+    /// Those of them that were answered, so that it is known that they were made.
+    answered: BTreeSet<(u32, u32)>,
     /// It is not known that its last attempt has come to an end of its own.
     interrupted: bool,
     /// What it said of itself.
@@ -147,6 +149,7 @@ impl Simulation {
             let key = match &event.body {
                 Body::Invoked { key, .. }
                 | Body::Intended { key, .. }
+                | Body::Called { key, .. }
                 | Body::Ended { key, .. }
                 | Body::Resolved { key, .. }
                     if matches!(key.phase, Phase::Apply | Phase::Rollback) =>
@@ -160,7 +163,14 @@ impl Simulation {
                 .or_default();
             match &event.body {
                 Body::Invoked { .. } => (acted.interrupted, acted.said) = (true, None),
-                Body::Intended { n, .. } => drop(acted.begun.insert((key.attempt, *n))),
+                Body::Intended { n, .. } => {
+                    acted.begun.insert((key.attempt, *n));
+                }
+                Body::Called { n, answer, .. } => {
+                    if matches!(answer, Answer::Ok(_)) {
+                        acted.answered.insert((key.attempt, *n));
+                    }
+                }
                 Body::Ended { outcome, .. } => {
                     let diverged = Stop::Diverged;
                     acted.interrupted = matches!(outcome, Outcome::Stopped { stop, .. } if *stop == diverged);
@@ -169,7 +179,9 @@ impl Simulation {
                     }
                 }
                 Body::Resolved { done: true, .. } => acted.said = Some(key.phase == Phase::Apply),
-                Body::Resolved { n, .. } if acted.interrupted => drop(acted.begun.remove(&(key.attempt, *n))),
+                Body::Resolved { n, .. } if acted.interrupted && !acted.answered.contains(&(key.attempt, *n)) => {
+                    acted.begun.remove(&(key.attempt, *n));
+                }
                 _ => {}
             }
         }

@@ -1,5 +1,9 @@
 //! What a step had run is undone with the run.
 
+use std::sync::Arc;
+
+use evenkeel_model::window::{Freeze, Span};
+
 use super::*;
 
 #[tokio::test(start_paused = true)]
@@ -205,4 +209,52 @@ async fn a_step_that_was_well_stays_so_when_its_undoing_is_known() {
         .any(|body| matches!(&body, Body::StepFinished { result, .. } if result.status == StepStatus::Failed));
     assert!(!failed, "what its step had come to is not touched by that");
     assert_ne!(verdict(&world, 1), Some(Verdict::Unknown));
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_for_an_undo_learns_that_a_run_below_waits_for_a_person() {
+    let gives_up = script().on("fix", Phase::Rollback, |_, calls| async move {
+        intend(&*calls, 0, false).await;
+        let took = Duration::ZERO;
+        calls
+            .answered(0, None, &crate::world::script::gave_up(), took)
+            .await
+            .unwrap();
+        failed(Class::Permanent)
+    });
+    let world = world(vec![above(vec![]), repair()], gives_up);
+    world.verdict("above").await;
+    world.engine.undo(RunId(1), asked()).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(verdict(&world, 2), Some(Verdict::Unknown));
+    let waiting = world.engine.waits_for_people(RunId(1)).await.unwrap();
+    assert_eq!(waiting, Some(RunId(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_overrides_a_freeze_does_so_for_what_is_undone_below() {
+    let mut home = home(vec![above(vec![]), repair()]);
+    let world = World::new(home.clone(), script());
+    world.verdict("above").await;
+    let now = world.now();
+    home.settings.windows.freezes.push(Freeze {
+        name: "year-end".into(),
+        select: None,
+        span: Span {
+            from: now,
+            until: now + chrono::TimeDelta::days(1),
+        },
+        except: None,
+    });
+    world.engine.reload(Arc::new(home));
+    world.engine.undo(RunId(1), asked()).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Failed), "it is frozen: {}", summary.why);
+    let overriding = UndoRequest {
+        override_freeze: Some("it was wrong".into()),
+        ..asked()
+    };
+    world.engine.undo(RunId(1), overriding).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Undone), "{}", summary.why);
 }

@@ -154,13 +154,13 @@ struct Sent(Arc<AtomicBool>);
 
 impl Sent {
     fn now(&self) {
-        self.0.store(true, Ordering::Relaxed);
+        self.0.store(true, Ordering::SeqCst);
     }
 
     /// What came of it, in the words for one that was not sent.
     fn told(&self, error: SqlError) -> SqlError {
         match error {
-            other if self.0.load(Ordering::Relaxed) => other,
+            other if self.0.load(Ordering::SeqCst) => other,
             SqlError::Lost(why) => SqlError::Unavailable(why),
             SqlError::Unanswered => SqlError::TimedOut,
             other => other,

@@ -79,6 +79,8 @@ pub fn execute(file: &Path, statement: &Statement, asked: &Asked, sent: &Sent) -
     let mut prepared = connection.prepare(&statement.text).map_err(told)?;
     let before = connection.total_changes();
     sent.now();
+    // Who gave up on it before that has said that it was not made.
+    asked.still().map_err(|_| SqlError::TimedOut)?;
     let mut rows = prepared.query(params_from_iter(params(statement))).map_err(told)?;
     while rows.next().map_err(told)?.is_some() {}
     Ok(connection.total_changes().saturating_sub(before))

@@ -1,0 +1,183 @@
+//! Nobody knows what an action did: what that keeps back, and what follows once somebody has looked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use evenkeel_engine::Resolution;
+use evenkeel_engine::port::Calls;
+use evenkeel_model::invocation::{Class, Phase, Severity};
+use evenkeel_model::name::RunId;
+use evenkeel_model::run::{Body, Verdict};
+use evenkeel_model::runbook::{OnFailure, Runbook, Step};
+
+use crate::world::home::{home, needing, runbook, running, selecting, step};
+use crate::world::script::{Script, action, applied, effect, failed, found, gave_up, hang, intend, plan};
+use crate::world::{World, person};
+
+/// Looks at the effect in doubt, and says so.
+async fn look(world: &World, done: bool) {
+    let said = Resolution {
+        done,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    };
+    world.engine.resolve(RunId(1), said).await.unwrap();
+}
+
+async fn verdict(world: &World) -> Verdict {
+    world.until_finished(1).await.verdict.unwrap()
+}
+
+/// A command that was given up, and an action that fails because of that, after half a minute.
+async fn given_up(calls: Arc<dyn Calls>) -> evenkeel_model::invocation::Outcome {
+    intend(&*calls, 0, false).await;
+    calls.answered(0, None, &gave_up(), Duration::ZERO).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(30)).await;
+    failed(Class::Permanent)
+}
+
+fn doubtful() -> Script {
+    Script::default()
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .on("fix", Phase::Apply, |_, calls| given_up(calls))
+}
+
+/// `fix`, which ends in doubt after half a minute, and these steps beside it.
+fn beside(steps: Vec<Step>) -> Runbook {
+    let ids: Vec<String> = steps.iter().map(|step| step.id.to_string()).collect();
+    let book = runbook("repair", [vec![step("fix")], steps].concat());
+    ids.iter().fold(book, |book, id| needing(book, id, &[]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_effect_that_was_answered_was_made_whatever_is_said_of_what_followed() {
+    let book = || runbook("repair", vec![step("fix")]);
+    let script = || Script::default().always("fix", Phase::Plan, plan(&["a"]));
+    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
+        effect(&*calls, 0, false).await;
+        hang().await
+    });
+    let world = World::new(home(vec![book()]), hangs);
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let mut bare = home(vec![book()]);
+    bare.plugins.clear();
+    let world = world.crash(bare, script());
+    world.engine.resume().await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Unknown);
+
+    // It was interrupted after the effect, which is what is not done.
+    let again = script().always("fix", Phase::Apply, failed(Class::Transient));
+    let world = world.crash(home(vec![book()]), again);
+    look(&world, false).await;
+    assert_eq!(verdict(&world).await, Verdict::Failed);
+    assert!(
+        world.journal.summary(RunId(1)).unwrap().changed,
+        "the effect is not forgotten"
+    );
+    assert_eq!(
+        world.script.called(),
+        ["fix/apply a"],
+        "and not made again by another try"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_below_that_has_begun_is_finished_beside_a_doubt() {
+    let below = runbook("below", vec![step("more")]);
+    let book = selecting(beside(vec![running("sub", "below")]), "asset", "steel-1");
+    let script =
+        doubtful()
+            .always("more", Phase::Plan, plan(&["x", "y", "z"]))
+            .on("more", Phase::Apply, |_, _| async {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+                applied(true)
+            });
+    let world = World::new(home(vec![book, below]), script);
+    world.ask(person("repair")).await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Unknown);
+    assert_eq!(world.journal.summary(RunId(2)).unwrap().verdict, Some(Verdict::Changed));
+    let applied = |call: &&String| call.starts_with("more/apply");
+    assert_eq!(world.script.called().iter().filter(applied).count(), 3, "all actions");
+    look(&world, true).await;
+    assert_eq!(verdict(&world).await, Verdict::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_to_be_tried_again_is_once_the_doubt_is_gone() {
+    let mut more = step("more");
+    more.retry.wait = Duration::from_secs(60);
+    let script =
+        doubtful()
+            .always("more", Phase::Plan, plan(&["x"]))
+            .on("more", Phase::Apply, |invocation, calls| async move {
+                effect(&*calls, 0, true).await;
+                match invocation.key.attempt {
+                    1 => failed(Class::Transient),
+                    _ => applied(true),
+                }
+            });
+    let world = World::new(home(vec![beside(vec![more])]), script);
+    world.ask(person("repair")).await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Unknown);
+    look(&world, true).await;
+    assert_eq!(verdict(&world).await, Verdict::Changed);
+    assert_eq!(world.script.called().last().unwrap(), "more/apply x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn people_are_asked_again_when_nobody_could_answer_meanwhile() {
+    let risky = evenkeel_model::invocation::Outcome::Done(evenkeel_model::invocation::Output::Plan(vec![action(
+        "x",
+        evenkeel_model::action::Risk::High,
+    )]));
+    let script = doubtful()
+        .always("more", Phase::Plan, risky)
+        .always("more", Phase::Apply, applied(true));
+    let world = World::new(home(vec![beside(vec![step("more")])]), script);
+    world.ask(person("repair")).await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Unknown);
+    tokio::time::sleep(Duration::from_secs(40 * 3_600)).await;
+    look(&world, true).await;
+    world.until("it asks again", || world.engine.pending().pop()).await;
+    let asked = |body: &&Body| matches!(body, Body::ApprovalAsked { .. });
+    assert_eq!(world.bodies(1).iter().filter(asked).count(), 2);
+    let yes = evenkeel_engine::Decision {
+        approve: true,
+        who: "ben".into(),
+        why: String::new(),
+    };
+    world.engine.decide(RunId(1), None, &yes).await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_step_that_is_in_doubt_is_the_one_that_is_named() {
+    let early = Step {
+        on_failure: OnFailure::Continue,
+        ..step("look")
+    };
+    let script =
+        doubtful()
+            .always("look", Phase::Check, failed(Class::Permanent))
+            .on("report", Phase::Check, |_, _| async {
+                tokio::time::sleep(Duration::from_secs(60)).await;
+                found(Severity::Ok)
+            });
+    let book = needing(
+        needing(runbook("repair", vec![early, step("fix"), step("report")]), "fix", &[]),
+        "report",
+        &[],
+    );
+    let world = World::new(home(vec![book]), script);
+    world.ask(person("repair")).await.unwrap();
+    let summary = world.until_finished(1).await;
+    assert_eq!(summary.verdict, Some(Verdict::Unknown));
+    assert!(summary.why.starts_with("step `fix`"), "{}", summary.why);
+    let halted = world.bodies(1).into_iter().find_map(|body| match body {
+        Body::Halted { step, .. } => Some(step),
+        _ => None,
+    });
+    assert_eq!(halted.unwrap().as_str(), "fix");
+}
