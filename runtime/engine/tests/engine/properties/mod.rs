@@ -99,6 +99,9 @@ impl Simulation {
             if self.choose(60) == 7 && self.run.cancel.is_none() && self.run.finished.is_none() {
                 self.append(Body::CancelRequested { why: "enough".into() });
             }
+            if self.choose(120) == 9 && self.run.killed.is_none() && self.run.finished.is_none() {
+                self.kill();
+            }
             let mut commands = decide(&self.run, Ok(&self.subject), self.now);
             if commands.is_empty() && !self.resolve() && !self.take_back() {
                 return;
@@ -120,6 +123,19 @@ impl Simulation {
             }
         }
         panic!("it never ends");
+    }
+
+    /// Somebody ends it in the middle of whatever it does.
+    fn kill(&mut self) {
+        if self.run.started_at.is_none() {
+            return;
+        }
+        let (who, why) = ("ben".to_owned(), String::new());
+        self.append(Body::Killed { who, why });
+        for (key, _) in std::mem::take(&mut self.under_way) {
+            let outcome = stopped(Stop::Cancelled);
+            self.append(Body::Ended { key, outcome });
+        }
     }
 
     /// Nothing is under way, and nothing can be begun.

@@ -67,7 +67,37 @@ impl Simulation {
                 let before = self.run.attempt(&invoke.key.step, Phase::Rollback, Some(id));
                 let undone = before.and_then(|attempt| attempt.output());
                 assert_ne!(undone, Some(&Output::RolledBack), "rolled back twice");
+                self.check_order(invoke);
             }
+        }
+    }
+
+    /// What was done after it is rolled back before it, as far as that can be.
+    fn check_order(&self, invoke: &Invoke) {
+        let steps = self.subject.runbook.steps.iter().rev();
+        let all = steps.flat_map(|step| {
+            let plan = self.run.plan(&step.id).into_iter();
+            plan.flat_map(|plan| plan.actions.iter().rev())
+                .map(move |action| (step, action))
+        });
+        let is_it = |id: &str| invoke.key.action.as_deref() == Some(id);
+        let later = all.take_while(|(step, action)| step.id != invoke.key.step || !is_it(&action.id));
+        for (step, action) in later.filter(|(_, action)| action.undo.is_some()) {
+            let of = |phase| self.run.attempt(&step.id, phase, Some(&action.id));
+            let changed = of(Phase::Apply).is_some_and(|attempt| match attempt.output() {
+                Some(Output::Applied(applied)) => applied.changed,
+                _ => attempt.has_touched(),
+            });
+            let tried = of(Phase::Rollback).is_some_and(|attempt| attempt.ended.is_some());
+            // The plugin `fix` may be gone: then it can't be tried.
+            let is_gone = step
+                .plugin()
+                .is_some_and(|plugin| self.subject.home.component(plugin).is_none());
+            assert!(
+                !changed || tried || is_gone,
+                "`{}` is rolled back after what came before it",
+                action.id
+            );
         }
     }
 
@@ -77,7 +107,7 @@ impl Simulation {
         let doubt = self.run.doubt_left().is_some();
         assert_eq!(finished.verdict == Verdict::Unknown, doubt);
         assert_eq!(finished.changed, self.run.changed());
-        let overdue = self.run.overdue && self.run.cut_short && self.run.undo.is_none();
+        let overdue = self.run.overdue && self.run.cut_short && self.run.undo.is_none() && self.run.killed.is_none();
         if overdue && self.run.doubt_left().is_none() {
             assert!(
                 matches!(finished.verdict, Verdict::Failed | Verdict::Rejected),
