@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::outbox::{
-    NewNotice, Next, NoticeState, Outbox, OutboxFilter, Posted, Tried, Try, TryOutcome,
+    Alike, NewNotice, Next, NoticeState, Outbox, OutboxFilter, Posted, Tried, Try, TryOutcome,
 };
 use evenkeel_engine::port::{Durability, JournalError};
 use evenkeel_model::invocation::Notice;
@@ -20,6 +20,13 @@ use crate::writer::{Counts, lock};
 const MOST: usize = 1_000;
 
 const COLUMNS: &str = "number, id, run, notifier, topic, queued_at, notice, sealed, state, next_at, why, settled_at";
+
+/// What waits behind notice `?1` and tells the same of other runs.
+const ALIKE: &str = "state = 'waiting' AND number > ?1 \
+     AND notifier = (SELECT notifier FROM notices WHERE number = ?1) \
+     AND topic = (SELECT topic FROM notices WHERE number = ?1) \
+     AND (SELECT runbook FROM runs WHERE runs.id = notices.run) = \
+         (SELECT runbook FROM runs WHERE runs.id = (SELECT run FROM notices WHERE number = ?1))";
 
 /// A notice as it is inserted, beside the event that causes it.
 pub struct Insertion {
@@ -108,7 +115,28 @@ impl Outbox for Store {
         Ok(())
     }
 
-    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError> {
+    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError> {
+        let query = move |connection: &Connection| {
+            let sql = format!("SELECT count(*), coalesce(max(number), 0) FROM notices WHERE {ALIKE}");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_row([rows::id(number)], |row| {
+                Ok((rows::number(row, 0)?, rows::number(row, 1)?))
+            })
+        };
+        let (count, last) = self.read(query).await.map_err(unread)?;
+        let first = format!("WHERE {ALIKE} ORDER BY number LIMIT {most}");
+        let first = self.posted(first, vec![Sql::Integer(rows::id(number))]).await?;
+        Ok(Alike { count, last, first })
+    }
+
+    async fn end(
+        &self,
+        number: u64,
+        with: Option<u64>,
+        tried: Tried,
+        next: Next,
+        now: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
         let calls = serde_json::to_string(&tried.calls).map_err(|error| unwritten(error.to_string()))?;
         let write = move |connection: &Connection| {
             let sql = "UPDATE tries SET outcome = ?2, message = ?3, took_ms = ?4, calls = ?5 \
@@ -121,10 +149,15 @@ impl Outbox for Store {
                 calls,
             ];
             connection.prepare_cached(sql)?.execute(arguments)?;
-            settle(connection, number, next, &tried.message, now)
+            let with = with.filter(|_| next == Next::Delivered);
+            let together = with.map_or(Ok(0), |with| settle_alike(connection, number, with, now))?;
+            settle(connection, number, next, &tried.message, now)?;
+            Ok(together)
         };
-        self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
-        count(&mut lock(&self.writer.shared.counts), next);
+        let together = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
+        let mut counts = lock(&self.writer.shared.counts);
+        count(&mut counts, next);
+        counts.delivered += together as u64;
         Ok(())
     }
 
@@ -188,6 +221,16 @@ fn settle(connection: &Connection, number: u64, next: Next, why: &str, now: Date
     let sql = "UPDATE notices SET state = ?2, next_at = ?3, why = ?4, settled_at = ?5 WHERE number = ?1";
     let arguments = params![rows::id(number), state.as_str(), micros(at), why, settled];
     connection.prepare_cached(sql)?.execute(arguments).map(drop)
+}
+
+/// They are out with that one; answers how many they are.
+fn settle_alike(connection: &Connection, number: u64, with: u64, now: DateTime<Utc>) -> rusqlite::Result<usize> {
+    let sql = format!(
+        "UPDATE notices SET state = 'delivered', next_at = ?3, why = ?4, settled_at = ?3 WHERE {ALIKE} AND number <= ?2"
+    );
+    let why = format!("told with notice {number}");
+    let arguments = params![rows::id(number), rows::id(with), micros(now), why];
+    connection.prepare_cached(&sql)?.execute(arguments)
 }
 
 fn count(counts: &mut Counts, next: Next) {

@@ -17,7 +17,7 @@ use tokio::task::{Id, JoinSet};
 use tracing::{error, info, warn};
 
 use super::calls::TryCalls;
-use super::pace;
+use super::{digest, pace};
 use crate::drive::sleep_until;
 use crate::engine::Engine;
 use crate::port::outbox::{Next, Posted, Tried, TryOutcome};
@@ -159,7 +159,8 @@ impl Engine {
             error!(%cause, notifier = notifier.name, "nobody is told while that can't be written");
             return tokio::time::sleep(TRY_AGAIN).await;
         }
-        let tried = self.send(home, notifier, head.run, n, head.notice.clone()).await;
+        let (notice, with) = self.with_alike(&head).await;
+        let tried = self.send(home, notifier, head.run, n, notice).await;
         let now = self.ports.clock.now();
         let next = pace::next(tried.outcome, head.queued_at, now, pause);
         let (notice, why) = (&head.notice.id, &tried.message);
@@ -175,12 +176,22 @@ impl Engine {
             ),
         }
         for _ in 0..WRITES {
-            match self.ports.outbox.end(head.number, tried.clone(), next, now).await {
+            match self.ports.outbox.end(head.number, with, tried.clone(), next, now).await {
                 Ok(()) => return,
                 Err(cause) => error!(%cause, notice, "what came of a try can't be written for the moment"),
             }
             tokio::time::sleep(TRY_AGAIN).await;
         }
+    }
+
+    /// The notice, and the number up to which what tells the same is told with it.
+    async fn with_alike(&self, head: &Posted) -> (Notice, Option<u64>) {
+        if !digest::may_be_told_together(head.topic) {
+            return (head.notice.clone(), None);
+        }
+        let alike = self.ports.outbox.alike(head.number, digest::LISTED).await;
+        // It is told by itself, then.
+        digest::together(head, &alike.unwrap_or_default())
     }
 
     /// Tells a notifier that it works. It stands for itself: neither the outbox nor the rate knows of it.

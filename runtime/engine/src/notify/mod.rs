@@ -4,6 +4,7 @@
 
 mod calls;
 mod deliver;
+mod digest;
 mod notice;
 pub mod pace;
 

@@ -110,6 +110,16 @@ pub enum Next {
     Again(DateTime<Utc>),
 }
 
+/// Notices that wait behind one, and tell the same of other runs: of the same notifier, topic and runbook.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Alike {
+    pub count: u64,
+    /// The number of the last of them.
+    pub last: u64,
+    /// The oldest of them.
+    pub first: Vec<Posted>,
+}
+
 #[derive(Clone, Debug, Default)]
 pub struct OutboxFilter {
     pub state: Option<NoticeState>,
@@ -129,8 +139,17 @@ pub trait Outbox: Send + Sync {
     async fn tries_since(&self, notifier: &str, since: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, JournalError>;
     /// A try begins. On disk when this returns; if nothing more is heard of it, it is due again at `then`.
     async fn begin(&self, number: u64, at: DateTime<Utc>, then: DateTime<Utc>) -> Result<(), JournalError>;
-    /// The try that was begun last has ended.
-    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError>;
+    /// What waits behind a notice and tells the same, with at most `most` of it.
+    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError>;
+    /// The try that was begun last has ended. If it delivered, what is [`Alike`] and has a number up to `with` is out as well.
+    async fn end(
+        &self,
+        number: u64,
+        with: Option<u64>,
+        tried: Tried,
+        next: Next,
+        now: DateTime<Utc>,
+    ) -> Result<(), JournalError>;
     /// It is not tried any more, although no try said so.
     async fn give_up(&self, number: u64, why: &str, now: DateTime<Utc>) -> Result<(), JournalError>;
     /// Newest first.

@@ -298,3 +298,43 @@ async fn a_refusal_is_told_of_high_alerts_alone() {
         assert_eq!(topics, expected);
     }
 }
+
+/// 400 alerts of high grade that nothing can be done about, and a plan that waits for somebody after them.
+#[tokio::test(start_paused = true)]
+async fn a_storm_is_told_in_a_few_messages_and_holds_up_nothing() {
+    let rate = Rate {
+        count: 20,
+        within: Duration::from_secs(60),
+    };
+    let book = selecting(on_alert(runbook("look", vec![step("look")]), "Odd"), "role", "app");
+    let routes = vec![route(&[Topic::Refusal, Topic::Escalation, Topic::Approval], &["duty"])];
+    let home = told(home(vec![book, in_vain()]), Some(rate), routes);
+    let world = World::new(home, script().always("tell", Phase::Send, receipt()));
+    world.serve();
+    for n in 0..400 {
+        let mut alert = alert("Odd", &[("asset", &format!("steel-{n}-gone"))]);
+        alert.grade = Grade::High;
+        world.alarms.edge(&world.engine, Change::Fired, &alert);
+    }
+    world.until_finished(400).await;
+    let began = world.now();
+    world.ask(crate::world::person("repair")).await.unwrap();
+    let outbox = settled(&world, 801).await;
+    assert!(outbox.iter().all(|posted| posted.state == NoticeState::Delivered));
+    // As many as the rate allows are told before there is anything to put together.
+    assert!(sent(&world).len() < 30, "{} messages", sent(&world).len());
+    assert!((world.now() - began).num_seconds() < 120, "{}", world.now() - began);
+    let approval = outbox.iter().find(|posted| posted.topic == Topic::Approval).unwrap();
+    assert_eq!(approval.tries.len(), 1, "it is told by itself");
+    let told_with = outbox.iter().filter(|posted| posted.tries.is_empty());
+    assert!(told_with.clone().count() > 770);
+    assert!(
+        told_with
+            .into_iter()
+            .all(|posted| posted.why.starts_with("told with notice "))
+    );
+    let notices = sent(&world);
+    let digest = notices.iter().find(|notice| notice.text.contains("\nAlike: ")).unwrap();
+    assert!(digest.title.ends_with(" more runs"), "{}", digest.title);
+    assert!(digest.text.contains("(run "), "{}", digest.text);
+}

@@ -88,13 +88,13 @@ async fn each_notifier_has_its_oldest_notice_first() {
     assert_eq!(heads().await, ["a", "b"]);
     store.begin(1, at(2), at(3)).await.unwrap();
     store
-        .end(1, tried(TryOutcome::Transient), Next::Again(at(9)), at(2))
+        .end(1, None, tried(TryOutcome::Transient), Next::Again(at(9)), at(2))
         .await
         .unwrap();
     assert_eq!(heads().await, ["a", "b"], "it keeps its place");
     store.begin(1, at(9), at(10)).await.unwrap();
     store
-        .end(1, tried(TryOutcome::Delivered), Next::Delivered, at(9))
+        .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(9))
         .await
         .unwrap();
     assert_eq!(heads().await, ["b", "c"]);
@@ -125,7 +125,7 @@ async fn each_try_is_kept_and_one_without_an_end_was_interrupted() {
     let store = home.open();
     store.begin(1, at(5), at(7)).await.unwrap();
     store
-        .end(1, tried(TryOutcome::Delivered), Next::Delivered, at(6))
+        .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(6))
         .await
         .unwrap();
     let posted = all(&store).await.remove(0);
@@ -145,4 +145,45 @@ async fn each_try_is_kept_and_one_without_an_end_was_interrupted() {
     assert_eq!(posted.tries[1].calls, ["http POST hook:/"]);
     assert_eq!(store.tries_since("duty", at(3)).await.unwrap(), [at(5)]);
     assert!(store.tries_since("log", at(0)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn what_tells_the_same_is_settled_together_and_nothing_else_is() {
+    let home = Home::new();
+    let store = home.open();
+    for (request, id, notifier) in [
+        ("1", "a", "duty"),
+        ("2", "b", "duty"),
+        ("3", "c", "log"),
+        ("4", "d", "duty"),
+        ("5", "e", "duty"),
+    ] {
+        let run = open_run(&store, request).await;
+        let mut new = notice(id, notifier);
+        if id == "d" {
+            new.topic = Topic::Approval;
+        }
+        assert!(tell(&store, run, vec![new]).await);
+    }
+    let alike = store.alike(1, 1).await.unwrap();
+    assert_eq!((alike.count, alike.last), (2, 5));
+    assert_eq!(alike.first[0].notice.id, "b");
+    // One that comes in after that is not in what was told.
+    let run = open_run(&store, "6").await;
+    assert!(tell(&store, run, vec![notice("f", "duty")]).await);
+    store.begin(1, at(2), at(4)).await.unwrap();
+    let failed = store.end(1, Some(5), tried(TryOutcome::Transient), Next::Again(at(9)), at(3));
+    failed.await.unwrap();
+    assert_eq!(store.alike(1, 1).await.unwrap().count, 3, "nothing is out");
+    store.begin(1, at(9), at(10)).await.unwrap();
+    let delivered = store.end(1, Some(5), tried(TryOutcome::Delivered), Next::Delivered, at(9));
+    delivered.await.unwrap();
+    let all = all(&store).await;
+    let waiting = all.iter().filter(|posted| posted.state == NoticeState::Waiting);
+    let mut waiting: Vec<&str> = waiting.map(|posted| posted.notice.id.as_str()).collect();
+    waiting.sort_unstable();
+    assert_eq!(waiting, ["c", "d", "f"]);
+    let b = all.iter().find(|posted| posted.notice.id == "b").unwrap();
+    assert_eq!((b.why.as_str(), b.settled_at), ("told with notice 1", Some(at(9))));
+    assert_eq!(store.counts().delivered, 3);
 }

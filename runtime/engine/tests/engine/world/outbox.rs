@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_engine::port::JournalError;
 use evenkeel_engine::port::outbox::{
-    NewNotice, Next, NoticeState, Outbox, OutboxFilter, Posted, Tried, Try, TryOutcome,
+    Alike, NewNotice, Next, NoticeState, Outbox, OutboxFilter, Posted, Tried, Try, TryOutcome,
 };
 use evenkeel_model::name::RunId;
 
@@ -81,7 +81,36 @@ impl Outbox for Memory {
         })
     }
 
-    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError> {
+    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError> {
+        self.alive()?;
+        let all = self.outbox();
+        let head = all.iter().find(|posted| posted.number == number).unwrap();
+        let alike: Vec<Posted> = all.iter().filter(|posted| is_alike(head, posted)).cloned().collect();
+        Ok(Alike {
+            count: alike.len() as u64,
+            last: alike.last().map_or(0, |last| last.number),
+            first: alike.into_iter().take(most).collect(),
+        })
+    }
+
+    async fn end(
+        &self,
+        number: u64,
+        with: Option<u64>,
+        tried: Tried,
+        next: Next,
+        now: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
+        let all = self.outbox();
+        let head = all.iter().find(|posted| posted.number == number).unwrap();
+        let told = all
+            .iter()
+            .filter(|posted| with.is_some_and(|with| posted.number <= with) && is_alike(head, posted));
+        for posted in told.filter(|_| next == Next::Delivered) {
+            self.change(posted.number, |posted| {
+                settle(posted, next, &format!("told with notice {number}"), now)
+            })?;
+        }
         self.change(number, |posted| {
             let last = posted.tries.last_mut().unwrap();
             last.outcome = Some(tried.outcome);
@@ -98,6 +127,14 @@ impl Outbox for Memory {
     async fn notices(&self, _: OutboxFilter) -> Result<Vec<Posted>, JournalError> {
         Ok(self.outbox().into_iter().rev().collect())
     }
+}
+
+fn is_alike(head: &Posted, posted: &Posted) -> bool {
+    let runbook = |posted: &Posted| posted.notice.labels.get("runbook").cloned();
+    posted.state == NoticeState::Waiting
+        && posted.number > head.number
+        && (&posted.notifier, posted.topic) == (&head.notifier, head.topic)
+        && runbook(posted) == runbook(head)
 }
 
 fn settle(posted: &mut Posted, next: Next, why: &str, now: DateTime<Utc>) {
