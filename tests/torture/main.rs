@@ -55,6 +55,10 @@ fn no_effect_is_lost_or_made_twice_however_often_it_is_killed() -> anyhow::Resul
     println!("{told}");
     fs::write(workspace::target_dir().join("torture.md"), told)?;
     assert!(all.resumes > 0, "nothing was ever interrupted");
+    for phase in ["check", "plan", "apply", "rollback"] {
+        // The short form may miss one.
+        assert!(kills <= KILLS || all.hit(phase) > 0, "no kill hit a call of `{phase}`");
+    }
     Ok(())
 }
 
