@@ -1,12 +1,16 @@
 //! What is not kept for ever, removed a little at a time.
 //!
 //! *Invariant:* no run that has not finished, or whose end is unknown, loses an event; no change record
-//! is removed, nor the line of a run that has one; an alert or a tick of the time that is kept starts
+//! is removed, nor the line of a run that has one; no attempt at a change that did not end well loses
+//! what it had begun, for its undoing goes by that; an alert or a tick of the time that is kept starts
 //! no second round.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_engine::port::Durability;
 use evenkeel_model::home::Keep;
+use evenkeel_model::invocation::{Key, Outcome, Phase};
 use evenkeel_model::run::Body;
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, params};
@@ -140,31 +144,62 @@ fn details(connection: &Connection, run: i64, seal: Option<&Seal>) -> rusqlite::
     let sql = "SELECT seq, at, body, sealed FROM events WHERE run = ?1 ORDER BY seq";
     let mut statement = connection.prepare_cached(sql)?;
     let events = statement.query_map([run], |row| sealed::event(row, run, seal))?;
-    let mut details = Vec::new();
+    let (mut ends, mut details) = (HashMap::new(), Vec::new());
     for event in events {
         let event = event?;
-        if is_detail(&event.body) {
-            details.push(crate::rows::id(event.seq));
+        take_in(&mut ends, &event.body);
+        if let Some(lost) = lost_after(&event.body) {
+            details.push((crate::rows::id(event.seq), event.body.key().cloned(), lost));
         }
     }
-    Ok(details)
+    let is_lost = |key: Option<&Key>, lost: End| key.and_then(|key| ends.get(key)).is_none_or(|end| *end <= lost);
+    let lost = details
+        .into_iter()
+        .filter(|(_, key, lost)| is_lost(key.as_ref(), *lost));
+    Ok(lost.map(|(seq, ..)| seq).collect())
 }
 
-fn is_detail(body: &Body) -> bool {
-    matches!(
-        body,
-        Body::Sensed { .. }
-            | Body::Intended { .. }
-            | Body::Called { .. }
-            | Body::Logged { .. }
-            | Body::LogsDropped { .. }
-            | Body::Progressed { .. }
-            | Body::Resumed { .. }
-    )
+/// How an invocation that may change the world came out: the less well, the more of it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum End {
+    Done,
+    /// What it had begun may stand half made.
+    Failed,
+    /// It was interrupted: it is gone on with, if at all, by what it got so far.
+    Open,
+}
+
+fn take_in(ends: &mut HashMap<Key, End>, body: &Body) {
+    let (key, end) = match body {
+        Body::Invoked { key, .. } => (key, End::Open),
+        Body::Ended {
+            key,
+            outcome: Outcome::Done(_),
+        }
+        | Body::Resolved { key, done: true, .. } => (key, End::Done),
+        Body::Ended { key, .. } => (key, End::Failed),
+        Body::Resolved { key, done: false, .. } => (key, End::Open),
+        _ => return,
+    };
+    if matches!(key.phase, Phase::Apply | Phase::Rollback | Phase::Send) {
+        ends.insert(key.clone(), end);
+    }
+}
+
+/// The worst end of an invocation after which the event is a mere detail; none: it never is.
+fn lost_after(body: &Body) -> Option<End> {
+    match body {
+        // An effect, and its answer: an intent alone would be a doubt.
+        Body::Intended { .. } | Body::Called { call: None, .. } => Some(End::Done),
+        Body::Called { .. } | Body::Sensed { .. } | Body::Resumed { .. } => Some(End::Failed),
+        Body::Logged { .. } | Body::LogsDropped { .. } | Body::Progressed { .. } => Some(End::Open),
+        _ => None,
+    }
 }
 
 fn removable(connection: &Connection, after: i64, before: i64) -> rusqlite::Result<(Option<i64>, Vec<i64>)> {
-    let sql = "SELECT runs.id, runs.state = 'finished' AND runs.finished_at < ?2 AND rounds.to_conclude = 0 \
+    let sql = "SELECT runs.id, runs.state = 'finished' AND runs.finished_at < ?2 \
+                      AND runs.verdict <> 'unknown' AND rounds.to_conclude = 0 \
                       AND NOT EXISTS (SELECT 1 FROM changes WHERE changes.run = runs.id) \
                       AND NOT EXISTS (SELECT 1 FROM notices WHERE notices.run = runs.id AND notices.state = 'waiting') \
                FROM runs JOIN rounds ON rounds.id = runs.round \

@@ -11,6 +11,8 @@ mod changes;
 mod compact;
 #[path = "it/crash.rs"]
 mod crash;
+#[path = "it/half_made.rs"]
+mod half_made;
 #[path = "it/home.rs"]
 mod home;
 #[path = "it/journal.rs"]
