@@ -82,7 +82,8 @@ pub struct Settings {
 pub struct Keep {
     /// Calls and log lines of a run, since its end.
     pub calls: Option<std::time::Duration>,
-    /// The run itself, but for one that has records of changes: those are kept for ever.
+    /// The run itself, but for one that has records of changes: those are kept for ever. Also notices,
+    /// what started nothing, and pauses and silences that are over.
     pub runs: Option<std::time::Duration>,
 }
 

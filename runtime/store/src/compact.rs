@@ -47,9 +47,9 @@ impl Store {
         let mut more = false;
         if let Some(before) = before(keep.calls) {
             more |= self.drop_calls(before, progress).await?;
-            more |= self.drop_settled(before).await?;
         }
         if let Some(before) = before(keep.runs) {
+            more |= self.drop_settled(before).await?;
             more |= self.drop_runs(before, progress).await?;
         }
         Ok(more)
@@ -78,7 +78,7 @@ impl Store {
         Ok(true)
     }
 
-    /// Notices that were settled, and what started nothing.
+    /// Notices that were settled, and what started nothing: why it did not run is asked for as long as what ran.
     async fn drop_settled(&self, before: i64) -> Result<bool, String> {
         let drop = move |connection: &Connection| {
             let old = "SELECT number FROM notices WHERE settled_at < ?1 ORDER BY settled_at LIMIT ?2";

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use evenkeel_engine::port::gates::{Happening, Ledger as _, Unstarted};
+use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter};
 use evenkeel_engine::port::{Durability, Journal as _, NewRound, RunFilter};
 use evenkeel_model::action::{Applied, PlanHash, Risk};
 use evenkeel_model::call::{Answer, Call, Level};
@@ -17,6 +19,7 @@ use evenkeel_store::{Store, audit};
 use proptest::prelude::*;
 
 use crate::home::{Home, at, finished, open_round, round};
+use crate::outbox::notice;
 
 const DAY: u64 = 86_400;
 
@@ -220,6 +223,41 @@ async fn for_ever_is_for_ever_and_a_round_to_conclude_is_kept() {
     compact(&store, keep(1, 1), days(20_000)).await;
     assert!(store.run(runs[0]).await.unwrap().is_none());
     assert!(store.after(round).await.unwrap().is_none(), "nor is its round");
+}
+
+async fn told_and_unstarted(store: &Store) -> (usize, usize) {
+    let told = store.notices(OutboxFilter::default()).await.unwrap();
+    let unstarted = store.unstarted(days(-1), days(1_000), 9, Box::new(|_| true));
+    (told.len(), unstarted.await.unwrap().len())
+}
+
+/// Why something did not run is asked for as long as what ran.
+#[tokio::test]
+async fn notices_and_what_started_nothing_are_kept_as_long_as_runs() {
+    let home = Home::new();
+    let store = home.open();
+    let run = open(&store, "1", 0).await;
+    let notices = ["settled", "waiting"].map(|id| notice(id, "duty")).into();
+    let bodies = vec![(days(0), crate::home::line("it gave up"))];
+    let told = store.append_all(run, bodies, notices, Durability::Disk);
+    told.await.unwrap();
+    store.give_up(1, "nobody listens", days(0)).await.unwrap();
+    let what = Happening::Attempt {
+        run,
+        runbook: "disk".into(),
+        target: None,
+    };
+    let unstarted = Unstarted {
+        at: days(0),
+        what,
+        why: "too many strikes".into(),
+    };
+    store.note(unstarted).await.unwrap();
+
+    compact(&store, keep(90, 730), days(700)).await;
+    assert_eq!(told_and_unstarted(&store).await, (2, 1));
+    compact(&store, keep(90, 730), days(731)).await;
+    assert_eq!(told_and_unstarted(&store).await, (1, 0), "one still waits");
 }
 
 proptest! {

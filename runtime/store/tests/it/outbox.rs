@@ -11,7 +11,7 @@ use evenkeel_store::Store;
 
 use crate::home::{Home, at, line, open_run};
 
-fn notice(id: &str, notifier: &str) -> NewNotice {
+pub fn notice(id: &str, notifier: &str) -> NewNotice {
     NewNotice {
         notifier: notifier.to_owned(),
         topic: Topic::Escalation,
