@@ -192,7 +192,8 @@ pub trait Journal: Send + Sync {
     /// The text of a runbook that a run started with, by its hash.
     async fn text(&self, hash: &str) -> Result<Option<String>, JournalError>;
     /// Opens the rounds of ticks, as [`Journal::open`] does, and notes up to where their schedules
-    /// have been seen to, all in one durable transaction.
+    /// have been seen to, all in one durable transaction. What was passed over is from then on among what
+    /// started nothing ([`gates::Ledger::unstarted`]).
     async fn open_ticks(
         &self,
         rounds: Vec<NewRound>,
@@ -231,7 +232,7 @@ pub struct Noted {
     /// Ticks up to here are not made up for. It may be earlier than what was noted before: a clock
     /// may have been set back.
     pub seen: DateTime<Utc>,
-    /// Ticks that got no round; none: what was noted before stays.
+    /// Ticks that got no round; none: what was noted before stays the last.
     pub passed: Option<Passed>,
 }
 
@@ -243,6 +244,7 @@ pub struct Scheduled {
     pub seen: DateTime<Utc>,
     /// The last tick that a round was opened for, and that round.
     pub last: Option<(DateTime<Utc>, RoundId)>,
+    /// The last that were.
     pub passed: Option<Passed>,
 }
 

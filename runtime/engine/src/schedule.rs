@@ -13,6 +13,7 @@ use evenkeel_model::name::RunbookName;
 use evenkeel_model::runbook::{Missed, On, Runbook};
 use serde::{Deserialize, Serialize};
 
+use crate::port::gates::{Happening, Unstarted};
 use crate::trigger::schedule_name;
 
 pub use book::{Book, Popped};
@@ -52,6 +53,22 @@ pub struct Passed {
     /// At most 1,000; there may be more.
     pub count: u32,
     pub why: String,
+}
+
+impl Passed {
+    /// As the record has it beside all else that started nothing.
+    pub fn unstarted(&self, runbook: &RunbookName, schedule: &str) -> Unstarted {
+        Unstarted {
+            at: self.to,
+            what: Happening::Ticks {
+                runbook: runbook.clone(),
+                schedule: schedule.to_owned(),
+                first: self.from,
+                last: self.to,
+            },
+            why: self.why.clone(),
+        }
+    }
 }
 
 /// What is to be done about a schedule now.

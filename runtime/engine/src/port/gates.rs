@@ -64,6 +64,16 @@ pub enum Happening {
     },
 }
 
+impl Unstarted {
+    /// When it began; `at` is when it was over.
+    pub fn since(&self) -> DateTime<Utc> {
+        match &self.what {
+            Happening::Ticks { first, .. } => *first,
+            Happening::Alert(_) | Happening::Attempt { .. } => self.at,
+        }
+    }
+}
+
 /// Which of what started nothing is asked for.
 pub type Wanted = Box<dyn Fn(&Unstarted) -> bool + Send>;
 
@@ -108,7 +118,8 @@ pub trait Ledger: Send + Sync {
     // ---- what started nothing ------------------------------------------------------------
 
     async fn note(&self, unstarted: Unstarted) -> Result<(), JournalError>;
-    /// Between the two, newest first, each once `wanted` took it; at most `limit`.
+    /// What was not over before `from` and had begun by `to`, newest first, each once `wanted` took it;
+    /// at most `limit`. Ticks that were passed over are there through [`Journal::open_ticks`](super::Journal::open_ticks).
     async fn unstarted(
         &self,
         from: DateTime<Utc>,

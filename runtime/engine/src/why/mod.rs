@@ -3,6 +3,8 @@
 pub mod nearest;
 pub mod simulate;
 
+use std::cmp::Reverse;
+
 use chrono::{DateTime, Utc};
 use evenkeel_model::alert::{Alert, Identity};
 use evenkeel_model::hold::Hold;
@@ -80,7 +82,13 @@ pub async fn tell(
     let wanted = Box::new(move |unstarted: &Unstarted| concerns(unstarted, &asked, &served));
     let limit = question.limit.clamp(1, MOST);
     let mut unstarted = ledger.unstarted(question.from, question.to, limit, wanted).await?;
-    unstarted.extend(passed(journal, home, question).await?);
+    for passed in last_passed(journal, home, question).await? {
+        if !unstarted.iter().any(|known| known.what == passed.what) {
+            unstarted.push(passed);
+        }
+    }
+    unstarted.sort_by_key(|unstarted| Reverse(unstarted.at));
+    unstarted.truncate(limit);
     Ok(Told {
         from: question.from,
         to: question.to,
@@ -182,28 +190,17 @@ fn tells(body: &Body) -> bool {
 
 // ---- what started nothing ----------------------------------------------------------------
 
-/// The last ticks of each schedule that were passed over.
-async fn passed(journal: &dyn Journal, home: &Home, question: &Question) -> Result<Vec<Unstarted>, JournalError> {
+/// The last ticks of each schedule that were passed over: of those, older versions kept no others, and
+/// not beside what else started nothing.
+async fn last_passed(journal: &dyn Journal, home: &Home, question: &Question) -> Result<Vec<Unstarted>, JournalError> {
     let schedules = journal.schedules().await?;
     let passed = schedules.into_iter().filter_map(|scheduled| {
         let passed = scheduled.passed?;
-        Some(Unstarted {
-            at: passed.to,
-            what: Happening::Ticks {
-                runbook: scheduled.runbook,
-                schedule: scheduled.schedule,
-                first: passed.from,
-                last: passed.to,
-            },
-            why: passed.why,
-        })
+        Some(passed.unstarted(&scheduled.runbook, &scheduled.schedule))
     });
-    let in_time = |unstarted: &Unstarted| match &unstarted.what {
-        Happening::Ticks { first, last, .. } => *first <= question.to && *last >= question.from,
-        Happening::Alert(_) | Happening::Attempt { .. } => true,
-    };
+    let in_time = |unstarted: &Unstarted| unstarted.at >= question.from && unstarted.since() <= question.to;
     let asked = passed.filter(|unstarted| in_time(unstarted) && concerns(unstarted, question, home));
-    Ok(asked.take(question.limit.clamp(1, MOST)).collect())
+    Ok(asked.collect())
 }
 
 fn concerns(unstarted: &Unstarted, question: &Question, home: &Home) -> bool {

@@ -151,6 +151,57 @@ async fn ticks_that_were_passed_over_are_in_the_record() {
     );
 }
 
+/// The daemon was away twice: the later gap is not all that is known.
+#[tokio::test(start_paused = true)]
+async fn each_gap_of_a_schedule_is_told_by_runbook_and_by_hour() {
+    let minutes = |minutes| noon() + TimeDelta::minutes(minutes);
+    let homes = || home(vec![on_cron(repair(), "*/10 * * * *", Missed::Last)]);
+    let script = || System::new(Severity::Ok).script();
+    let mut world = World::new(homes(), script());
+    world.journal.set_tick("repair", "*/10 * * * * UTC", noon());
+    for (gaps, hours) in [(1, 1), (2, 2)] {
+        world = world.crash(homes(), script());
+        world.clock.set_forward(TimeDelta::hours(hours));
+        world.serve();
+        let noted = || (world.journal.noted().len() == gaps).then_some(());
+        world.until("the gap is noted", noted).await;
+    }
+    let told = |runbook: Option<&str>, from, to| {
+        let (world, runbook) = (&world, runbook.map(Into::into));
+        let asked = Question {
+            runbook,
+            from: minutes(from),
+            to: minutes(to),
+            ..question(world)
+        };
+        async move {
+            let told = world.engine.why(&asked).await.unwrap();
+            let since = told.unstarted.iter().map(|gap| [gap.since(), gap.at]);
+            since.map(|times| times.map(|at| (at - noon()).num_minutes())).collect()
+        }
+    };
+    let (first, second) = ([10, 50], [70, 170]);
+    let all: Vec<[i64; 2]> = told(None, -60, 200).await;
+    assert_eq!(all, [second, first], "the newest first, each once");
+    assert_eq!(told(Some("repair"), 0, 200).await, all);
+    assert_eq!(told(Some("other"), 0, 200).await, [[0; 2]; 0]);
+    assert_eq!(told(None, 20, 40).await, [first], "in the middle of it");
+    assert_eq!(told(Some("repair"), 100, 160).await, [second]);
+    assert_eq!(told(None, 51, 69).await, [[0; 2]; 0]);
+}
+
+/// As a version that kept only the last gap left it.
+#[tokio::test(start_paused = true)]
+async fn a_gap_that_only_its_schedule_knows_of_is_told_too() {
+    let book = on_cron(repair(), "*/10 * * * *", Missed::Last);
+    let world = World::new(home(vec![book]), System::new(Severity::Ok).script());
+    let tick = noon() - TimeDelta::minutes(10);
+    world.journal.set_passed("repair", "*/10 * * * * UTC", tick);
+    let told = world.engine.why(&question(&world)).await.unwrap();
+    assert_eq!(told.unstarted.len(), 1);
+    assert_eq!((told.unstarted[0].since(), told.unstarted[0].at), (tick, tick));
+}
+
 #[tokio::test(start_paused = true)]
 async fn an_alert_is_tried_without_starting_anything() {
     let world = World::new(

@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use evenkeel_engine::port::gates::Ledger as _;
 use evenkeel_engine::port::{Durability, Journal as _, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::schedule::Passed;
 use evenkeel_model::name::{RoundId, RunId};
@@ -376,9 +377,9 @@ async fn ticks_their_rounds_and_notes_are_one_transaction() {
         schedule: "* * * * * UTC".into(),
         seen: at(2),
         last: Some((at(5), second)),
-        passed: Some(passed),
+        passed: Some(passed.clone()),
     };
-    // A note that can't be written takes the round with it.
+    // A note that can't be written takes the round and the gap with it.
     let other = rusqlite::Connection::open(home.path()).unwrap();
     let refuse = format!(
         "CREATE TRIGGER refuse BEFORE UPDATE ON ticks WHEN NEW.at = {} BEGIN SELECT raise(ABORT, 'no'); END",
@@ -386,7 +387,7 @@ async fn ticks_their_rounds_and_notes_are_one_transaction() {
     );
     other.execute_batch(&refuse).unwrap();
     let refused = store
-        .open_ticks(vec![tick(8, &["one"])], vec![noted(at(9), None)], at(9))
+        .open_ticks(vec![tick(8, &["one"])], vec![noted(at(9), Some(&passed))], at(9))
         .await;
     assert!(refused.is_err(), "{refused:?}");
     other.execute_batch("DROP TRIGGER refuse").unwrap();
@@ -395,6 +396,8 @@ async fn ticks_their_rounds_and_notes_are_one_transaction() {
     let store = home.open();
     assert_eq!(store.schedules().await.unwrap(), [known]);
     assert_eq!(store.runs(RunFilter::default()).await.unwrap().len(), 3);
+    let gaps = store.unstarted(at(0), at(9), 9, Box::new(|_| true)).await.unwrap();
+    assert_eq!(gaps, [passed.unstarted(&"disk".into(), "* * * * * UTC")]);
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 //! What is kept beside the journal: pauses, silences, strikes, attempts, and what started nothing.
 
 use evenkeel_engine::port::gates::{Happening, Ledger as _, Unstarted};
-use evenkeel_engine::port::{Journal as _, RunFilter};
+use evenkeel_engine::port::{Journal as _, Noted, RunFilter};
+use evenkeel_engine::schedule::Passed;
 use evenkeel_model::hold::{Scope, What, Wish};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Mode, Verdict};
@@ -145,6 +146,49 @@ async fn what_started_nothing_is_found_by_its_time() {
         store.unstarted(at(0), at(9), 1, Box::new(|_| true)).await.unwrap(),
         [ticks(4)]
     );
+}
+
+/// The next gap of a schedule takes nothing from the one before.
+#[tokio::test]
+async fn every_gap_of_a_schedule_stays_in_the_record_and_is_found_by_each_of_its_hours() {
+    let home = Home::new();
+    let store = home.open();
+    let gap = |from, to| Passed {
+        from: at(from),
+        to: at(to),
+        count: 9,
+        why: "no daemon kept the schedules then".to_owned(),
+    };
+    let noted = |passed: &Passed| Noted {
+        runbook: "disk".into(),
+        schedule: "* * * * * UTC".to_owned(),
+        seen: passed.to,
+        passed: Some(passed.clone()),
+    };
+    let (first, second) = (gap(10, 290), gap(310, 390));
+    for gap in [&first, &second] {
+        store.open_ticks(vec![], vec![noted(gap)], gap.to).await.unwrap();
+    }
+    drop(store);
+    let store = home.open();
+    assert_eq!(store.schedules().await.unwrap()[0].passed, Some(second.clone()));
+    let [first, second] = [first, second].map(|gap| gap.unstarted(&"disk".into(), "* * * * * UTC"));
+    let cases = [
+        (0, 600, vec![&second, &first]),
+        (60, 120, vec![&first]),
+        (290, 309, vec![&first]),
+        (291, 309, vec![]),
+        (0, 9, vec![]),
+        (300, 310, vec![&second]),
+    ];
+    for (from, to, expected) in cases {
+        let found = store.unstarted(at(from), at(to), 9, Box::new(|_| true));
+        assert_eq!(
+            found.await.unwrap().iter().collect::<Vec<_>>(),
+            expected,
+            "{from} to {to}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -10,6 +10,7 @@ use evenkeel_engine::port::gates::Unstarted;
 use evenkeel_engine::port::outbox::{NewNotice, Posted};
 use evenkeel_engine::port::{After, Durability, Journal, JournalError, NewRound, Noted, Opened, RunFilter, Scheduled};
 use evenkeel_engine::run::{GateState, Run};
+use evenkeel_engine::schedule::Passed;
 use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
@@ -101,6 +102,17 @@ impl Memory {
 
     pub fn set_tick(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
         self.disk.lock().unwrap().scheduled(runbook, schedule, at).seen = at;
+    }
+
+    /// A tick that was passed over, noted with its schedule alone.
+    pub fn set_passed(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
+        let passed = Passed {
+            from: at,
+            to: at,
+            count: 1,
+            why: "nobody looked".to_owned(),
+        };
+        self.disk.lock().unwrap().scheduled(runbook, schedule, at).passed = Some(passed);
     }
 
     pub fn scheduled(&self, runbook: &str, schedule: &str) -> Option<Scheduled> {
@@ -368,6 +380,9 @@ impl Journal for Memory {
         disk.batches += 1;
         let opened = rounds.iter().map(|round| disk.open(round, now)).collect();
         for note in notes {
+            let passed = note.passed.as_ref();
+            let unstarted = passed.map(|passed| passed.unstarted(&note.runbook, &note.schedule));
+            disk.unstarted.extend(unstarted);
             let scheduled = disk.scheduled(note.runbook.as_str(), &note.schedule, note.seen);
             scheduled.seen = note.seen;
             scheduled.passed = note.passed.or(scheduled.passed.take());

@@ -120,7 +120,10 @@ impl Ledger for Memory {
     ) -> Result<Vec<Unstarted>, JournalError> {
         let disk = self.disk.lock().unwrap();
         let found = disk.unstarted.iter().rev();
-        let found = found.filter(|one| (from..=to).contains(&one.at) && wanted(one));
-        Ok(found.take(limit).cloned().collect())
+        let found = found.filter(|one| one.at >= from && one.since() <= to && wanted(one));
+        let mut found: Vec<_> = found.cloned().collect();
+        found.sort_by_key(|one| std::cmp::Reverse(one.at));
+        found.truncate(limit);
+        Ok(found)
     }
 }
