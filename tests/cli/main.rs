@@ -5,6 +5,7 @@
     reason = "tests start programs and look at the clock, as their users do"
 )]
 
+mod approvals;
 mod explain;
 mod fixtures;
 mod help;

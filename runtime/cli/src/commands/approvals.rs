@@ -81,7 +81,7 @@ fn told(waiting: &Pending) -> Vec<String> {
         ),
         format!("  who: {}", who(waiting)),
     ];
-    lines.extend(plan::actions(&waiting.actions));
+    lines.extend(plan::whole(&waiting.actions, "`evenkeel approvals --json`"));
     let grants: Vec<String> = waiting.grants.iter().map(ToString::to_string).collect();
     if !grants.is_empty() {
         lines.push(format!("  it may use: {}", grants.join(", ")));

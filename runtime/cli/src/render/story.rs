@@ -1,10 +1,13 @@
 //! A run's events as a story: why it started, each step, each call, what changed, the verdict.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
+use evenkeel_model::action::Action;
 use evenkeel_model::alert::Alert;
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::Key;
-use evenkeel_model::name::RunId;
+use evenkeel_model::name::{RunId, StepId};
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, Over, Request, StepResult, StepStatus, Verdict};
 use serde_json::Value;
 
@@ -27,6 +30,8 @@ pub struct Story {
     intended: Vec<(Key, u32, Call)>,
     /// The invocation that the last line was of.
     shown: Option<Key>,
+    /// Plans of which not all was told.
+    cut: BTreeMap<StepId, Vec<Action>>,
 }
 
 impl Story {
@@ -36,6 +41,7 @@ impl Story {
             requested: None,
             intended: Vec::new(),
             shown: None,
+            cut: BTreeMap::new(),
         }
     }
 
@@ -95,15 +101,17 @@ impl Story {
             }
             Body::Ended { key, outcome } => invocation::ended(key, outcome),
             Body::Planned {
-                hash, risk, actions, ..
-            } => plan::planned(hash.as_str(), &risk.to_string(), actions),
+                step,
+                hash,
+                risk,
+                actions,
+            } => self.planned(step, hash.as_str(), &risk.to_string(), actions),
             Body::Asked { action, risk, who, .. } => vec![asked(action, &risk.to_string(), who.as_deref())],
             Body::StepFinished { step, result } => vec![step_finished(step.as_str(), result)],
-            Body::ApprovalAsked { .. }
-            | Body::Approved { .. }
-            | Body::Declined { .. }
-            | Body::UndoRequested { .. }
-            | Body::Killed { .. } => people::lines(&event.body),
+            Body::ApprovalAsked { step, .. } => self.approval_asked(step, &event.body),
+            Body::Approved { .. } | Body::Declined { .. } | Body::UndoRequested { .. } | Body::Killed { .. } => {
+                people::lines(&event.body)
+            }
             Body::RunIntended { .. } | Body::RunUndoIntended { .. } => Vec::new(),
             Body::RunOpened { .. }
             | Body::RunRefused { .. }
@@ -145,6 +153,28 @@ impl Story {
             lines.push(row("input", &brief(&request.input)));
         }
         lines
+    }
+
+    fn planned(&mut self, step: &StepId, hash: &str, risk: &str, actions: &[Action]) -> Vec<String> {
+        let told = plan::planned(hash, risk, actions, &self.elsewhere());
+        match told.is_cut {
+            true => drop(self.cut.insert(step.clone(), actions.to_vec())),
+            false => drop(self.cut.remove(step)),
+        }
+        told.lines
+    }
+
+    /// Whoever is asked sees all of the plan.
+    fn approval_asked(&mut self, step: &StepId, asked: &Body) -> Vec<String> {
+        let mut lines = people::lines(asked);
+        if let Some(actions) = self.cut.remove(step) {
+            lines.extend(plan::whole(&actions, &self.elsewhere()));
+        }
+        lines
+    }
+
+    fn elsewhere(&self) -> String {
+        format!("`evenkeel runs show {} --json`", self.run)
     }
 
     fn called(&mut self, key: &Key, n: u32, call: Option<&Call>, answer: &Answer, took_ms: u64) -> Vec<String> {
