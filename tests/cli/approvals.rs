@@ -1,10 +1,15 @@
 //! What a person sees before they say yes.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, process::Command};
 
-use evenkeel_tests::{evenkeel::Home, golden::assert_golden, stable::stable};
+use evenkeel_tests::{alerts::Alert, evenkeel::Home, golden::assert_golden, stable::stable};
 
+/// `USER` stands for whoever runs the tests.
 const ROLE: &str = r#"
+[approvers.duty]
+people = ["ada", "USER", "ben"]
+need = 2
+
 [role.app.roots.cache]
 path = "app/cache"
 allow = ["read", "remove"]
@@ -19,12 +24,16 @@ const CLEAN: &str = r#"
 name = "clean"
 summary = "Empties the cache"
 
+[[on]]
+alert = "CacheCrowded"
+
 [[step]]
 id = "clean"
 uses = "cache-clean@1"
 with = { root = "cache", older_than = "0s" }
 grant = { files = ["read cache", "remove cache"] }
 ask_from = "low"
+ask = "duty"
 "#;
 
 /// Longer than a line, and longer than a plugin's summary shows.
@@ -57,8 +66,9 @@ summary = "adds the index"
 fn waiting() -> anyhow::Result<Home> {
     let files: Vec<(String, &str)> = (1..=12).map(|n| (format!("app/cache/old-{n:02}"), "12345")).collect();
     let change = change();
+    let settings = ROLE.replace("USER", &user()?);
     let mut all = vec![
-        ("evenkeel.toml", ROLE),
+        ("evenkeel.toml", &*settings),
         ("assets.toml", "[[asset]]\nid = \"local\"\nrole = \"app\"\n"),
         ("runbooks/clean.toml", CLEAN),
         ("runbooks/change.toml", &*change),
@@ -72,11 +82,26 @@ fn waiting() -> anyhow::Result<Home> {
     Ok(home)
 }
 
+fn user() -> anyhow::Result<String> {
+    let said = Command::new("id").arg("-un").output()?;
+    Ok(String::from_utf8(said.stdout)?.trim().to_owned())
+}
+
+/// A text without what differs from one who runs the tests to the next.
+fn without_the_user(text: &str, home: &Home) -> anyhow::Result<String> {
+    let user = user()?;
+    let mut text = stable(text, home.path());
+    for place in ["asked for by {}", "(ada, {}, ben)", "{} declined"] {
+        text = text.replace(&place.replace("{}", &user), &place.replace("{}", "USER"));
+    }
+    Ok(text)
+}
+
 #[test]
 fn whoever_is_asked_sees_all_effects_and_what_undoes_them() -> anyhow::Result<()> {
     let home = waiting()?;
     let told = home.done(&["approvals"])?.stdout;
-    assert_golden("cli/golden/approvals.txt", &stable(&told, home.path()));
+    assert_golden("cli/golden/approvals.txt", &without_the_user(&told, &home)?);
     let stories = format!("{}{}", home.story(1)?, home.story(2)?);
     for text in [told, stories] {
         let joined = text.replace(&format!("\n{:21}… ", ""), "");
@@ -94,5 +119,19 @@ fn whoever_is_asked_sees_all_effects_and_what_undoes_them() -> anyhow::Result<()
             "{text}"
         );
     }
+    Ok(())
+}
+
+#[test]
+fn why_says_for_whom_a_run_waits_and_what_they_said() -> anyhow::Result<()> {
+    let home = waiting()?;
+    let before = home.done(&["why", "--runbook", "clean"])?.stdout;
+    home.run(&["decline", "1", "--why", "not today"])?;
+    let after = home.done(&["why", "--runbook", "clean"])?.stdout;
+    let alert = Alert::new("CacheCrowded").label("asset", "local");
+    home.write("alert.json", &alert.firing().to_string())?;
+    let simulated = home.done(&["why", "--simulate", "alert.json"])?.stdout;
+    let told = format!("{before}\n{after}\n{simulated}");
+    assert_golden("cli/golden/why-approvals.txt", &without_the_user(&told, &home)?);
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::ensure;
 use evenkeel_tests::alerts::Alert;
@@ -82,6 +82,50 @@ fn a_person_says_no_to_what_they_asked_for_and_not_yes() -> anyhow::Result<()> {
     assert!(fixes(&home).is_empty());
     let again = home.run(&["decline", "1"])?;
     assert!(again.stderr.contains("run 1 waits for nobody's approval"), "{again:#?}");
+    Ok(())
+}
+
+#[test]
+fn nobody_approves_their_own_through_a_daemon() -> anyhow::Result<()> {
+    let home = broken(&[asks()])?;
+    let daemon = home.serve()?;
+    let mut follower = home.command()?.args(["run", "repair"]).stdout(Stdio::null()).spawn()?;
+    let waits = || {
+        ensure!(pending(&home)?.len() == 1);
+        Ok(())
+    };
+    wait_until(BOUND, "the plan waits", waits);
+    // The kernel says who talks to the socket, whatever the environment says.
+    let mut approve = home.command()?;
+    approve.args(["approve", "1"]).env("USER", "ada").env("LOGNAME", "ada");
+    let own = approve.output()?;
+    assert_eq!(own.status.code(), Some(1), "{own:#?}");
+    let said = String::from_utf8(own.stderr)?;
+    assert!(
+        said.contains("asked for run 1, and nobody approves their own (`approve_own = true`"),
+        "{said}"
+    );
+    let round = home.run(&["approve", "--round", "1"])?;
+    assert!(
+        round.code == 1 && round.stderr.contains("nobody approves their own"),
+        "{round:#?}"
+    );
+    waits()?;
+    assert_eq!(home.runs()?[0]["state"], "waiting");
+    let story = home.story(1)?;
+    assert!(!story.contains("approved it"), "{story}");
+    let told = home.done(&["why"])?.stdout;
+    for part in [
+        "run 1 of `repair` on `one`: waits for an approval",
+        "waits for a person who may talk to the daemon to approve the plan of step `repair` until",
+    ] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+    assert!(fixes(&home).is_empty());
+    home.done(&["decline", "1"])?;
+    assert_eq!(follower.wait()?.code(), Some(13));
+    assert!(fixes(&home).is_empty());
+    drop(daemon);
     Ok(())
 }
 

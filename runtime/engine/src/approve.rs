@@ -267,9 +267,15 @@ fn may(id: RunId, run: &Run, approval: &Approval, home: &Home, said: &Decision) 
     }
 }
 
-fn people(ask: &str, home: &Home) -> Vec<String> {
+pub(crate) fn people(ask: &str, home: &Home) -> Vec<String> {
     let group = home.settings.approvers.get(ask);
     group.map(|group| group.people.clone()).unwrap_or_default()
+}
+
+/// So many people have to say yes.
+pub(crate) fn need(ask: Option<&str>, home: &Home) -> u32 {
+    let group = ask.and_then(|ask| home.settings.approvers.get(ask));
+    group.map_or(1, |group| group.need)
 }
 
 /// Everything that needs `target`, however far away, in the order of their ids.

@@ -15,13 +15,13 @@ pub fn new(head: &[&str]) -> Table {
     table
 }
 
-/// The rows as text, without blanks at the ends of lines.
 /// `ada, ben`.
 pub fn names(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().map(|name| super::safe::text(name)).collect();
     shown.join(", ")
 }
 
+/// The rows as text, without blanks at the ends of lines.
 pub fn text(table: &Table) -> String {
     let lines: Vec<_> = table.lines().map(|line| line.trim_end().to_owned()).collect();
     lines.join("\n")

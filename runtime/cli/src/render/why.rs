@@ -1,13 +1,15 @@
 //! Why something ran, or did not.
 
 use evenkeel_engine::port::gates::{Happening, Unstarted};
+use evenkeel_engine::why::people::{Asked, WouldAsk};
 use evenkeel_engine::why::simulate::{Match, Says, Simulated};
 use evenkeel_engine::why::{Story, Told};
+use evenkeel_model::action::Risk;
 use evenkeel_model::hold::{Hold, What};
 use evenkeel_model::run::{Body, Event, Occurrence};
 
-use super::safe;
 use super::story::clock;
+use super::{safe, table};
 
 pub fn told(told: &Told) -> Vec<String> {
     let mut lines = vec![format!("from {} to {}", clock(told.from), clock(told.to))];
@@ -43,14 +45,18 @@ fn run(story: &Story) -> Vec<String> {
         .target
         .as_ref()
         .map_or("no target".to_owned(), |target| format!("`{target}`"));
+    let state = match (summary.verdict, story.waits.is_empty()) {
+        (Some(verdict), _) => verdict.as_str(),
+        (None, true) => "not finished",
+        (None, false) => "waits for an approval",
+    };
     let mut lines = vec![format!(
-        "run {} of `{}` on {target}: {}",
-        summary.run,
-        summary.runbook,
-        summary.verdict.map_or("not finished", |verdict| verdict.as_str()),
+        "run {} of `{}` on {target}: {state}",
+        summary.run, summary.runbook
     )];
     lines.push(format!("  {}  {}", clock(summary.requested_at), asked(story)));
     lines.extend(story.said.iter().map(event));
+    lines.extend(story.waits.iter().map(waits));
     lines
 }
 
@@ -85,12 +91,80 @@ fn event(event: &Event) -> String {
         }
         Body::Refused { gate, why } => format!("refused by `{gate}`: {}", safe::text(why)),
         Body::Started => "started".to_owned(),
+        body @ (Body::ApprovalAsked { .. } | Body::Approved { .. } | Body::Declined { .. } | Body::PlanVoid { .. }) => {
+            of_plan(body)
+        }
         Body::Escalated { why } => format!("escalated: {}", safe::text(why)),
         Body::CancelRequested { why } => format!("asked to stop: {}", safe::text(why)),
         Body::Finished { verdict, why, .. } => format!("{verdict}: {}", safe::text(why)),
         _ => String::new(),
     };
     format!("  {}  {said}", clock(event.at))
+}
+
+/// What people were asked about a plan, and said.
+fn of_plan(body: &Body) -> String {
+    match body {
+        Body::ApprovalAsked {
+            step,
+            risk,
+            ask,
+            need,
+            until,
+            ..
+        } => format!(
+            "the plan of step `{step}` (risk {risk}) needs the yes of {} until {}",
+            persons(*need, ask.as_deref(), &[]),
+            clock(*until)
+        ),
+        Body::Approved { step, who, why, .. } => said(who, "approved", step.as_str(), why),
+        Body::Declined { step, who, why } => said(who, "declined", step.as_str(), why),
+        Body::PlanVoid { step, why } => {
+            format!(
+                "the plan of step `{step}` is void, and it is planned anew: {}",
+                safe::text(why)
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+fn said(who: &str, what: &str, step: &str, why: &str) -> String {
+    let why = if why.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", safe::text(why))
+    };
+    format!("{} {what} the plan of step `{step}`{why}", safe::text(who))
+}
+
+fn waits(asked: &Asked) -> String {
+    let so_far = match asked.approved_by.as_slice() {
+        [] => String::new(),
+        by => format!(", approved by {} so far", table::names(by)),
+    };
+    format!(
+        "  waits for {} to approve the plan of step `{}` until {}{so_far}; `evenkeel approvals` shows it",
+        persons(asked.need, asked.ask.as_deref(), &asked.people),
+        asked.step,
+        clock(asked.until)
+    )
+}
+
+/// "2 people of `duty` (ada, ben, cleo)"
+fn persons(need: u32, ask: Option<&str>, people: &[String]) -> String {
+    let count = match need {
+        1 => "a person".to_owned(),
+        need => format!("{need} people"),
+    };
+    let Some(ask) = ask else {
+        return format!("{count} who may talk to the daemon");
+    };
+    let names = match people {
+        [] => String::new(),
+        people => format!(" ({})", table::names(people)),
+    };
+    format!("{count} of `{}`{names}", safe::text(ask))
 }
 
 fn unstarted(unstarted: &Unstarted) -> String {
@@ -185,5 +259,23 @@ fn one(found: &Match) -> Vec<String> {
         Says::Replace => format!("  {}  replaces: {}", saying.gate, safe::text(&saying.why)),
     });
     lines.extend(gates);
+    if !matches!(found.outcome, Says::Refuse | Says::Cancel) {
+        lines.extend(found.asks.iter().map(|asks| would_ask(found, asks)));
+    }
     lines
+}
+
+fn would_ask(found: &Match, asks: &WouldAsk) -> String {
+    let of = match asks.runbook == found.runbook {
+        true => String::new(),
+        false => format!(" of `{}`", asks.runbook),
+    };
+    let step = format!("step `{}`{of}", asks.step);
+    let plan = match asks.from {
+        Risk::Low => format!("any plan of {step}"),
+        Risk::Medium => format!("a plan of {step} of risk medium or higher"),
+        Risk::High => format!("a plan of {step} of risk high"),
+    };
+    let who = persons(asks.need, asks.ask.as_deref(), &asks.people);
+    format!("  once it is planned: {plan} waits for {who}")
 }

@@ -17,6 +17,7 @@ use super::part::{self, Part};
 use super::stage::Turn;
 use super::step::{fail, finish, when_due};
 use super::{Command, Subject, prepare, remedy};
+use crate::approve::need;
 use crate::port::Work;
 use crate::run::{Approval, Attempt, Plan, Run, Said};
 use crate::words;
@@ -81,19 +82,13 @@ fn binding(run: &Run, subject: &Subject, step: &Step, plan: &Plan) -> Result<Str
 fn ask(subject: &Subject, step: &Step, plan: &Plan, binding: String, now: DateTime<Utc>) -> Command {
     let risks = remedy::risks(subject, step, &plan.actions).unwrap_or_else(|_| vec![plan.risk; plan.actions.len()]);
     let mut bodies: Vec<Body> = asked(step, &plan.actions, &risks);
-    let approvers = &subject.home.settings.approvers;
-    let need = step
-        .ask
-        .as_ref()
-        .and_then(|ask| approvers.get(ask))
-        .map_or(1, |group| group.need);
     let expires = TimeDelta::from_std(step.expires).unwrap_or(TimeDelta::MAX / 4);
     bodies.push(Body::ApprovalAsked {
         step: step.id.clone(),
         binding,
         risk: plan.risk,
         ask: step.ask.clone(),
-        need,
+        need: need(step.ask.as_deref(), &subject.home),
         until: now + expires,
     });
     Command::Append(bodies)

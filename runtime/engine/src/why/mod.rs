@@ -1,6 +1,7 @@
 //! "Why did it run?" and "why did it not?", from the record.
 
 pub mod nearest;
+pub mod people;
 pub mod simulate;
 
 use std::cmp::Reverse;
@@ -9,14 +10,16 @@ use chrono::{DateTime, Utc};
 use evenkeel_model::alert::{Alert, Identity};
 use evenkeel_model::hold::Hold;
 use evenkeel_model::home::Home;
-use evenkeel_model::name::{AssetId, RunId, RunbookName};
+use evenkeel_model::name::{AssetId, RunbookName};
 use evenkeel_model::run::{Body, Event, Occurrence, Summary};
 use evenkeel_model::runbook::On;
 use evenkeel_model::target;
 use serde::{Deserialize, Serialize};
 
+use self::people::Asked;
 use crate::port::gates::{Happening, Ledger, Unstarted};
 use crate::port::{Journal, JournalError, RunFilter};
+use crate::run::Run;
 use crate::trigger;
 
 /// Runs in one answer, at most.
@@ -54,12 +57,15 @@ pub struct Told {
     pub holds: Vec<Hold>,
 }
 
-/// A run, and what was said before it started, or instead.
+/// A run, what was said before it started, or instead, and what people said of its plans.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Story {
     pub summary: Summary,
     pub alert: Option<Trigger>,
     pub said: Vec<Event>,
+    /// The people that it waits for now.
+    #[serde(default)]
+    pub waits: Vec<Asked>,
 }
 
 /// The alert that started it.
@@ -76,7 +82,7 @@ pub async fn tell(
     home: &Home,
     question: &Question,
 ) -> Result<Told, JournalError> {
-    let (runs, more) = runs(journal, question).await?;
+    let (runs, more) = runs(journal, home, question).await?;
     let holds = ledger.holds(question.from).await?;
     let (asked, served) = (question.clone(), home.clone());
     let wanted = Box::new(move |unstarted: &Unstarted| concerns(unstarted, &asked, &served));
@@ -101,7 +107,7 @@ pub async fn tell(
 
 // ---- runs --------------------------------------------------------------------------------
 
-async fn runs(journal: &dyn Journal, question: &Question) -> Result<(Vec<Story>, bool), JournalError> {
+async fn runs(journal: &dyn Journal, home: &Home, question: &Question) -> Result<(Vec<Story>, bool), JournalError> {
     let limit = question.limit.clamp(1, MOST);
     let (mut found, mut looked_at, mut before) = (Vec::new(), 0, None);
     loop {
@@ -125,8 +131,13 @@ async fn runs(journal: &dyn Journal, question: &Question) -> Result<(Vec<Story>,
             if found.len() == limit {
                 return Ok((found, true));
             }
-            let said = said(journal, summary.run).await?;
-            found.push(Story { summary, alert, said });
+            let (said, waits) = said(journal, home, &summary).await?;
+            found.push(Story {
+                summary,
+                alert,
+                said,
+                waits,
+            });
         }
         if last || looked_at >= LOOKED_AT {
             return Ok((found, !last));
@@ -161,19 +172,25 @@ async fn asked_for(
     Ok(asked.then_some(Some(trigger)))
 }
 
-/// Of all its events, what says why it did or did not start, and what came of it.
-async fn said(journal: &dyn Journal, run: RunId) -> Result<Vec<Event>, JournalError> {
-    let (mut said, mut after) = (Vec::new(), 0);
-    for _ in 0..PAGES {
-        let page = journal.events_after(run, after, PAGE).await?;
+/// Of all its events, what says why it did or did not start, what people said and what came of it;
+/// and whom it waits for. What has not finished is read to its end, for that is where it waits.
+async fn said(journal: &dyn Journal, home: &Home, summary: &Summary) -> Result<(Vec<Event>, Vec<Asked>), JournalError> {
+    let goes_on = summary.finished_at.is_none();
+    let pages = if goes_on { usize::MAX } else { PAGES };
+    let (mut said, mut run, mut after) = (Vec::new(), Run::default(), 0);
+    for _ in 0..pages {
+        let page = journal.events_after(summary.run, after, PAGE).await?;
         let last = page.len() < PAGE;
         after = page.last().map_or(after, |event| event.seq);
+        if goes_on {
+            page.iter().for_each(|event| run.apply(event));
+        }
         said.extend(page.into_iter().filter(|event| tells(&event.body)));
         if last {
             break;
         }
     }
-    Ok(said)
+    Ok((said, people::asked(&run, home)))
 }
 
 fn tells(body: &Body) -> bool {
@@ -182,6 +199,10 @@ fn tells(body: &Body) -> bool {
         Body::Waiting { .. }
             | Body::Refused { .. }
             | Body::Started
+            | Body::ApprovalAsked { .. }
+            | Body::Approved { .. }
+            | Body::Declined { .. }
+            | Body::PlanVoid { .. }
             | Body::Escalated { .. }
             | Body::CancelRequested { .. }
             | Body::Finished { .. }

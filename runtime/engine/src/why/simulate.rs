@@ -8,7 +8,8 @@ use evenkeel_model::run::Request;
 use evenkeel_model::runbook::Runbook;
 use serde::{Deserialize, Serialize};
 
-use super::{Question, Told, nearest};
+use super::people::WouldAsk;
+use super::{Question, Told, nearest, people};
 use crate::drive::facts::Facts;
 use crate::engine::Engine;
 use crate::gate::{self, Answer};
@@ -36,6 +37,9 @@ pub struct Match {
     /// What would come of it, by the first gate that doesn't pass.
     pub outcome: Says,
     pub gates: Vec<Saying>,
+    /// What would wait for people once it is planned, and so after the gates.
+    #[serde(default)]
+    pub asks: Vec<WouldAsk>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,6 +135,7 @@ impl Engine {
             target: request.target.clone(),
             outcome: first.map_or(Says::Pass, |saying| saying.says),
             gates,
+            asks: people::would_ask(runbook, home),
         })
     }
 }

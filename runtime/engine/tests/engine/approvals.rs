@@ -16,14 +16,14 @@ use crate::world::home::{home, runbook, selecting, step, step_as};
 use crate::world::script::{Script, System, action, applied, found};
 use crate::world::{World, noon, person};
 
-fn asking(who: Option<&str>) -> Step {
+pub fn asking(who: Option<&str>) -> Step {
     Step {
         ask: who.map(str::to_owned),
         ..step("fix")
     }
 }
 
-fn book() -> Runbook {
+pub fn book() -> Runbook {
     runbook(
         "repair",
         vec![step("look"), asking(Some("duty")), step_as("after", "look")],
@@ -31,7 +31,7 @@ fn book() -> Runbook {
 }
 
 /// `fix` plans two actions; the second is risky.
-fn risky() -> Script {
+pub fn risky() -> Script {
     let plan = vec![action("easy", Risk::Low), action("hard", Risk::High)];
     Script::default()
         .always("look", Phase::Check, found(Severity::Critical))
@@ -39,7 +39,7 @@ fn risky() -> Script {
         .always("fix", Phase::Apply, applied(true))
 }
 
-fn yes(who: &str) -> Decision {
+pub fn yes(who: &str) -> Decision {
     Decision {
         approve: true,
         who: who.into(),
@@ -47,7 +47,7 @@ fn yes(who: &str) -> Decision {
     }
 }
 
-fn no(who: &str) -> Decision {
+pub fn no(who: &str) -> Decision {
     Decision {
         approve: false,
         ..yes(who)
@@ -55,7 +55,7 @@ fn no(who: &str) -> Decision {
 }
 
 /// A run that waits for somebody of `duty`; `ada` asked for it.
-async fn waiting(home: Home, script: Script) -> World {
+pub async fn waiting(home: Home, script: Script) -> World {
     let world = World::new(home, script);
     world.ask(person("repair")).await.unwrap();
     asked(&world, 1).await;
@@ -187,7 +187,7 @@ async fn others_work_on_the_target_while_it_waits() {
 }
 
 /// The check says `then` from the second time on.
-fn changing(then: Severity) -> (Script, Arc<Mutex<usize>>) {
+pub fn changing(then: Severity) -> (Script, Arc<Mutex<usize>>) {
     let looks = Arc::new(Mutex::new(0));
     let counted = Arc::clone(&looks);
     let script = risky().on("look", Phase::Check, move |_, _| {

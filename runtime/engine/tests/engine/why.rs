@@ -1,17 +1,22 @@
 //! Why something ran, and why it did not.
 
 use chrono::TimeDelta;
+use evenkeel_engine::Decision;
 use evenkeel_engine::port::gates::Happening;
+use evenkeel_engine::why::people::{Asked, WouldAsk};
 use evenkeel_engine::why::simulate::Says;
 use evenkeel_engine::why::{Question, nearest};
+use evenkeel_model::action::Risk;
 use evenkeel_model::alert::Change;
 use evenkeel_model::hold::{Scope, What, Wish};
 use evenkeel_model::invocation::Severity;
+use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
-use evenkeel_model::runbook::{Missed, On, Runbook, Selector};
+use evenkeel_model::runbook::{Missed, On, Runbook, Selector, Step};
 
+use crate::approvals::{asking, book, changing, no, risky, waiting, yes};
 use crate::world::alarms::alert;
-use crate::world::home::{cooling, home, on_alert, on_cron, runbook, selecting, step};
+use crate::world::home::{cooling, home, on_alert, on_cron, runbook, running, selecting, step};
 use crate::world::script::System;
 use crate::world::{World, noon};
 
@@ -130,6 +135,107 @@ async fn a_run_that_waited_tells_for_what_and_until_when() {
         ..question(&world)
     };
     assert!(world.engine.why(&other).await.unwrap().runs.is_empty());
+}
+
+/// What `why` has of the only run, in words.
+async fn of_people(world: &World) -> (Vec<&'static str>, Vec<Asked>) {
+    let mut told = world.engine.why(&question(world)).await.unwrap();
+    let story = told.runs.remove(0);
+    let said = story.said.iter().filter_map(|event| match &event.body {
+        Body::ApprovalAsked { ask, .. } if ask.as_deref() == Some("duty") => Some("asked"),
+        Body::Approved { enough: true, .. } => Some("approved"),
+        Body::Declined { why, .. } if why == "not today" => Some("declined"),
+        Body::PlanVoid { .. } => Some("void"),
+        Body::Finished { .. } => Some("finished"),
+        _ => None,
+    });
+    (said.collect(), story.waits)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whom_a_run_waits_for_is_told_and_what_they_said() {
+    let world = waiting(home(vec![book()]), risky()).await;
+    let (said, waits) = of_people(&world).await;
+    assert_eq!(said, ["asked"]);
+    let expected = Asked {
+        step: "fix".into(),
+        ask: Some("duty".into()),
+        people: vec!["ben".into(), "cleo".into(), "ada".into()],
+        need: 1,
+        approved_by: vec![],
+        asked_at: noon(),
+        until: noon() + TimeDelta::hours(1),
+    };
+    assert_eq!(waits, [expected]);
+    let declined = Decision {
+        why: "not today".into(),
+        ..no("cleo")
+    };
+    world.engine.decide(RunId(1), None, &declined).await.unwrap();
+    world.until_finished(1).await;
+    let declined = (vec!["asked", "declined", "finished"], vec![]);
+    assert_eq!(of_people(&world).await, declined);
+
+    let world = waiting(home(vec![book()]), risky()).await;
+    world.until_finished(1).await;
+    let nobody = (vec!["asked", "finished"], vec![]);
+    assert_eq!(of_people(&world).await, nobody, "its time is over");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_who_are_needed_the_first_is_named() {
+    let mut two = home(vec![book()]);
+    two.settings.approvers.get_mut("duty").unwrap().need = 2;
+    let world = waiting(two, risky()).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    let (_, waits) = of_people(&world).await;
+    assert_eq!((waits[0].need, &*waits[0].approved_by), (2, &["ben".to_owned()][..]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_became_void_is_told() {
+    let (script, _) = changing(Severity::Warning);
+    let world = waiting(home(vec![book()]), script).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    world.until_finished(1).await;
+    let told = (vec!["asked", "approved", "void", "finished"], vec![]);
+    assert_eq!(of_people(&world).await, told);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_would_ask_people_is_told_of_an_alert_that_is_tried() {
+    let never = Step {
+        id: "never".into(),
+        ask_from: None,
+        ..step("fix")
+    };
+    let only_high = Step {
+        id: "high".into(),
+        ask_from: Some(Risk::High),
+        ..step("fix")
+    };
+    let below = runbook("below", vec![step("look"), only_high, running("again", "below")]);
+    let above = runbook("above", vec![asking(Some("duty")), never, running("again", "below")]);
+    let above = on_alert(selecting(above, "role", "app"), "Slow");
+    let world = World::new(home(vec![above, below]), risky());
+    let slow = alert("Slow", &[("asset", "steel-1")]);
+    let told = world.engine.simulate(slow).await.unwrap();
+    let would = |runbook: &str, step: &str, from, duty: bool| WouldAsk {
+        runbook: runbook.into(),
+        step: step.into(),
+        from,
+        ask: duty.then(|| "duty".into()),
+        people: match duty {
+            true => vec!["ben".into(), "cleo".into(), "ada".into()],
+            false => vec![],
+        },
+        need: 1,
+    };
+    let expected = [
+        would("above", "fix", Risk::Medium, true),
+        would("below", "high", Risk::High, false),
+    ];
+    assert_eq!(told.runbooks[0].asks, expected);
 }
 
 #[tokio::test(start_paused = true)]
