@@ -240,9 +240,9 @@ pub struct Approve {
     #[arg(group = "whose")]
     pub run: Option<RunId>,
     /// All runs of a round that wait.
-    #[arg(long, group = "whose", conflicts_with = "plan")]
+    #[arg(long, group = "whose")]
     pub round: Option<RoundId>,
-    /// Only if this is its plan: the hash that `approvals` shows, or the beginning of it.
+    /// Only if this is its plan, or these are the plans of the round: the hash that `approvals` shows, or the beginning of it.
     #[arg(long, value_name = "HASH")]
     pub plan: Option<String>,
     /// Why; it is kept with the run.

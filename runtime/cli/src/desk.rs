@@ -9,7 +9,7 @@ use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter, Posted, Tried};
 use evenkeel_engine::port::{After, Journal as _, RunFilter};
 use evenkeel_engine::run::Run;
-use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution, UndoRequest};
+use evenkeel_engine::{Decision, Pending, PersonRequest, Resolution, UndoRequest, by_rounds};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Event, Summary};
 use evenkeel_store::Store;
@@ -247,7 +247,7 @@ impl Desk {
             let events = store.events(left.run).await?.unwrap_or_default();
             pending.extend(Pending::of(left.run, &Run::fold(&events), &home));
         }
-        Ok(pending)
+        Ok(by_rounds(pending))
     }
 
     /// Says yes or no to what waits; answers for which runs.
@@ -265,7 +265,7 @@ impl Desk {
                 house.engine.decide(*run, plan, said).await?;
                 Ok(vec![*run])
             }
-            (Self::House(house), Whose::Round(round)) => Ok(house.engine.decide_round(*round, said).await?),
+            (Self::House(house), Whose::Round(round)) => Ok(house.engine.decide_round(*round, plan, said).await?),
             (Self::Files(_), _) => unreachable!("a desk to read decides nothing"),
         }
     }

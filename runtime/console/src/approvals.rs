@@ -56,12 +56,9 @@ pub async fn of_round(
 ) -> Result<Json<Value>, Error> {
     let Path(round) = round.map_err(|_| Error::bad_request("a round is named by its number"))?;
     let Json(said) = body.map_err(|rejection| Error::new(rejection.status(), rejection.body_text()))?;
-    if said.plan.is_some() {
-        return Err(Error::bad_request(
-            "`plan` names the plan of one run; a round may have many",
-        ));
-    }
-    let runs = console.engine.decide_round(round, &decision(said, peer)).await?;
+    let plans = said.plan.clone();
+    let said = decision(said, peer);
+    let runs = console.engine.decide_round(round, plans.as_deref(), &said).await?;
     Ok(Json(json!({ "runs": runs })))
 }
 
@@ -80,6 +77,7 @@ impl From<ApprovalError> for Error {
             ApprovalError::Unknown(_) => StatusCode::NOT_FOUND,
             ApprovalError::TooShort => StatusCode::UNPROCESSABLE_ENTITY,
             ApprovalError::OtherPlan(_)
+            | ApprovalError::OtherPlans(_)
             | ApprovalError::Several(_)
             | ApprovalError::NothingAsked(_)
             | ApprovalError::NothingAskedOf(_)

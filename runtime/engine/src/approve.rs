@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::action::{Action, Risk};
+use evenkeel_model::action::{Action, Risk, sha256};
 use evenkeel_model::grant::Grant;
 use evenkeel_model::home::Home;
 use evenkeel_model::name::{AssetId, CustomerId, RoundId, RunId, RunbookName, StepId};
 use evenkeel_model::run::Body;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use crate::engine::Engine;
 use crate::live::Live;
@@ -51,6 +52,9 @@ pub struct Pending {
     pub until: DateTime<Utc>,
     /// SHA-256 of the plan.
     pub plan: String,
+    /// SHA-256 over all plans of its round that wait, with their runs and steps: what approves a round as it was seen.
+    #[serde(default)]
+    pub round_plans: String,
     /// With their effects, and what would undo them.
     pub actions: Vec<Action>,
     pub grants: Vec<Grant>,
@@ -91,10 +95,30 @@ impl Pending {
             asked_at: approval.asked_at,
             until: approval.until,
             plan: plan.hash.as_str().to_owned(),
+            round_plans: String::new(),
             actions: plan.actions.clone(),
             grants: grants.map(|step| step.grant.clone()).unwrap_or_default(),
         })
     }
+}
+
+/// Names the plans of each round as a whole.
+pub fn by_rounds(mut pending: Vec<Pending>) -> Vec<Pending> {
+    let rounds: BTreeSet<RoundId> = pending.iter().map(|waiting| waiting.round).collect();
+    for round in rounds {
+        let plans = plans_of(&pending, round);
+        let of_round = pending.iter_mut().filter(|waiting| waiting.round == round);
+        of_round.for_each(|waiting| waiting.round_plans.clone_from(&plans));
+    }
+    pending
+}
+
+fn plans_of(pending: &[Pending], round: RoundId) -> String {
+    let of_round = pending.iter().filter(|waiting| waiting.round == round);
+    let plans: BTreeSet<(RunId, &StepId, &str)> = of_round
+        .map(|waiting| (waiting.run, &waiting.step, waiting.plan.as_str()))
+        .collect();
+    sha256(json!(plans).to_string().as_bytes())
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -105,6 +129,8 @@ pub enum ApprovalError {
     NothingAsked(RunId),
     #[error("run {0} waits with another plan than the one that was named; `evenkeel approvals` shows it")]
     OtherPlan(RunId),
+    #[error("round {0} waits with other plans than those that were named; `evenkeel approvals` shows them")]
+    OtherPlans(RoundId),
     #[error("run {0} waits with several plans: name one by its hash, as `evenkeel approvals` shows it")]
     Several(RunId),
     #[error("a plan is named by {NAMED} or more digits of its hash: less may be the beginning of any other, too")]
@@ -134,7 +160,7 @@ impl Engine {
             .flat_map(|live| live.recorder.read(|fold| Pending::of(live.id, fold, &home)));
         let mut pending: Vec<Pending> = pending.collect();
         pending.sort_by_key(|pending| (pending.asked_at, pending.run));
-        pending
+        by_rounds(pending)
     }
 
     /// Says yes or no to what a run waits with. `plan`: only if that is the hash of what it would do.
@@ -149,21 +175,44 @@ impl Engine {
         self.say(&live, plan, said).await
     }
 
-    /// The same to all runs of a round that wait; answers which. With an error nothing was said
-    /// to the runs after it.
-    pub async fn decide_round(&self, round: RoundId, said: &Decision) -> Result<Vec<RunId>, ApprovalError> {
-        let waiting = self.pending().into_iter().filter(|pending| pending.round == round);
-        let waiting: Vec<(RunId, String)> = waiting.map(|pending| (pending.run, pending.plan)).collect();
-        if waiting.is_empty() {
-            return Err(ApprovalError::NothingAskedOf(round));
+    /// The same to all runs of a round that wait; answers which. `plans`: only if that is what they would do
+    /// ([`Pending::round_plans`]).
+    ///
+    /// # Errors
+    /// None of them waits, they would do something else, or one of them waits not for this person: nothing was said to any.
+    /// If the journal can't be written, nothing was said to those after that.
+    pub async fn decide_round(
+        &self,
+        round: RoundId,
+        plans: Option<&str>,
+        said: &Decision,
+    ) -> Result<Vec<RunId>, ApprovalError> {
+        let waiting: Vec<Pending> = self
+            .pending()
+            .into_iter()
+            .filter(|pending| pending.round == round)
+            .collect();
+        let first = waiting.first().ok_or(ApprovalError::NothingAskedOf(round))?;
+        match plans {
+            Some(plans) if plans.len() < NAMED => return Err(ApprovalError::TooShort),
+            Some(plans) if !first.round_plans.starts_with(plans) => return Err(ApprovalError::OtherPlans(round)),
+            _ => {}
         }
+        let (home, now) = (self.home(), self.ports.clock.now());
+        for waiting in &waiting {
+            if let Some(live) = self.registry.get(waiting.run) {
+                let told = live
+                    .recorder
+                    .read(|run| body(live.id, run, &home, Some(&waiting.plan), said, now));
+                told.map(drop).or_else(unless_it_is_over)?;
+            }
+        }
+        let waiting = waiting.into_iter().map(|pending| (pending.run, pending.plan));
         let mut runs = BTreeSet::new();
         for (run, plan) in waiting {
             match self.decide(run, Some(&plan), said).await {
                 Ok(()) => drop(runs.insert(run)),
-                // What came of the ones before it has ended its wait.
-                Err(ApprovalError::NothingAsked(_) | ApprovalError::OtherPlan(_)) => {}
-                Err(error) => return Err(error),
+                Err(error) => unless_it_is_over(error)?,
             }
         }
         Ok(runs.into_iter().collect())
@@ -184,6 +233,14 @@ impl Engine {
                 Append::Stale => {}
             }
         }
+    }
+}
+
+/// What came of others has ended its wait.
+fn unless_it_is_over(error: ApprovalError) -> Result<(), ApprovalError> {
+    match error {
+        ApprovalError::NothingAsked(_) | ApprovalError::OtherPlan(_) => Ok(()),
+        error => Err(error),
     }
 }
 

@@ -34,7 +34,7 @@ mod undo;
 pub mod why;
 mod words;
 
-pub use crate::approve::{ApprovalError, Decision, Pending};
+pub use crate::approve::{ApprovalError, Decision, Pending, by_rounds};
 pub use crate::engine::{Drained, Engine, Ports};
 pub use crate::holds::HoldError;
 pub use crate::live::Holder;

@@ -1,5 +1,6 @@
 //! `evenkeel approvals`, `approve` and `decline`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -27,7 +28,26 @@ pub async fn list(dir: &Path, args: &Approvals) -> Result<ExitCode> {
             render::line(&line)?;
         }
     }
+    for line in rounds(&pending) {
+        render::line(&line)?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Rounds several of whose plans wait, and how all of them are approved as they are shown.
+fn rounds(pending: &[Pending]) -> Vec<String> {
+    let mut rounds: BTreeMap<_, (usize, &str)> = BTreeMap::new();
+    for waiting in pending {
+        rounds.entry(waiting.round).or_insert((0, &waiting.round_plans)).0 += 1;
+    }
+    let several = rounds.into_iter().filter(|(_, (count, _))| *count > 1);
+    let told = several.map(|(round, (count, plans))| {
+        let plans = plans.get(..12).unwrap_or(plans);
+        format!(
+            "round {round}: {count} plans wait; `evenkeel approve --round {round} --plan {plans}` approves just these"
+        )
+    });
+    told.collect()
 }
 
 /// Says yes or no to what waits. Without a daemon, the run goes on in this process.

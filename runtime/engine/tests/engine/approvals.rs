@@ -295,12 +295,16 @@ async fn all_runs_of_a_round_are_approved_at_once() {
     let world = World::new(home(vec![book]), risky());
     world.ask(person("repair")).await.unwrap();
     asked(&world, 2).await;
-    let runs = world.engine.decide_round(RoundId(1), &yes("ben")).await.unwrap();
+    let runs = world.engine.decide_round(RoundId(1), None, &yes("ben")).await.unwrap();
     assert_eq!(runs, [RunId(1), RunId(2)]);
     for run in [1, 2] {
         assert_eq!(world.until_finished(run).await.verdict, Some(Verdict::Changed));
     }
-    let none = world.engine.decide_round(RoundId(1), &yes("ben")).await.unwrap_err();
+    let none = world
+        .engine
+        .decide_round(RoundId(1), None, &yes("ben"))
+        .await
+        .unwrap_err();
     assert_eq!(none.to_string(), "round 1 has no run that waits for an approval");
     tokio::time::sleep(Duration::from_secs(1)).await;
 }
@@ -320,4 +324,34 @@ async fn what_begins_before_a_plan_is_due_is_a_system_that_heals_itself() {
     world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
     assert_ne!(end(&world).await.0, Verdict::Changed);
     assert!(world.script.called().iter().all(|call| !call.contains("apply")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_round_is_approved_as_it_was_seen_or_not_at_all() {
+    let book = selecting(runbook("repair", vec![asking(Some("duty"))]), "customer", "steel");
+    let world = World::new(home(vec![book]), risky());
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 2).await;
+    let seen = world.engine.pending();
+    let plans = seen[0].round_plans.clone();
+    assert_eq!(seen[1].round_plans, plans);
+    let say = async |plans: &str, who: &str| world.engine.decide_round(RoundId(1), Some(plans), &yes(who)).await;
+    let refused = async |plans: &str, who: &str| say(plans, who).await.unwrap_err().to_string();
+    assert!(refused(&plans[..7], "ben").await.contains("8 or more digits"));
+    assert!(
+        refused(&seen[0].plan, "ben")
+            .await
+            .contains("round 1 waits with other plans")
+    );
+    // Who may not say yes to one of them says it to none.
+    assert!(refused(&plans, "dora").await.contains("dora is not among those"));
+    world.engine.decide(RunId(2), None, &no("ben")).await.unwrap();
+    world.until_finished(2).await;
+    assert!(
+        refused(&plans, "ben").await.contains("other plans"),
+        "one of them waits no more"
+    );
+    let left = world.engine.pending().remove(0).round_plans;
+    assert_eq!(say(&left[..12], "ben").await.unwrap(), [RunId(1)]);
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }

@@ -288,7 +288,10 @@ async fn one_approval_is_for_all_plans_of_a_round_and_they_are_applied_in_batche
             applied(true)
         });
     let world = planned(slow).await;
-    assert_eq!(world.engine.decide_round(RoundId(1), &ben()).await.unwrap().len(), 3);
+    assert_eq!(
+        world.engine.decide_round(RoundId(1), None, &ben()).await.unwrap().len(),
+        3
+    );
     for run in 1..=3 {
         assert_eq!(world.until_finished(run).await.verdict, Some(Verdict::Changed));
     }
@@ -316,7 +319,7 @@ async fn when_too_many_fail_what_was_planned_ahead_is_cancelled() {
         .script()
         .always("fix", Phase::Apply, failed(Class::Permanent));
     let world = planned(fails).await;
-    world.engine.decide_round(RoundId(1), &ben()).await.unwrap();
+    world.engine.decide_round(RoundId(1), None, &ben()).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Failed));
     for run in [2, 3] {
         let end = world.until_finished(run).await;
@@ -349,7 +352,7 @@ async fn a_round_that_planned_ahead_goes_on_after_a_crash() {
             (world.engine.pending().len() == 2).then_some(())
         })
         .await;
-    world.engine.decide_round(RoundId(1), &ben()).await.unwrap();
+    world.engine.decide_round(RoundId(1), None, &ben()).await.unwrap();
     for run in 1..=3 {
         assert_eq!(world.until_finished(run).await.verdict, Some(Verdict::Changed));
     }
