@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::Command};
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use evenkeel_tests::{evenkeel::BOUND, wait::wait_until, workspace};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
@@ -34,10 +34,15 @@ impl Disk {
     }
 
     fn start(&self, lane: &Lane) -> anyhow::Result<Desk> {
+        self.start_with(lane, &[])
+    }
+
+    fn start_with(&self, lane: &Lane, more: &[(&str, &str)]) -> anyhow::Result<Desk> {
         let mut desk = Desk::start(&lane.home, |command| {
             command
                 .env("LD_PRELOAD", &self.library)
-                .env("TORTURE_DISK", &self.control);
+                .env("TORTURE_DISK", &self.control)
+                .envs(more.iter().copied());
         })?;
         desk.ready()?;
         Ok(desk)
@@ -118,6 +123,42 @@ fn errors_of_the_disk_lose_nothing_and_make_nothing_twice() -> anyhow::Result<()
         is_whole(&lane)?;
     }
     report("errors", &lane)
+}
+
+/// The files of the database, and what was synced of each.
+fn files(lane: &Lane) -> [(PathBuf, PathBuf); 2] {
+    let data = lane.home.path().join("data");
+    ["evenkeel.db", "evenkeel.db-wal"].map(|name| (data.join(name), data.join(format!("{name}.synced"))))
+}
+
+#[test]
+fn a_power_cut_takes_nothing_that_was_said_to_be_kept() -> anyhow::Result<()> {
+    let mut lane = Lane::new(crate::seed().wrapping_add(2))?;
+    let disk = Disk::new(&lane)?;
+    let mut lost = 0;
+    for round in 0..rounds() {
+        for (file, synced) in files(&lane) {
+            if file.exists() {
+                fs::copy(file, synced)?;
+            }
+        }
+        let desk = disk.start_with(&lane, &[("TORTURE_POWER", "1")])?;
+        for _ in 0..4 {
+            lane.push(&desk)?;
+            lane.pause(120);
+        }
+        lane.kill(desk, true)?;
+        // What was written and not synced is gone.
+        for (file, synced) in files(&lane) {
+            lost += u64::from(fs::read(&file)? != fs::read(&synced)?);
+            fs::rename(synced, file)?;
+        }
+        fs::remove_file(lane.home.path().join("data/evenkeel.db-shm"))?;
+        lane.settle().with_context(|| format!("after power cut {round}"))?;
+        is_whole(&lane)?;
+    }
+    ensure!(lost > 0 || rounds() < 20, "no power cut took anything");
+    report("power", &lane)
 }
 
 fn rounds() -> u64 {

@@ -1,11 +1,13 @@
 //! Preloaded into the daemon: lets writes to what is below `data/` fail while a control file says so.
 //!
-//! `full`: nothing can be written, as on a full disk. `io N`: N of 100 writes and syncs fail, as on a bad one.
+//! `full`: nothing can be written, as on a full disk. `io N`: N of 100 writes and syncs fail, as on a bad one. With
+//! `TORTURE_POWER` set, a copy of the database's files is kept as they were when they were synced last: what a power cut
+//! leaves of them at least.
 //! It is built by the test alone, with `rustc`; no part of evenkeel is told of it.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, OnceLock};
 use std::{env, fs, ptr};
 
 const ENOSPC: c_int = 28;
@@ -42,6 +44,25 @@ fn fault(file: c_int, is_sync: bool) -> Option<c_int> {
         Some(("io", chance)) => (dice() % 100 < chance.parse().ok()?).then_some(EIO),
         _ if says.starts_with("full") && !is_sync => Some(ENOSPC),
         _ => None,
+    }
+}
+
+/// Before whoever synced it hears of that.
+fn keep(file: c_int) {
+    static ON: OnceLock<bool> = OnceLock::new();
+    static ONE: Mutex<()> = Mutex::new(());
+    if !*ON.get_or_init(|| env::var("TORTURE_POWER").is_ok()) {
+        return;
+    }
+    let path = fs::read_link(format!("/proc/self/fd/{file}")).unwrap_or_default();
+    let path = path.display().to_string();
+    if !path.ends_with("/evenkeel.db") && !path.ends_with("/evenkeel.db-wal") {
+        return;
+    }
+    let _one = ONE.lock();
+    let (kept, new) = (format!("{path}.synced"), format!("{path}.synced.new"));
+    if fs::copy(&path, &new).and_then(|_| fs::rename(&new, &kept)).is_err() {
+        std::process::abort();
     }
 }
 
@@ -93,7 +114,11 @@ pub unsafe extern "C" fn fsync(file: c_int) -> c_int {
         return -1;
     }
     // SAFETY: as above.
-    unsafe { std::mem::transmute::<usize, Sync>(next(&REAL, c"fsync"))(file) }
+    let synced = unsafe { std::mem::transmute::<usize, Sync>(next(&REAL, c"fsync"))(file) };
+    if synced == 0 {
+        keep(file);
+    }
+    synced
 }
 
 /// # Safety
@@ -106,7 +131,11 @@ pub unsafe extern "C" fn fdatasync(file: c_int) -> c_int {
         return -1;
     }
     // SAFETY: as above.
-    unsafe { std::mem::transmute::<usize, Sync>(next(&REAL, c"fdatasync"))(file) }
+    let synced = unsafe { std::mem::transmute::<usize, Sync>(next(&REAL, c"fdatasync"))(file) };
+    if synced == 0 {
+        keep(file);
+    }
+    synced
 }
 
 /// # Safety
