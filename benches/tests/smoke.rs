@@ -143,3 +143,30 @@ fn exposition_text_is_read_and_scraped_beside_peers() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn alerts_taken_in_are_measured_beside_the_disk() -> Result<()> {
+    let printed = smoke("intake")?;
+    assert_positive(&printed, "a request with one alert", 1, 3);
+    assert_positive(&printed, "a request with 64", 1, 3);
+    assert_positive(&printed, "append 4 KiB and fdatasync, one by one", 1, 3);
+    ensure!(printed.contains("x the syncs of the disk"), "{printed}");
+    Ok(())
+}
+
+#[test]
+fn a_long_journal_is_measured() -> Result<()> {
+    let printed = smoke("journal")?;
+    for name in [
+        "`evenkeel serve` to ready",
+        "`evenkeel runs list`",
+        "`evenkeel why --asset`",
+    ] {
+        assert_positive(&printed, name, 1, 3);
+    }
+    ensure!(
+        printed.contains("bytes an event") && printed.contains("`evenkeel backup`"),
+        "{printed}"
+    );
+    Ok(())
+}
