@@ -193,7 +193,7 @@ CREATE TABLE notices (
     next_at INTEGER NOT NULL,
     why TEXT NOT NULL,
     settled_at INTEGER
-) STRICT;
+, told_to INTEGER) STRICT;
 
 CREATE INDEX notices_waiting ON notices (notifier, number) WHERE state = 'waiting';
 

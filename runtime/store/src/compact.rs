@@ -112,7 +112,7 @@ impl Store {
     /// Pauses and silences that are over, and alerts that ended.
     async fn drop_marks(&self, before: i64) -> Result<(), String> {
         let remove = move |connection: &Connection| {
-            let ended = "DELETE FROM holds WHERE ended_at < ?1";
+            let ended = "DELETE FROM holds WHERE ended_at < ?1 OR until < ?1";
             connection.prepare_cached(ended)?.execute([before])?;
             let resolved = "DELETE FROM alerts WHERE resolved = 1 AND told <> 'fired' AND heard_at < ?1";
             connection.prepare_cached(resolved)?.execute([before]).map(drop)

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     include_str!("migrations/0001_journal_and_alerts.sql"),
     include_str!("migrations/0002_memory_of_plugins.sql"),
     include_str!("migrations/0003_sealed_events.sql"),
@@ -13,6 +13,7 @@ const STEPS: [&str; 10] = [
     include_str!("migrations/0008_after.sql"),
     include_str!("migrations/0009_compaction.sql"),
     include_str!("migrations/0010_runs_below.sql"),
+    include_str!("migrations/0011_told_together.sql"),
 ];
 
 /// The schema that this version writes, as `PRAGMA user_version` has it.

@@ -19,14 +19,17 @@ use crate::writer::{Counts, lock};
 /// Notices in one answer.
 const MOST: usize = 1_000;
 
-const COLUMNS: &str = "number, id, run, notifier, topic, queued_at, notice, sealed, state, next_at, why, settled_at";
+const COLUMNS: &str =
+    "number, id, run, notifier, topic, queued_at, notice, sealed, state, next_at, why, settled_at, told_to";
 
 /// What waits behind notice `?1` and tells the same of other runs.
 const ALIKE: &str = "state = 'waiting' AND number > ?1 \
      AND notifier = (SELECT notifier FROM notices WHERE number = ?1) \
      AND topic = (SELECT topic FROM notices WHERE number = ?1) \
      AND (SELECT runbook FROM runs WHERE runs.id = notices.run) = \
-         (SELECT runbook FROM runs WHERE runs.id = (SELECT run FROM notices WHERE number = ?1))";
+         (SELECT runbook FROM runs WHERE runs.id = (SELECT run FROM notices WHERE number = ?1)) \
+     AND (SELECT customer FROM runs WHERE runs.id = notices.run) IS \
+         (SELECT customer FROM runs WHERE runs.id = (SELECT run FROM notices WHERE number = ?1))";
 
 /// A notice as it is inserted, beside the event that causes it.
 pub struct Insertion {
@@ -95,7 +98,13 @@ impl Outbox for Store {
         self.read(query).await.map_err(unread)
     }
 
-    async fn begin(&self, number: u64, at: DateTime<Utc>, then: DateTime<Utc>) -> Result<(), JournalError> {
+    async fn begin(
+        &self,
+        number: u64,
+        told_to: u64,
+        at: DateTime<Utc>,
+        then: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
         let write = move |connection: &Connection| {
             let number = rows::id(number);
             connection
@@ -106,8 +115,8 @@ impl Outbox for Store {
                        FROM notices WHERE number = ?1";
             connection.prepare_cached(sql)?.execute(params![number, micros(at)])?;
             connection
-                .prepare_cached("UPDATE notices SET next_at = ?2 WHERE number = ?1")?
-                .execute(params![number, micros(then)])
+                .prepare_cached("UPDATE notices SET next_at = ?2, told_to = coalesce(told_to, ?3) WHERE number = ?1")?
+                .execute(params![number, micros(then), rows::id(told_to)])
                 .map(drop)
         };
         self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
@@ -115,17 +124,17 @@ impl Outbox for Store {
         Ok(())
     }
 
-    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError> {
+    async fn alike(&self, number: u64, to: u64, most: usize) -> Result<Alike, JournalError> {
         let query = move |connection: &Connection| {
-            let sql = format!("SELECT count(*), coalesce(max(number), 0) FROM notices WHERE {ALIKE}");
+            let sql = format!("SELECT count(*), coalesce(max(number), 0) FROM notices WHERE {ALIKE} AND number <= ?2");
             let mut statement = connection.prepare_cached(&sql)?;
-            statement.query_row([rows::id(number)], |row| {
-                Ok((rows::number(row, 0)?, rows::number(row, 1)?))
-            })
+            let arguments = params![rows::id(number), rows::id(to)];
+            statement.query_row(arguments, |row| Ok((rows::number(row, 0)?, rows::number(row, 1)?)))
         };
         let (count, last) = self.read(query).await.map_err(unread)?;
-        let first = format!("WHERE {ALIKE} ORDER BY number LIMIT {most}");
-        let first = self.posted(first, vec![Sql::Integer(rows::id(number))]).await?;
+        let first = format!("WHERE {ALIKE} AND number <= ?2 ORDER BY number LIMIT {most}");
+        let arguments = vec![Sql::Integer(rows::id(number)), Sql::Integer(rows::id(last))];
+        let first = self.posted(first, arguments).await?;
         Ok(Alike { count, last, first })
     }
 
@@ -258,6 +267,7 @@ fn posted(row: &Row<'_>, seal: Option<&Seal>) -> rusqlite::Result<Posted> {
         next_at: rows::time(row, 9)?,
         why: row.get(10)?,
         settled_at: rows::time_if_any(row, 11)?,
+        told_to: row.get::<_, Option<i64>>(12)?.map(i64::unsigned_abs),
         tries: Vec::new(),
     })
 }

@@ -155,11 +155,16 @@ impl Engine {
         let pause = pace::pause(n, rand::random());
         let began = self.ports.clock.now();
         let then = began + TimeDelta::from_std(pause).unwrap_or(pace::PATIENCE);
-        if let Err(cause) = self.ports.outbox.begin(head.number, began, then).await {
+        let (notice, with) = self.with_alike(&head).await;
+        let begun = self
+            .ports
+            .outbox
+            .begin(head.number, with.unwrap_or(0), began, then)
+            .await;
+        if let Err(cause) = begun {
             error!(%cause, notifier = notifier.name, "nobody is told while that can't be written");
             return tokio::time::sleep(TRY_AGAIN).await;
         }
-        let (notice, with) = self.with_alike(&head).await;
         let tried = self.send(home, notifier, head.run, n, notice).await;
         let now = self.ports.clock.now();
         let next = pace::next(tried.outcome, head.queued_at, now, pause);
@@ -186,10 +191,11 @@ impl Engine {
 
     /// The notice, and the number up to which what tells the same is told with it.
     async fn with_alike(&self, head: &Posted) -> (Notice, Option<u64>) {
-        if !digest::may_be_told_together(head.topic) {
+        let to = head.told_to.unwrap_or(u64::MAX);
+        if to == 0 || !digest::may_be_told_together(head.topic) {
             return (head.notice.clone(), None);
         }
-        let alike = self.ports.outbox.alike(head.number, digest::LISTED).await;
+        let alike = self.ports.outbox.alike(head.number, to, digest::LISTED).await;
         // It is told by itself, then.
         digest::together(head, &alike.unwrap_or_default())
     }

@@ -53,6 +53,9 @@ pub struct Posted {
     /// What the last try came to, or why it was given up.
     pub why: String,
     pub settled_at: Option<DateTime<Utc>>,
+    /// The number up to which what is [`Alike`] is told with it; 0: it is told alone; None: it was never tried.
+    #[serde(skip)]
+    pub told_to: Option<u64>,
     pub tries: Vec<Try>,
 }
 
@@ -110,7 +113,7 @@ pub enum Next {
     Again(DateTime<Utc>),
 }
 
-/// Notices that wait behind one, and tell the same of other runs: of the same notifier, topic and runbook.
+/// Notices that wait behind one, and tell the same of other runs: of the same notifier, topic, runbook and customer.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alike {
     pub count: u64,
@@ -137,10 +140,17 @@ pub trait Outbox: Send + Sync {
     async fn heads(&self) -> Result<Vec<Posted>, JournalError>;
     /// When tries of a notifier began, since then and oldest first.
     async fn tries_since(&self, notifier: &str, since: DateTime<Utc>) -> Result<Vec<DateTime<Utc>>, JournalError>;
-    /// A try begins. On disk when this returns; if nothing more is heard of it, it is due again at `then`.
-    async fn begin(&self, number: u64, at: DateTime<Utc>, then: DateTime<Utc>) -> Result<(), JournalError>;
-    /// What waits behind a notice and tells the same, with at most `most` of it.
-    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError>;
+    /// A try begins. On disk when this returns; if nothing more is heard of it, it is due again at `then`. The first try
+    /// fixes what is told with it ([`Posted::told_to`]), so that each tells the same.
+    async fn begin(
+        &self,
+        number: u64,
+        told_to: u64,
+        at: DateTime<Utc>,
+        then: DateTime<Utc>,
+    ) -> Result<(), JournalError>;
+    /// What waits behind a notice, up to that number, and tells the same; with at most `most` of it.
+    async fn alike(&self, number: u64, to: u64, most: usize) -> Result<Alike, JournalError>;
     /// The try that was begun last has ended. If it delivered, what is [`Alike`] and has a number up to `with` is out as well.
     async fn end(
         &self,

@@ -338,3 +338,22 @@ async fn a_storm_is_told_in_a_few_messages_and_holds_up_nothing() {
     assert!(digest.title.ends_with(" more runs"), "{}", digest.title);
     assert!(digest.text.contains("(run "), "{}", digest.text);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_again_tells_the_same_under_the_same_id() {
+    let book = selecting(on_alert(runbook("look", vec![step("look")]), "Odd"), "role", "app");
+    let home = told(home(vec![book]), None, vec![route(&[Topic::Refusal], &["duty"])]);
+    let outcomes = vec![failed(Class::Transient), receipt(), failed(Class::Transient), receipt()];
+    let world = World::new(home, script().in_turn("tell", Phase::Send, outcomes));
+    world.serve();
+    for n in 0..30 {
+        let mut alert = alert("Odd", &[("asset", &format!("steel-{n}-gone"))]);
+        alert.grade = Grade::High;
+        world.alarms.edge(&world.engine, Change::Fired, &alert);
+    }
+    settled(&world, 30).await;
+    let ids: Vec<String> = sent(&world).into_iter().map(|notice| notice.id).collect();
+    assert_eq!(ids.len(), 4, "the first alone, and the others with the second: {ids:?}");
+    assert_eq!((&ids[0], &ids[2]), (&ids[1], &ids[3]), "each twice");
+    assert!(ids[2].ends_with("-to-30"), "{ids:?}");
+}

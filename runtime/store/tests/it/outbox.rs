@@ -86,13 +86,13 @@ async fn each_notifier_has_its_oldest_notice_first() {
         heads.map(|posted| posted.notice.id).collect::<Vec<_>>()
     };
     assert_eq!(heads().await, ["a", "b"]);
-    store.begin(1, at(2), at(3)).await.unwrap();
+    store.begin(1, 0, at(2), at(3)).await.unwrap();
     store
         .end(1, None, tried(TryOutcome::Transient), Next::Again(at(9)), at(2))
         .await
         .unwrap();
     assert_eq!(heads().await, ["a", "b"], "it keeps its place");
-    store.begin(1, at(9), at(10)).await.unwrap();
+    store.begin(1, 0, at(9), at(10)).await.unwrap();
     store
         .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(9))
         .await
@@ -119,11 +119,11 @@ async fn each_try_is_kept_and_one_without_an_end_was_interrupted() {
     let store = home.open();
     let run = open_run(&store, "1").await;
     assert!(tell(&store, run, vec![notice("a", "duty")]).await);
-    store.begin(1, at(2), at(4)).await.unwrap();
+    store.begin(1, 0, at(2), at(4)).await.unwrap();
     assert_eq!(all(&store).await[0].next_at, at(4));
     drop(store);
     let store = home.open();
-    store.begin(1, at(5), at(7)).await.unwrap();
+    store.begin(1, 0, at(5), at(7)).await.unwrap();
     store
         .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(6))
         .await
@@ -165,17 +165,24 @@ async fn what_tells_the_same_is_settled_together_and_nothing_else_is() {
         }
         assert!(tell(&store, run, vec![new]).await);
     }
-    let alike = store.alike(1, 1).await.unwrap();
+    let alike = store.alike(1, u64::MAX, 1).await.unwrap();
     assert_eq!((alike.count, alike.last), (2, 5));
     assert_eq!(alike.first[0].notice.id, "b");
     // One that comes in after that is not in what was told.
     let run = open_run(&store, "6").await;
     assert!(tell(&store, run, vec![notice("f", "duty")]).await);
-    store.begin(1, at(2), at(4)).await.unwrap();
+    store.begin(1, 5, at(2), at(4)).await.unwrap();
     let failed = store.end(1, Some(5), tried(TryOutcome::Transient), Next::Again(at(9)), at(3));
     failed.await.unwrap();
-    assert_eq!(store.alike(1, 1).await.unwrap().count, 3, "nothing is out");
-    store.begin(1, at(9), at(10)).await.unwrap();
+    assert_eq!(store.alike(1, u64::MAX, 1).await.unwrap().count, 3, "nothing is out");
+    let head = store.heads().await.unwrap().remove(0);
+    assert_eq!(head.told_to, Some(5));
+    assert_eq!(
+        store.alike(1, 5, 9).await.unwrap().count,
+        2,
+        "the next try tells the same"
+    );
+    store.begin(1, 9, at(9), at(10)).await.unwrap();
     let delivered = store.end(1, Some(5), tried(TryOutcome::Delivered), Next::Delivered, at(9));
     delivered.await.unwrap();
     let all = all(&store).await;

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 use crate::home::{Home, append, at, finished, line};
 
 /// The steps of the schema, as they were released, each in its file.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     include_str!("../../src/migrations/0001_journal_and_alerts.sql"),
     include_str!("../../src/migrations/0002_memory_of_plugins.sql"),
     include_str!("../../src/migrations/0003_sealed_events.sql"),
@@ -27,6 +27,7 @@ const STEPS: [&str; 9] = [
     include_str!("../../src/migrations/0007_outbox.sql"),
     include_str!("../../src/migrations/0008_after.sql"),
     include_str!("../../src/migrations/0009_compaction.sql"),
+    include_str!("../../src/migrations/0010_runs_below.sql"),
 ];
 
 /// What the version of a step wrote beside that, once there was a place for it.

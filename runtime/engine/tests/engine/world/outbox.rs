@@ -25,6 +25,7 @@ pub fn post(notices: &mut Vec<Posted>, run: RunId, at: DateTime<Utc>, new: NewNo
         next_at: at,
         why: String::new(),
         settled_at: None,
+        told_to: None,
         tries: vec![],
     });
 }
@@ -64,8 +65,15 @@ impl Outbox for Memory {
         Ok(times)
     }
 
-    async fn begin(&self, number: u64, at: DateTime<Utc>, then: DateTime<Utc>) -> Result<(), JournalError> {
+    async fn begin(
+        &self,
+        number: u64,
+        told_to: u64,
+        at: DateTime<Utc>,
+        then: DateTime<Utc>,
+    ) -> Result<(), JournalError> {
         self.change(number, |posted| {
+            posted.told_to.get_or_insert(told_to);
             for open in posted.tries.iter_mut().filter(|tried| tried.outcome.is_none()) {
                 open.outcome = Some(TryOutcome::Interrupted);
             }
@@ -81,11 +89,15 @@ impl Outbox for Memory {
         })
     }
 
-    async fn alike(&self, number: u64, most: usize) -> Result<Alike, JournalError> {
+    async fn alike(&self, number: u64, to: u64, most: usize) -> Result<Alike, JournalError> {
         self.alive()?;
         let all = self.outbox();
         let head = all.iter().find(|posted| posted.number == number).unwrap();
-        let alike: Vec<Posted> = all.iter().filter(|posted| is_alike(head, posted)).cloned().collect();
+        let alike: Vec<Posted> = all
+            .iter()
+            .filter(|posted| posted.number <= to && is_alike(head, posted))
+            .cloned()
+            .collect();
         Ok(Alike {
             count: alike.len() as u64,
             last: alike.last().map_or(0, |last| last.number),
@@ -130,11 +142,11 @@ impl Outbox for Memory {
 }
 
 fn is_alike(head: &Posted, posted: &Posted) -> bool {
-    let runbook = |posted: &Posted| posted.notice.labels.get("runbook").cloned();
+    let of = |posted: &Posted| ["runbook", "customer"].map(|label| posted.notice.labels.get(label).cloned());
     posted.state == NoticeState::Waiting
         && posted.number > head.number
         && (&posted.notifier, posted.topic) == (&head.notifier, head.topic)
-        && runbook(posted) == runbook(head)
+        && of(posted) == of(head)
 }
 
 fn settle(posted: &mut Posted, next: Next, why: &str, now: DateTime<Utc>) {
