@@ -104,21 +104,19 @@ impl Pending {
 
 /// Names the plans of each round as a whole.
 pub fn by_rounds(mut pending: Vec<Pending>) -> Vec<Pending> {
-    let rounds: BTreeSet<RoundId> = pending.iter().map(|waiting| waiting.round).collect();
-    for round in rounds {
-        let plans = plans_of(&pending, round);
-        let of_round = pending.iter_mut().filter(|waiting| waiting.round == round);
-        of_round.for_each(|waiting| waiting.round_plans.clone_from(&plans));
+    let mut rounds: BTreeMap<RoundId, BTreeSet<(RunId, &StepId, &str)>> = BTreeMap::new();
+    for waiting in &pending {
+        let plan = (waiting.run, &waiting.step, waiting.plan.as_str());
+        rounds.entry(waiting.round).or_default().insert(plan);
+    }
+    let named = rounds
+        .into_iter()
+        .map(|(round, plans)| (round, sha256(json!(plans).to_string().as_bytes())));
+    let named: BTreeMap<RoundId, String> = named.collect();
+    for waiting in &mut pending {
+        waiting.round_plans = named.get(&waiting.round).cloned().unwrap_or_default();
     }
     pending
-}
-
-fn plans_of(pending: &[Pending], round: RoundId) -> String {
-    let of_round = pending.iter().filter(|waiting| waiting.round == round);
-    let plans: BTreeSet<(RunId, &StepId, &str)> = of_round
-        .map(|waiting| (waiting.run, &waiting.step, waiting.plan.as_str()))
-        .collect();
-    sha256(json!(plans).to_string().as_bytes())
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
@@ -199,12 +197,13 @@ impl Engine {
             _ => {}
         }
         let (home, now) = (self.home(), self.ports.clock.now());
+        let mut again = None;
         for waiting in &waiting {
             if let Some(live) = self.registry.get(waiting.run) {
                 let told = live
                     .recorder
                     .read(|run| body(live.id, run, &home, Some(&waiting.plan), said, now));
-                told.map(drop).or_else(unless_it_is_over)?;
+                told.map(drop).or_else(|error| unless_it_is_over(error, &mut again))?;
             }
         }
         let waiting = waiting.into_iter().map(|pending| (pending.run, pending.plan));
@@ -212,10 +211,13 @@ impl Engine {
         for (run, plan) in waiting {
             match self.decide(run, Some(&plan), said).await {
                 Ok(()) => drop(runs.insert(run)),
-                Err(error) => unless_it_is_over(error)?,
+                Err(error) => unless_it_is_over(error, &mut again)?,
             }
         }
-        Ok(runs.into_iter().collect())
+        match again {
+            Some(again) if runs.is_empty() => Err(again),
+            _ => Ok(runs.into_iter().collect()),
+        }
     }
 
     async fn say(&self, live: &Arc<Live>, plan: Option<&str>, said: &Decision) -> Result<(), ApprovalError> {
@@ -236,10 +238,14 @@ impl Engine {
     }
 }
 
-/// What came of others has ended its wait.
-fn unless_it_is_over(error: ApprovalError) -> Result<(), ApprovalError> {
+/// What came of others has ended its wait; or they have said so to that one before.
+fn unless_it_is_over(error: ApprovalError, again: &mut Option<ApprovalError>) -> Result<(), ApprovalError> {
     match error {
         ApprovalError::NothingAsked(_) | ApprovalError::OtherPlan(_) => Ok(()),
+        ApprovalError::Again { .. } => {
+            again.get_or_insert(error);
+            Ok(())
+        }
         error => Err(error),
     }
 }

@@ -222,7 +222,8 @@ fn unless_in_doubt(run: &Run, mut next: Vec<Command>) -> Vec<Command> {
     if run.is_in_doubt() {
         next.retain(|command| match command {
             Command::Invoke(invoke) => invoke.resumes,
-            Command::OpenRun(sub) => sub.intended,
+            // One that is open already is found after that.
+            Command::OpenRun(_) => false,
             _ => true,
         });
     }

@@ -355,3 +355,25 @@ async fn a_round_is_approved_as_it_was_seen_or_not_at_all() {
     assert_eq!(say(&left[..12], "ben").await.unwrap(), [RunId(1)]);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
+
+#[tokio::test(start_paused = true)]
+async fn who_has_approved_some_of_a_round_may_approve_the_rest() {
+    let mut book = selecting(runbook("repair", vec![asking(Some("duty"))]), "customer", "steel");
+    book.steps[0].ask = Some("duty".into());
+    let mut home = home(vec![book]);
+    home.settings.approvers.get_mut("duty").unwrap().need = 2;
+    let world = World::new(home, risky());
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 2).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    let runs = world.engine.decide_round(RoundId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(runs, [RunId(2)]);
+    let again = world
+        .engine
+        .decide_round(RoundId(1), None, &yes("ben"))
+        .await
+        .unwrap_err();
+    assert!(again.to_string().contains("ben has approved run 1 already"), "{again}");
+    let runs = world.engine.decide_round(RoundId(1), None, &yes("cleo")).await.unwrap();
+    assert_eq!(runs, [RunId(1), RunId(2)]);
+}

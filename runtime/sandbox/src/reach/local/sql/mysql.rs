@@ -115,9 +115,9 @@ impl Session {
         let prepared = self.conn.prep(statement.text.as_str()).await.map_err(told)?;
         let params = value::params(&statement.params, prepared.num_params())?;
         sent.now();
-        let done = self.conn.exec_iter(&prepared, params).await.map_err(told)?;
+        let done = self.conn.exec_iter(&prepared, params).await.map_err(heard)?;
         let changed = done.affected_rows();
-        done.drop_result().await.map_err(told)?;
+        done.drop_result().await.map_err(heard)?;
         Ok(changed)
     }
 
@@ -227,6 +227,14 @@ fn refused(error: Error, server: &Server) -> SqlError {
             SqlError::Unavailable(format!("no connection to {}: {cause}", server.address()))
         }
         _ => trust::refusal(&error, server).map_or_else(|| told(error), SqlError::Unavailable),
+    }
+}
+
+/// Of a statement that was sent: an answer that can't be read is none.
+fn heard(error: Error) -> SqlError {
+    match told(error) {
+        SqlError::TooLarge => SqlError::Lost("the answer is larger than the limit".into()),
+        other => other,
     }
 }
 
