@@ -89,7 +89,7 @@ impl Pending {
             summary: authored.map_or(String::new(), |runbook| runbook.summary.clone()),
             risk: plan.risk,
             ask: approval.ask.clone(),
-            people: approval.ask.as_ref().map(|ask| people(ask, home)).unwrap_or_default(),
+            people: people(approval.ask.as_deref(), home),
             need: approval.need,
             approved_by: approval.approved.iter().map(|said| said.who.clone()).collect(),
             asked_at: approval.asked_at,
@@ -303,7 +303,7 @@ fn meant<'r>(
 fn may(id: RunId, run: &Run, approval: &Approval, home: &Home, said: &Decision) -> Result<(), ApprovalError> {
     let who = said.who.clone();
     if let Some(ask) = &approval.ask {
-        let people = people(ask, home);
+        let people = people(Some(ask), home);
         if !people.contains(&who) {
             let people = if people.is_empty() {
                 "nobody".into()
@@ -330,8 +330,8 @@ fn may(id: RunId, run: &Run, approval: &Approval, home: &Home, said: &Decision) 
     }
 }
 
-pub(crate) fn people(ask: &str, home: &Home) -> Vec<String> {
-    let group = home.settings.approvers.get(ask);
+pub(crate) fn people(ask: Option<&str>, home: &Home) -> Vec<String> {
+    let group = ask.and_then(|ask| home.settings.approvers.get(ask));
     group.map(|group| group.people.clone()).unwrap_or_default()
 }
 

@@ -138,14 +138,7 @@ impl Outbox for Store {
         Ok(Alike { count, last, first })
     }
 
-    async fn end(
-        &self,
-        number: u64,
-        with: Option<u64>,
-        tried: Tried,
-        next: Next,
-        now: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
+    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError> {
         let calls = serde_json::to_string(&tried.calls).map_err(|error| unwritten(error.to_string()))?;
         let write = move |connection: &Connection| {
             let sql = "UPDATE tries SET outcome = ?2, message = ?3, took_ms = ?4, calls = ?5 \
@@ -158,8 +151,10 @@ impl Outbox for Store {
                 calls,
             ];
             connection.prepare_cached(sql)?.execute(arguments)?;
-            let with = with.filter(|_| next == Next::Delivered);
-            let together = with.map_or(Ok(0), |with| settle_alike(connection, number, with, now))?;
+            let together = match next {
+                Next::Delivered => settle_alike(connection, number, now)?,
+                Next::Again(_) | Next::GivenUp => 0,
+            };
             settle(connection, number, next, &tried.message, now)?;
             Ok(together)
         };
@@ -232,14 +227,16 @@ fn settle(connection: &Connection, number: u64, next: Next, why: &str, now: Date
     connection.prepare_cached(sql)?.execute(arguments).map(drop)
 }
 
-/// They are out with that one; answers how many they are.
-fn settle_alike(connection: &Connection, number: u64, with: u64, now: DateTime<Utc>) -> rusqlite::Result<usize> {
+/// What is told with that one is out; answers how many that are.
+fn settle_alike(connection: &Connection, number: u64, now: DateTime<Utc>) -> rusqlite::Result<usize> {
     let sql = format!(
-        "UPDATE notices SET state = 'delivered', next_at = ?3, why = ?4, settled_at = ?3 WHERE {ALIKE} AND number <= ?2"
+        "UPDATE notices SET state = 'delivered', next_at = ?2, why = ?3, settled_at = ?2 \
+         WHERE {ALIKE} AND number <= (SELECT told_to FROM notices WHERE number = ?1)"
     );
     let why = format!("told with notice {number}");
-    let arguments = params![rows::id(number), rows::id(with), micros(now), why];
-    connection.prepare_cached(&sql)?.execute(arguments)
+    connection
+        .prepare_cached(&sql)?
+        .execute(params![rows::id(number), micros(now), why])
 }
 
 fn count(counts: &mut Counts, next: Next) {

@@ -155,16 +155,20 @@ impl Engine {
         let pause = pace::pause(n, rand::random());
         let began = self.ports.clock.now();
         let then = began + TimeDelta::from_std(pause).unwrap_or(pace::PATIENCE);
-        let (notice, with) = self.with_alike(&head).await;
-        let begun = self
-            .ports
-            .outbox
-            .begin(head.number, with.unwrap_or(0), began, then)
-            .await;
-        if let Err(cause) = begun {
-            error!(%cause, notifier = notifier.name, "nobody is told while that can't be written");
-            return tokio::time::sleep(TRY_AGAIN).await;
-        }
+        let begun = match self.with_alike(&head).await {
+            Ok((notice, to)) => {
+                let begun = self.ports.outbox.begin(head.number, to, began, then).await;
+                begun.map(|()| notice)
+            }
+            Err(cause) => Err(cause),
+        };
+        let notice = match begun {
+            Ok(notice) => notice,
+            Err(cause) => {
+                error!(%cause, notifier = notifier.name, "nobody is told while that can't be written or read");
+                return tokio::time::sleep(TRY_AGAIN).await;
+            }
+        };
         let tried = self.send(home, notifier, head.run, n, notice).await;
         let now = self.ports.clock.now();
         let next = pace::next(tried.outcome, head.queued_at, now, pause);
@@ -181,7 +185,7 @@ impl Engine {
             ),
         }
         for _ in 0..WRITES {
-            match self.ports.outbox.end(head.number, with, tried.clone(), next, now).await {
+            match self.ports.outbox.end(head.number, tried.clone(), next, now).await {
                 Ok(()) => return,
                 Err(cause) => error!(%cause, notice, "what came of a try can't be written for the moment"),
             }
@@ -189,15 +193,16 @@ impl Engine {
         }
     }
 
-    /// The notice, and the number up to which what tells the same is told with it.
-    async fn with_alike(&self, head: &Posted) -> (Notice, Option<u64>) {
-        let to = head.told_to.unwrap_or(u64::MAX);
+    /// The notice, and the number up to which what tells the same is told with it; 0: it is told alone.
+    async fn with_alike(&self, head: &Posted) -> Result<(Notice, u64), JournalError> {
+        // Versions that told each by itself did not say so.
+        let first = head.tries.is_empty();
+        let to = head.told_to.unwrap_or(if first { u64::MAX } else { 0 });
         if to == 0 || !digest::may_be_told_together(head.topic) {
-            return (head.notice.clone(), None);
+            return Ok((head.notice.clone(), 0));
         }
-        let alike = self.ports.outbox.alike(head.number, to, digest::LISTED).await;
-        // It is told by itself, then.
-        digest::together(head, &alike.unwrap_or_default())
+        let alike = self.ports.outbox.alike(head.number, to, digest::LISTED).await?;
+        Ok(digest::together(head, &alike))
     }
 
     /// Tells a notifier that it works. It stands for itself: neither the outbox nor the rate knows of it.

@@ -20,12 +20,12 @@ pub fn may_be_told_together(topic: Topic) -> bool {
     }
 }
 
-/// The notice, with what waits behind it and tells the same; and the number up to which that is in it. Its id says that,
-/// too: who gets the same id twice gets the same text.
-pub fn together(head: &Posted, alike: &Alike) -> (Notice, Option<u64>) {
+/// The notice, with what waits behind it and tells the same; and the number up to which that is in it, 0 if nothing is. Its id
+/// says that, too: who gets the same id twice gets the same text.
+pub fn together(head: &Posted, alike: &Alike) -> (Notice, u64) {
     let mut notice = head.notice.clone();
     if alike.count < FEW {
-        return (notice, None);
+        return (notice, 0);
     }
     let more = words::count(usize::try_from(alike.count).unwrap_or(usize::MAX), "more run");
     notice.id = format!("{}-to-{}", notice.id, alike.last);
@@ -42,7 +42,7 @@ pub fn together(head: &Posted, alike: &Alike) -> (Notice, Option<u64>) {
     if let Some(details) = notice.details.as_mut().filter(|details| details.is_object()) {
         details["alike"] = alike.count.into();
     }
-    (notice, Some(alike.last))
+    (notice, alike.last)
 }
 
 fn named(posted: &Posted) -> String {

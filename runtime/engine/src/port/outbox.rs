@@ -151,15 +151,8 @@ pub trait Outbox: Send + Sync {
     ) -> Result<(), JournalError>;
     /// What waits behind a notice, up to that number, and tells the same; with at most `most` of it.
     async fn alike(&self, number: u64, to: u64, most: usize) -> Result<Alike, JournalError>;
-    /// The try that was begun last has ended. If it delivered, what is [`Alike`] and has a number up to `with` is out as well.
-    async fn end(
-        &self,
-        number: u64,
-        with: Option<u64>,
-        tried: Tried,
-        next: Next,
-        now: DateTime<Utc>,
-    ) -> Result<(), JournalError>;
+    /// The try that was begun last has ended. If it delivered, what is told with it is out as well.
+    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError>;
     /// It is not tried any more, although no try said so.
     async fn give_up(&self, number: u64, why: &str, now: DateTime<Utc>) -> Result<(), JournalError>;
     /// Newest first.

@@ -48,7 +48,7 @@ pub(super) fn asked(run: &Run, home: &Home) -> Vec<Asked> {
     let asked = |(step, approval): (&StepId, &Approval)| Asked {
         step: step.clone(),
         ask: approval.ask.clone(),
-        people: people(approval.ask.as_deref(), home),
+        people: approve::people(approval.ask.as_deref(), home),
         need: approval.need,
         approved_by: approval.approved.iter().map(|said| said.who.clone()).collect(),
         asked_at: approval.asked_at,
@@ -85,11 +85,7 @@ fn of_step(runbook: &Runbook, step: &Step, home: &Home) -> Option<WouldAsk> {
         step: step.id.clone(),
         from,
         ask: step.ask.clone(),
-        people: people(step.ask.as_deref(), home),
+        people: approve::people(step.ask.as_deref(), home),
         need: approve::need(step.ask.as_deref(), home),
     })
-}
-
-fn people(ask: Option<&str>, home: &Home) -> Vec<String> {
-    ask.map(|ask| approve::people(ask, home)).unwrap_or_default()
 }

@@ -11,7 +11,7 @@ use evenkeel_model::runbook::{Otherwise, Runbook, Step};
 
 use crate::world::home::{healed, home, runbook, step};
 use crate::world::script::{Script, System, applied, effect, found, hang, intend, plan};
-use crate::world::{World, person};
+use crate::world::{World, looked, person};
 
 fn bounded(book: Runbook, minutes: u64) -> Runbook {
     let mut book = book;
@@ -172,13 +172,7 @@ async fn the_time_until_somebody_has_looked_at_a_doubt_is_not_counted() {
     world.engine.resume().await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
     tokio::time::sleep(Duration::from_secs(8 * 3_600)).await;
-    let said = evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(1), said).await.unwrap();
+    world.engine.resolve(RunId(1), looked(true)).await.unwrap();
     let summary = world.until_finished(1).await;
     assert_eq!(summary.verdict, Some(Verdict::Changed), "{}", summary.why);
 }

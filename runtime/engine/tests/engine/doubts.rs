@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use evenkeel_engine::Resolution;
 use evenkeel_engine::port::Calls;
 use evenkeel_model::invocation::{Class, Phase, Severity};
 use evenkeel_model::name::RunId;
@@ -12,17 +11,11 @@ use evenkeel_model::runbook::{OnFailure, Runbook, Step};
 
 use crate::world::home::{home, needing, runbook, running, selecting, step};
 use crate::world::script::{Script, action, applied, effect, failed, found, gave_up, hang, intend, plan};
-use crate::world::{World, person};
+use crate::world::{World, looked, person};
 
 /// Looks at the effect in doubt, and says so.
 async fn look(world: &World, done: bool) {
-    let said = Resolution {
-        done,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(1), said).await.unwrap();
+    world.engine.resolve(RunId(1), looked(done)).await.unwrap();
 }
 
 async fn verdict(world: &World) -> Verdict {

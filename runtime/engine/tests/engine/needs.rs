@@ -12,7 +12,7 @@ use evenkeel_model::runbook::{OnFailure, Overlap, Runbook};
 
 use crate::world::home::{home, needing, runbook, step, step_as};
 use crate::world::script::{Script, action, applied, effect, failed, found, gave_up, hang, intend, plan};
-use crate::world::{World, person};
+use crate::world::{World, looked, person};
 
 /// Seconds on the world's clock, and then this.
 async fn after(seconds: u64, outcome: Outcome) -> Outcome {
@@ -337,13 +337,7 @@ async fn what_another_step_left_in_doubt_keeps_no_step_from_being_done_once_that
     let world = world.crash(home(vec![book]), slow());
     world.engine.resume().await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
-    let said = evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(1), said).await.unwrap();
+    world.engine.resolve(RunId(1), looked(true)).await.unwrap();
     let summary = world.until_finished(1).await;
     assert_eq!(summary.verdict, Some(Verdict::Changed), "{}", summary.why);
     assert_eq!(

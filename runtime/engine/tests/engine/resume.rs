@@ -16,7 +16,7 @@ use crate::world::home::{healed, home, pinned, runbook, step};
 use crate::world::script::{
     Script, System, applied, call, effect, failed, found, gave_up, hang, intend, plan, stopped,
 };
-use crate::world::{World, noon, person};
+use crate::world::{World, looked, noon, person};
 
 pub(super) fn repair() -> Runbook {
     runbook("repair", vec![step("look"), step("fix")])
@@ -396,13 +396,7 @@ async fn an_action_that_can_not_be_gone_on_with_is_in_doubt_whatever_the_step_sa
         .always("fix", Phase::Apply, applied(true))
         .always("more", Phase::Plan, plan(&[]));
     let world = world.crash(home(vec![book]), again);
-    let said = Resolution {
-        done: false,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(1), said).await.unwrap();
+    world.engine.resolve(RunId(1), looked(false)).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
     assert_eq!(world.script.called(), ["fix/apply a", "more/plan"]);
 }

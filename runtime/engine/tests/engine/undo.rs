@@ -1,7 +1,7 @@
 //! What a finished run changed is taken back because a person wants it.
 
 use evenkeel_engine::decide::ToUndo;
-use evenkeel_engine::{Resolution, UndoError, UndoRequest};
+use evenkeel_engine::{UndoError, UndoRequest};
 use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::Verdict;
@@ -9,7 +9,7 @@ use evenkeel_model::runbook::Runbook;
 
 use crate::world::home::{home, runbook, step};
 use crate::world::script::{Script, System, applied, effect, failed, hang, plan};
-use crate::world::{World, person};
+use crate::world::{World, looked, person};
 
 fn repair() -> Runbook {
     runbook("repair", vec![step("look"), step("fix"), step("more")])
@@ -146,13 +146,7 @@ async fn a_rollback_that_was_cut_off_in_an_effect_is_in_doubt_until_somebody_loo
     let refused = world.engine.undo(RunId(1), asked()).await.unwrap_err();
     assert!(matches!(refused, UndoError::InDoubt(_)), "{refused}");
 
-    let looked = Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(1), looked).await.unwrap();
+    world.engine.resolve(RunId(1), looked(true)).await.unwrap();
     let run = world.engine.wait(RunId(1)).await.unwrap();
     assert_eq!(run.verdict, Some(Verdict::Undone), "{}", run.why);
     assert_eq!(rollbacks(&world), ["fix/rollback a"]);

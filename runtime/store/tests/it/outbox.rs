@@ -88,13 +88,13 @@ async fn each_notifier_has_its_oldest_notice_first() {
     assert_eq!(heads().await, ["a", "b"]);
     store.begin(1, 0, at(2), at(3)).await.unwrap();
     store
-        .end(1, None, tried(TryOutcome::Transient), Next::Again(at(9)), at(2))
+        .end(1, tried(TryOutcome::Transient), Next::Again(at(9)), at(2))
         .await
         .unwrap();
     assert_eq!(heads().await, ["a", "b"], "it keeps its place");
     store.begin(1, 0, at(9), at(10)).await.unwrap();
     store
-        .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(9))
+        .end(1, tried(TryOutcome::Delivered), Next::Delivered, at(9))
         .await
         .unwrap();
     assert_eq!(heads().await, ["b", "c"]);
@@ -125,7 +125,7 @@ async fn each_try_is_kept_and_one_without_an_end_was_interrupted() {
     let store = home.open();
     store.begin(1, 0, at(5), at(7)).await.unwrap();
     store
-        .end(1, None, tried(TryOutcome::Delivered), Next::Delivered, at(6))
+        .end(1, tried(TryOutcome::Delivered), Next::Delivered, at(6))
         .await
         .unwrap();
     let posted = all(&store).await.remove(0);
@@ -172,7 +172,7 @@ async fn what_tells_the_same_is_settled_together_and_nothing_else_is() {
     let run = open_run(&store, "6").await;
     assert!(tell(&store, run, vec![notice("f", "duty")]).await);
     store.begin(1, 5, at(2), at(4)).await.unwrap();
-    let failed = store.end(1, Some(5), tried(TryOutcome::Transient), Next::Again(at(9)), at(3));
+    let failed = store.end(1, tried(TryOutcome::Transient), Next::Again(at(9)), at(3));
     failed.await.unwrap();
     assert_eq!(store.alike(1, u64::MAX, 1).await.unwrap().count, 3, "nothing is out");
     let head = store.heads().await.unwrap().remove(0);
@@ -183,7 +183,7 @@ async fn what_tells_the_same_is_settled_together_and_nothing_else_is() {
         "the next try tells the same"
     );
     store.begin(1, 9, at(9), at(10)).await.unwrap();
-    let delivered = store.end(1, Some(5), tried(TryOutcome::Delivered), Next::Delivered, at(9));
+    let delivered = store.end(1, tried(TryOutcome::Delivered), Next::Delivered, at(9));
     delivered.await.unwrap();
     let all = all(&store).await;
     let waiting = all.iter().filter(|posted| posted.state == NoticeState::Waiting);

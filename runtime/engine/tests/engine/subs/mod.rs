@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::world::home::{cooling, healed, home, needing, on_alert, only_when, runbook, running, selecting, step};
 use crate::world::script::{Script, action, applied, effect, failed, found, hang, intend, plan, stopped};
-use crate::world::{World, person};
+use crate::world::{World, looked, person};
 
 mod stops;
 mod undo;

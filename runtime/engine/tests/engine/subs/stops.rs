@@ -57,13 +57,7 @@ async fn what_is_in_doubt_below_is_waited_for_until_somebody_has_looked() {
     assert_eq!(verdict(&world, 2), Some(Verdict::Unknown));
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert_eq!(verdict(&world, 1), None, "nobody has looked");
-    let said = evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    world.engine.resolve(RunId(2), said).await.unwrap();
+    world.engine.resolve(RunId(2), looked(true)).await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
 
@@ -213,20 +207,14 @@ async fn a_run_that_ended_unknown_with_one_below_is_resolved_after_that() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     world.engine.kill(run, "ben", "now").await.unwrap();
     world.until_finished(1).await;
-    let said = || evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
-    let early = world.engine.resolve(RunId(1), said()).await;
+    let early = world.engine.resolve(RunId(1), looked(true)).await;
     assert!(
         matches!(early, Err(evenkeel_engine::ResolveError::Below { below: RunId(2), .. })),
         "{early:?}"
     );
-    world.engine.resolve(RunId(2), said()).await.unwrap();
+    world.engine.resolve(RunId(2), looked(true)).await.unwrap();
     world.until_finished(2).await;
-    world.engine.resolve(RunId(1), said()).await.unwrap();
+    world.engine.resolve(RunId(1), looked(true)).await.unwrap();
     let summary = world.until_finished(1).await;
     assert_ne!(summary.verdict, Some(Verdict::Unknown), "{}", summary.why);
 }

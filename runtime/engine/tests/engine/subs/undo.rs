@@ -193,14 +193,8 @@ async fn a_step_that_was_well_stays_so_when_its_undoing_is_known() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     world.engine.kill(RunId(1), "ben", "now").await.unwrap();
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Unknown));
-    let said = || evenkeel_engine::Resolution {
-        done: true,
-        who: "ben".into(),
-        why: String::new(),
-        of: None,
-    };
     for run in [2, 1] {
-        world.engine.resolve(RunId(run), said()).await.unwrap();
+        world.engine.resolve(RunId(run), looked(true)).await.unwrap();
         world.until_finished(run).await;
     }
     let failed = world

@@ -203,6 +203,16 @@ impl World {
 }
 
 /// On all that the runbook selects.
+/// Ben has looked at an effect in doubt.
+pub fn looked(done: bool) -> evenkeel_engine::Resolution {
+    evenkeel_engine::Resolution {
+        done,
+        who: "ben".into(),
+        why: String::new(),
+        of: None,
+    }
+}
+
 pub fn person(runbook: &str) -> PersonRequest {
     use std::sync::atomic::{AtomicU64, Ordering};
     static REQUESTS: AtomicU64 = AtomicU64::new(0);

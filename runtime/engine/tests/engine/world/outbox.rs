@@ -105,19 +105,12 @@ impl Outbox for Memory {
         })
     }
 
-    async fn end(
-        &self,
-        number: u64,
-        with: Option<u64>,
-        tried: Tried,
-        next: Next,
-        now: DateTime<Utc>,
-    ) -> Result<(), JournalError> {
+    async fn end(&self, number: u64, tried: Tried, next: Next, now: DateTime<Utc>) -> Result<(), JournalError> {
         let all = self.outbox();
         let head = all.iter().find(|posted| posted.number == number).unwrap();
         let told = all
             .iter()
-            .filter(|posted| with.is_some_and(|with| posted.number <= with) && is_alike(head, posted));
+            .filter(|posted| Some(posted.number) <= head.told_to && is_alike(head, posted));
         for posted in told.filter(|_| next == Next::Delivered) {
             self.change(posted.number, |posted| {
                 settle(posted, next, &format!("told with notice {number}"), now)
