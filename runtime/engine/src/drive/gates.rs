@@ -22,13 +22,11 @@ use crate::run::{GateState, Run};
 const GONE_IN: TimeDelta = TimeDelta::seconds(10);
 
 impl Course {
-    /// Asks the gates once. Waits, if they say so, and leaves it to the next round of deciding
-    /// to ask again.
+    /// Asks the gates once. Waits, if they say so, or else for a place among the runs that go at once, and leaves it to
+    /// the next round of deciding to ask again.
     pub(super) async fn ask_gates(&mut self, subject: &Result<Subject, String>) -> Result<(), JournalError> {
         let Ok(subject) = subject else { return Ok(()) };
-        if !self.take_permit(None).await? {
-            return Ok(());
-        }
+        let has_place = self.try_permit();
         let asking = self.live.recorder.read(|run| {
             let request = run.request.clone().filter(|_| run.cancel.is_none())?;
             Some((run.mark, request))
@@ -38,6 +36,10 @@ impl Course {
         };
         let (answer, taken) = self.answer(subject, &request).await?;
         match answer {
+            Answer::Pass if !has_place => {
+                drop(taken);
+                self.take_permit(None).await?;
+            }
             Answer::Pass => match self.live.recorder.append_after(mark, vec![Body::Started]).await? {
                 Append::Done => self.taken = taken.map(Taken::begun),
                 Append::Stale => {}
@@ -136,12 +138,11 @@ impl Course {
             None => None,
         };
         // The target is taken before its history is read, so that no run ends in between.
-        let taken = slot.as_ref().and_then(|slot| {
-            slot.take(Holder {
-                run: self.live.id,
-                runbook: request.runbook.clone(),
-            })
-        });
+        let ours = || Holder {
+            run: self.live.id,
+            runbook: request.runbook.clone(),
+        };
+        let taken = slot.as_ref().and_then(|slot| slot.take(ours()));
         let holder = match taken {
             Some(_) => None,
             None => slot.as_ref().and_then(|slot| slot.holder()),
@@ -327,13 +328,7 @@ impl Course {
         &mut self,
         decided: Option<(u64, Option<DateTime<Utc>>)>,
     ) -> Result<bool, JournalError> {
-        if self.permit.is_some() {
-            return Ok(true);
-        }
-        let customer = self.sharing_customer();
-        let capacity = &self.engine.capacity;
-        if let Some(place) = capacity.try_take(customer.as_ref()) {
-            self.permit = Some(place);
+        if self.try_permit() {
             return Ok(true);
         }
         if decided.is_none() {
@@ -351,12 +346,22 @@ impl Course {
                 None => self.told_to_stop().await,
             }
         };
+        let customer = self.sharing_customer();
         let place = tokio::select! {
-            place = capacity.take(customer.as_ref()) => place,
+            place = self.engine.capacity.take(customer.as_ref()) => place,
             () = stop => None,
         };
         self.permit = place;
         Ok(self.permit.is_some())
+    }
+
+    /// Takes a place if one is free; true: it has one.
+    fn try_permit(&mut self) -> bool {
+        if self.permit.is_none() {
+            let customer = self.sharing_customer();
+            self.permit = self.engine.capacity.try_take(customer.as_ref());
+        }
+        self.permit.is_some()
     }
 
     /// Whose run it is, if there is another customer to leave a place to; `local` always exists.

@@ -6,12 +6,13 @@ use chrono::TimeDelta;
 use evenkeel_engine::gate::{self, Answer, Ask};
 use evenkeel_engine::port::NewRun;
 use evenkeel_engine::{Holder, trigger};
-use evenkeel_model::alert::{Change, Grade};
+use evenkeel_model::alert::{Alert, Change, Grade};
+use evenkeel_model::hold::{Scope, What, Wish};
 use evenkeel_model::home::Home;
 use evenkeel_model::invocation::{Phase, Severity};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Mode, Request, State, Summary, Verdict};
-use evenkeel_model::runbook::Runbook;
+use evenkeel_model::runbook::{Overlap, Runbook};
 
 use crate::world::alarms::alert;
 use crate::world::home::{asset, cooling, home, on_alert, on_cron, runbook, selecting, step, with_assets};
@@ -336,6 +337,63 @@ async fn a_full_engine_lets_runs_wait_and_says_so() {
         waited.iter().all(|gate| gate == "capacity") && waited.len() >= 2,
         "{waited:?}"
     );
+}
+
+/// One run goes at once, and that of `slow` takes three days.
+fn small() -> World {
+    let three_days = Duration::from_secs(3 * 86_400);
+    let mut slow = runbook("slow", vec![step("look")]);
+    slow.steps[0].timeout = three_days;
+    let mut repair = on_alert(selecting(repair(), "role", "app"), "Slow");
+    repair.limits.overlap = Overlap::Skip;
+    let mut home = home(vec![repair, slow]);
+    home.settings.runs = 1;
+    let script = Script::default().on("look", Phase::Check, move |_, _| async move {
+        tokio::time::sleep(three_days).await;
+        found(Severity::Ok)
+    });
+    let world = World::new(home, script);
+    world.serve();
+    world
+}
+
+fn slow(n: &str) -> Alert {
+    alert("Slow", &[("asset", "steel-1"), ("n", n)])
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_gate_refuses_is_refused_before_there_is_a_place_for_it() {
+    let world = small();
+    world.ask(person("slow")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for n in ["1", "2"] {
+        world.alarms.edge(&world.engine, Change::Fired, &slow(n));
+    }
+    world.until_waiting(2, "capacity").await;
+    assert_eq!(world.until_finished(3).await.verdict, Some(Verdict::Rejected));
+    assert_eq!(refusal(&world, 3).unwrap().0, "overlap");
+    assert!(world.now() - noon() < TimeDelta::hours(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_alert_that_is_not_heard_of_is_waited_for_a_day_though_there_is_no_place() {
+    let world = small();
+    let pause = Wish {
+        what: What::Pause(Scope::All),
+        why: "the move".into(),
+        who: "ada".into(),
+        until: Some(noon() + TimeDelta::hours(1)),
+    };
+    world.engine.hold(pause).await.unwrap();
+    world.alarms.edge(&world.engine, Change::Fired, &slow("1"));
+    world.until_waiting(1, "pause").await;
+    world.alarms.forget(&slow("1"));
+    world.until_waiting(1, "alert").await;
+    world.ask(person("slow")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(24 * 3_600)).await;
+    let run = world.until_finished(1).await;
+    assert_eq!(run.why, "its alert `Slow` was not heard of for 24 hours");
+    assert!(world.now() - noon() < TimeDelta::hours(26));
 }
 
 #[tokio::test(start_paused = true)]

@@ -28,7 +28,9 @@ pub struct Memory {
 #[derive(Default)]
 pub(super) struct Disk {
     occurrences: BTreeMap<String, RoundId>,
-    runs: BTreeMap<RunId, Vec<Event>>,
+    runs: BTreeMap<RunId, Kept>,
+    /// Of each runbook on each target.
+    places: BTreeMap<(RunbookName, AssetId), Vec<RunId>>,
     /// Of each run, the last event that somebody waited for to be on disk.
     synced: BTreeMap<RunId, u64>,
     texts: BTreeMap<String, String>,
@@ -49,6 +51,22 @@ pub(super) struct Disk {
     unreadable: BTreeSet<RunId>,
     /// Appends that are still accepted; none: no end.
     appends_left: Option<usize>,
+}
+
+/// A run's events, and what they come to.
+#[derive(Default)]
+struct Kept {
+    events: Vec<Event>,
+    fold: Run,
+}
+
+impl Kept {
+    fn push(&mut self, at: DateTime<Utc>, body: Body) {
+        let seq = self.events.len() as u64 + 1;
+        let event = Event { seq, at, body };
+        self.fold.apply(&event);
+        self.events.push(event);
+    }
 }
 
 impl Memory {
@@ -88,7 +106,8 @@ impl Memory {
     }
 
     pub fn all(&self, run: RunId) -> Vec<Event> {
-        self.disk.lock().unwrap().runs.get(&run).cloned().unwrap_or_default()
+        let disk = self.disk.lock().unwrap();
+        disk.runs.get(&run).map(|kept| kept.events.clone()).unwrap_or_default()
     }
 
     pub fn count(&self) -> usize {
@@ -97,7 +116,7 @@ impl Memory {
 
     pub fn summary(&self, run: RunId) -> Option<Summary> {
         let disk = self.disk.lock().unwrap();
-        disk.runs.get(&run).map(|events| summary(run, events))
+        disk.runs.get(&run).map(|kept| summary(run, &kept.fold))
     }
 
     pub fn set_tick(&self, runbook: &str, schedule: &str, at: DateTime<Utc>) {
@@ -130,7 +149,15 @@ impl Memory {
 
     pub(super) fn summaries(&self) -> Vec<Summary> {
         let disk = self.disk.lock().unwrap();
-        disk.runs.iter().map(|(run, events)| summary(*run, events)).collect()
+        disk.runs.iter().map(|(run, kept)| summary(*run, &kept.fold)).collect()
+    }
+
+    /// Runs of a runbook on a target, the earliest first.
+    pub(super) fn at(&self, runbook: &RunbookName, target: &AssetId) -> Vec<Summary> {
+        let disk = self.disk.lock().unwrap();
+        let runs = disk.places.get(&(runbook.clone(), target.clone()));
+        let runs = runs.into_iter().flatten();
+        runs.map(|run| summary(*run, &disk.runs[run].fold)).collect()
     }
 
     pub(super) fn alive(&self) -> Result<(), JournalError> {
@@ -173,8 +200,14 @@ impl Disk {
         let mut runs = Vec::new();
         for target in &round.targets {
             let run = RunId(self.runs.len() as u64 + 1);
-            let body = Body::Requested(Box::new(round.request(id, target)));
-            self.runs.insert(run, vec![Event { seq: 1, at: now, body }]);
+            let request = round.request(id, target);
+            if let Some(target) = &request.target {
+                let place = (request.runbook.clone(), target.clone());
+                self.places.entry(place).or_default().push(run);
+            }
+            let mut kept = Kept::default();
+            kept.push(now, Body::Requested(Box::new(request)));
+            self.runs.insert(run, kept);
             runs.push(run);
         }
         Opened::New(id, runs)
@@ -188,9 +221,8 @@ fn error(cause: &str) -> JournalError {
     }
 }
 
-fn summary(id: RunId, events: &[Event]) -> Summary {
-    let run = Run::fold(events);
-    let request = run.request.unwrap();
+fn summary(id: RunId, run: &Run) -> Summary {
+    let request = run.request.clone().unwrap();
     let state = match (&run.finished, run.started_at, &run.gate) {
         (Some(_), ..) => State::Finished,
         (None, Some(_), _) => State::Running,
@@ -214,7 +246,7 @@ fn summary(id: RunId, events: &[Event]) -> Summary {
             .map_or(String::new(), |finished| finished.why.clone()),
         requested_at: run.requested_at.unwrap(),
         started_at: run.started_at,
-        finished_at: run.finished.map(|finished| finished.at),
+        finished_at: run.finished.as_ref().map(|finished| finished.at),
         compacted: false,
     }
 }
@@ -242,20 +274,19 @@ impl Journal for Memory {
         if let Some(left) = &mut disk.appends_left {
             *left = left.checked_sub(1).ok_or_else(|| error("the disk is full"))?;
         }
-        let events = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
+        let kept = disk.runs.get_mut(&run).ok_or_else(|| error("there is no such run"))?;
         let last = bodies.last().map(|(at, _)| *at);
         for (at, body) in bodies {
-            let finished = matches!(events.last().map(|event| &event.body), Some(Body::Finished { .. }));
+            let finished = matches!(kept.events.last().map(|event| &event.body), Some(Body::Finished { .. }));
             let goes_on = matches!(
                 body,
                 Body::Resolved { .. } | Body::RunKnown { .. } | Body::UndoRequested { .. }
             );
             assert!(!finished || goes_on, "{run}: {body:?} after the end");
-            let seq = events.len() as u64 + 1;
-            events.push(Event { seq, at, body });
+            kept.push(at, body);
         }
         if durability == Durability::Disk {
-            disk.synced.insert(run, events.len() as u64);
+            disk.synced.insert(run, kept.events.len() as u64);
         }
         for (new, at) in notices.into_iter().zip(last.into_iter().cycle()) {
             outbox::post(&mut disk.notices, run, at, new);
@@ -272,7 +303,7 @@ impl Journal for Memory {
                 cause: "an event is no JSON".into(),
             });
         }
-        Ok(disk.runs.get(&run).cloned())
+        Ok(disk.runs.get(&run).map(|kept| kept.events.clone()))
     }
 
     async fn runs(&self, filter: RunFilter) -> Result<Vec<Summary>, JournalError> {
@@ -351,14 +382,9 @@ impl Journal for Memory {
         since: DateTime<Utc>,
     ) -> Result<Vec<Summary>, JournalError> {
         self.alive()?;
-        let wanted = |run: &Summary| {
-            run.runbook == *runbook
-                && run.target.as_ref() == Some(target)
-                && run.changed
-                && run.mode == Mode::Live
-                && run.finished_at.is_some_and(|at| at >= since)
-        };
-        Ok(self.summaries().into_iter().rev().filter(wanted).collect())
+        let wanted =
+            |run: &Summary| run.changed && run.mode == Mode::Live && run.finished_at.is_some_and(|at| at >= since);
+        Ok(self.at(runbook, target).into_iter().rev().filter(wanted).collect())
     }
 
     async fn text(&self, hash: &str) -> Result<Option<String>, JournalError> {

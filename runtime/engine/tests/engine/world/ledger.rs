@@ -56,13 +56,11 @@ impl Ledger for Memory {
         let key = (runbook.clone(), target.clone());
         let [cleared, told_at] = self.disk.lock().unwrap().strikes.get(&key).copied().unwrap_or_default();
         let counts = |run: &Summary| {
-            run.runbook == *runbook
-                && run.target.as_ref() == Some(target)
-                && run.mode == Mode::Live
+            run.mode == Mode::Live
                 && run.verdict.is_some_and(|verdict| OUTCOMES.contains(&verdict))
                 && cleared.is_none_or(|cleared| run.finished_at.is_some_and(|at| at > cleared))
         };
-        let mut outcomes: Vec<Summary> = self.summaries().into_iter().filter(counts).collect();
+        let mut outcomes: Vec<Summary> = self.at(runbook, target).into_iter().filter(counts).collect();
         outcomes.sort_by_key(|run| std::cmp::Reverse((run.finished_at, run.run)));
         outcomes.truncate(most);
         Ok(Record { outcomes, told_at })
