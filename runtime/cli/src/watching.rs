@@ -102,10 +102,9 @@ impl Tell for Teller {
                 Err(why) => warn!(%labels, why, "an alert of a rule can't be taken in"),
             }
         }
-        match house.store.accept_as(Manner::Repeats, taken, now).await {
-            Ok(_) => house.engine.edges_arrived(),
-            // A firing alert is told again within two evaluations.
-            Err(cause) => error!(%cause, "alerts of rules can't be taken in for the moment"),
+        // A firing alert is told again within two evaluations.
+        if let Err(cause) = house.store.accept_as(Manner::Repeats, taken, now).await {
+            error!(%cause, "alerts of rules can't be taken in for the moment");
         }
     }
 }

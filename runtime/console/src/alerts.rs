@@ -75,7 +75,6 @@ async fn take(
     let batch = parse(&held.bytes, &context).map_err(|malformed| Error::bad_request(malformed.to_string()))?;
     let taken = batch.alerts.len();
     let edges = console.memory.accept_as(batch.manner, batch.alerts, now).await?;
-    console.engine.edges_arrived();
     Counters::add(&console.counters.received, taken);
     Counters::add(&console.counters.rejected, batch.rejected.len());
     Counters::add(&console.counters.edges, edges.len());

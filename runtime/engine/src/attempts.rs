@@ -101,7 +101,7 @@ impl Engine {
         let home = self.home();
         match next(&request, summary.verdict, since, &home) {
             None => Ok(()),
-            Some(Ok(start)) => self.open_logged(start, &home).await,
+            Some(Ok(start)) => self.open(start, home).await.map(drop),
             Some(Err(why)) => {
                 let what = Happening::Attempt {
                     run,

@@ -9,6 +9,7 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Event, Summary, Verdict};
 use tokio::sync::{Notify, RwLock, broadcast, watch};
+use tracing::info;
 
 use crate::berths::Berths;
 use crate::capacity::Capacity;
@@ -53,7 +54,6 @@ pub struct Engine {
     /// Runs at once; waiting runs don't count.
     pub(crate) capacity: Capacity,
     pub(crate) feed: Feed,
-    pub(crate) edges: Notify,
     pub(crate) post: Post,
     /// A run ended that may have to be tried again.
     pub(crate) ends: Notify,
@@ -100,7 +100,6 @@ impl Engine {
             holds: watch::Sender::default(),
             holding: tokio::sync::Mutex::default(),
             feed: broadcast::Sender::new(FEED_EVENTS),
-            edges: Notify::new(),
             ends: Notify::new(),
             unwritten: Notify::new(),
             draining: watch::Sender::new(false),
@@ -256,12 +255,6 @@ impl Engine {
         self.registry.all().iter().map(|live| live.id).collect()
     }
 
-    /// To be called when [`Alerts::pending`] may have something new; it is looked at every few
-    /// seconds besides.
-    pub fn edges_arrived(&self) {
-        self.edges.notify_one();
-    }
-
     /// Stops: no round is opened, no run starts, and no invocation begins any more. Returns when
     /// those under way have come to their end, or after `bound`. What has not finished goes on
     /// at the next start.
@@ -304,11 +297,33 @@ impl Engine {
         Ok(opened)
     }
 
+    /// The same for the rounds that an edge of an alert starts; it is done with then.
+    pub(crate) async fn open_for_edge(
+        self: &Arc<Self>,
+        edge: u64,
+        starts: Vec<Start>,
+        home: &Arc<Home>,
+    ) -> Result<(), JournalError> {
+        let now = self.ports.clock.now();
+        let rounds = starts.iter().map(|start| start.round.clone()).collect();
+        let _opening = self.opening.read().await;
+        let opened = self.ports.journal.open_for_edge(edge, rounds, now).await?;
+        for (start, opened) in starts.into_iter().zip(&opened) {
+            self.set_off(start, opened, Arc::clone(home), now);
+        }
+        Ok(())
+    }
+
     /// Drives a round, if it is a new one.
     pub(crate) fn set_off(self: &Arc<Self>, start: Start, opened: &Opened, home: Arc<Home>, now: DateTime<Utc>) {
-        if let Opened::New(id, runs) = opened {
-            let crew = self.muster(*id, runs, &start.round, now);
-            self.begin(Round::fresh(*id, Ok(start.runbook), home, crew));
+        let runbook = &start.round.runbook;
+        match opened {
+            Opened::New(id, runs) => {
+                info!(%runbook, round = id.0, runs = runs.len(), "a round was opened");
+                let crew = self.muster(*id, runs, &start.round, now);
+                self.begin(Round::fresh(*id, Ok(start.runbook), home, crew));
+            }
+            Opened::Known(id) => info!(%runbook, round = id.0, "the occurrence has had its round"),
         }
     }
 

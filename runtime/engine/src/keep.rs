@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::{error, info};
 
 use crate::engine::Engine;
-use crate::port::{JournalError, Noted, Opened};
+use crate::port::{JournalError, Noted};
 use crate::schedule::{Book, EntryKey, Popped, entries};
 use crate::serve::{TRY_AGAIN, stopped};
 use crate::trigger::{self, Start};
@@ -186,15 +186,7 @@ impl Engine {
             let passed = note.passed.as_ref().map(|passed| (passed.count, &passed.why));
             info!(runbook = %note.runbook, schedule = note.schedule, ?passed, "ticks were passed over");
         }
-        let names: Vec<_> = starts.iter().map(|start| start.round.runbook.clone()).collect();
-        let opened = self.open_ticks(starts, notes, home).await?;
-        for (runbook, opened) in names.iter().zip(opened) {
-            match opened {
-                Opened::New(round, runs) => info!(%runbook, round = round.0, runs = runs.len(), "a round was opened"),
-                Opened::Known(round) => info!(%runbook, round = round.0, "the tick has had its round"),
-            }
-        }
-        Ok(())
+        self.open_ticks(starts, notes, home).await.map(drop)
     }
 }
 

@@ -27,7 +27,7 @@ use evenkeel_model::run::{Body, Ended, Event, Mode, Occurrence, Request, Summary
 use evenkeel_model::tape::{Seed, Tape};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use self::metrics::{MetricsError, Question, Series};
 use self::outbox::NewNotice;
@@ -200,6 +200,15 @@ pub trait Journal: Send + Sync {
         notes: Vec<Noted>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError>;
+    /// Opens the rounds that an edge of an alert starts, as [`Journal::open`] does, and is done with the edge
+    /// ([`Alerts::pending`]), all in one transaction. Need not be on disk when this returns: if it is lost, the edge is
+    /// there again, and nothing was made of it, for that gets on disk after this.
+    async fn open_for_edge(
+        &self,
+        edge: u64,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError>;
     /// Rounds that `[[after]]` is to look at, and all of whose runs have ended.
     async fn to_conclude(&self) -> Result<Vec<RoundId>, JournalError>;
     /// Opens what looks at the runs of a round, and notes that this is done, in one durable
@@ -349,6 +358,8 @@ pub trait Alerts: Send + Sync {
     }
     /// Those of them that fire; one look for many that are waited for.
     async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError>;
+    /// Told whenever there is something new among the [`Alerts::pending`].
+    fn news(&self) -> Arc<Notify>;
     /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
     /// The edge has its rounds; it need not come again.

@@ -9,14 +9,14 @@ use evenkeel_model::home::Home;
 use evenkeel_model::name::RunbookName;
 use evenkeel_model::run::{Body, Occurrence, Request};
 use tokio::sync::watch;
-use tracing::{error, info};
+use tracing::error;
 
 use crate::engine::Engine;
 use crate::live::Live;
-use crate::port::{JournalError, Opened};
+use crate::port::JournalError;
 use crate::record::Append;
 use crate::run::Run;
-use crate::trigger::{self, Start};
+use crate::trigger;
 
 /// Edges that are taken in at once.
 const EDGES: usize = 100;
@@ -77,6 +77,7 @@ impl Engine {
     // ---- alerts --------------------------------------------------------------------------
 
     async fn follow_alerts(self: &Arc<Self>, mut shutdown: watch::Receiver<bool>) {
+        let news = self.ports.alerts.news();
         loop {
             let pause = match self.take_edges().await {
                 Ok(EDGES..) => Duration::ZERO,
@@ -87,15 +88,14 @@ impl Engine {
                 }
             };
             tokio::select! {
-                () = self.edges.notified() => {}
+                () = news.notified() => {}
                 () = tokio::time::sleep(pause) => {}
                 () = stopped(&mut shutdown) => return,
             }
         }
     }
 
-    /// Acts on the edges that are there, in their order; each is done with when its rounds are
-    /// on disk.
+    /// Acts on the edges that are there, in their order; each is done with when its rounds are written.
     async fn take_edges(self: &Arc<Self>) -> Result<usize, JournalError> {
         let edges = self.ports.alerts.pending(EDGES).await?;
         let taken = edges.len();
@@ -103,25 +103,23 @@ impl Engine {
             if *self.draining.borrow() {
                 break;
             }
-            self.take_edge(&edge).await?;
-            self.ports.alerts.done(number).await?;
+            self.take_edge(number, &edge).await?;
         }
         Ok(taken)
     }
 
-    async fn take_edge(self: &Arc<Self>, edge: &Edge) -> Result<(), JournalError> {
+    async fn take_edge(self: &Arc<Self>, number: u64, edge: &Edge) -> Result<(), JournalError> {
         let home = self.home();
         match edge.change {
             Change::Fired => {
                 let starts = trigger::from_alert(&edge.alert, &home);
-                if starts.is_empty() {
-                    self.note_unanswered(&edge.alert, &home).await?;
+                if !starts.is_empty() {
+                    for start in &starts {
+                        self.take_over(&edge.alert, &start.round.runbook).await;
+                    }
+                    return self.open_for_edge(number, starts, &home).await;
                 }
-                for start in starts {
-                    let runbook = start.round.runbook.clone();
-                    self.open_logged(start, &home).await?;
-                    self.take_over(&edge.alert, &runbook).await;
-                }
+                self.note_unanswered(&edge.alert, &home).await?;
             }
             Change::Resolved => {
                 for live in self.registry.of_alert(&edge.alert.identity) {
@@ -131,16 +129,7 @@ impl Engine {
             // It proves nothing: what has begun goes on, and what waits goes on waiting for it.
             Change::Expired => {}
         }
-        Ok(())
-    }
-
-    pub(crate) async fn open_logged(self: &Arc<Self>, start: Start, home: &Arc<Home>) -> Result<(), JournalError> {
-        let runbook = start.round.runbook.clone();
-        match self.open(start, Arc::clone(home)).await? {
-            Opened::New(round, runs) => info!(%runbook, round = round.0, runs = runs.len(), "a round was opened"),
-            Opened::Known(round) => info!(%runbook, round = round.0, "the occurrence has had its round"),
-        }
-        Ok(())
+        self.ports.alerts.done(number).await
     }
 
     /// A resolve stops the runs that the alert started.

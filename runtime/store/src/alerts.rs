@@ -1,5 +1,7 @@
 //! What is known of alerts, and the edges that wait: [`Memory`] and [`Alerts`] over SQLite.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use evenkeel_alerting::lifecycle::Manner;
@@ -7,9 +9,11 @@ use evenkeel_alerting::port::{Heard, Memory, MemoryError};
 use evenkeel_engine::port::{Alerts, Durability, JournalError};
 use evenkeel_model::alert::{Alert, Edge, Identity};
 use rusqlite::{Connection, OptionalExtension as _, params};
+use tokio::sync::{Notify, oneshot};
 
 use crate::open::Store;
 use crate::rows::{self, micros};
+use crate::writer::STOPPED;
 
 mod accept;
 mod expire;
@@ -55,6 +59,11 @@ pub fn remembered(connection: &Connection, fingerprint: &str) -> rusqlite::Resul
     found.collect()
 }
 
+pub fn done(connection: &Connection, edge: u64) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM edges WHERE id = ?1";
+    connection.prepare_cached(sql)?.execute([rows::id(edge)]).map(drop)
+}
+
 fn firing_since(
     connection: &Connection,
     identity: &Identity,
@@ -80,8 +89,8 @@ impl Memory for Store {
     ) -> Result<Vec<Edge>, MemoryError> {
         let incoming: Result<Vec<Incoming>, String> = incoming.into_iter().map(Incoming::new).collect();
         let incoming = incoming.map_err(unwritten)?;
-        let write = move |connection: &Connection| accept::accept(connection, &incoming, manner, now);
-        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+        self.write_edges(move |connection| accept::accept(connection, &incoming, manner, now))
+            .await
     }
 
     async fn expire(&self, now: DateTime<Utc>) -> Result<Vec<Edge>, MemoryError> {
@@ -89,8 +98,8 @@ impl Memory for Store {
         if !self.read(look).await.map_err(unread)? {
             return Ok(Vec::new());
         }
-        let write = move |connection: &Connection| expire::expire(connection, now);
-        self.writer.write(Durability::Disk, write).await.map_err(unwritten)
+        self.write_edges(move |connection| expire::expire(connection, now))
+            .await
     }
 
     async fn firing(&self, now: DateTime<Utc>) -> Result<Vec<Alert>, MemoryError> {
@@ -105,6 +114,33 @@ impl Memory for Store {
     }
 }
 
+impl Store {
+    /// Whoever acts on the edges is told before who brought them, so that neither waits for the other.
+    async fn write_edges<P>(&self, write: P) -> Result<Vec<Edge>, MemoryError>
+    where
+        P: FnMut(&Connection) -> rusqlite::Result<Vec<Edge>> + Send + 'static,
+    {
+        let (reply, result) = oneshot::channel();
+        let news = self.news.clone();
+        let settle = move |edges: Result<Vec<Edge>, String>| {
+            if edges.as_ref().is_ok_and(|edges| !edges.is_empty()) {
+                news.notify_one();
+            }
+            // Who brought them may have gone away.
+            let _ = reply.send(edges);
+        };
+        let handed = self.writer.hand_over(Durability::Disk, write, settle).await;
+        handed.map_err(unwritten)?;
+        result.await.map_err(|_| unwritten(STOPPED.into()))?.map_err(unwritten)
+    }
+
+    /// What is known of alerts is committed before anybody hears of it, so that nobody has to wait for the writer.
+    async fn look<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send) -> Result<T, JournalError> {
+        let found = self.readers.glance(query).await;
+        found.map_err(|cause| JournalError { action: "read", cause })
+    }
+}
+
 #[async_trait]
 impl Alerts for Store {
     async fn firing_since(
@@ -113,10 +149,8 @@ impl Alerts for Store {
         now: DateTime<Utc>,
     ) -> Result<Option<DateTime<Utc>>, JournalError> {
         let identity = identity.clone();
-        let since = self
-            .read(move |connection| firing_since(connection, &identity, now))
-            .await;
-        since.map_err(|cause| JournalError { action: "read", cause })
+        self.look(move |connection| firing_since(connection, &identity, now))
+            .await
     }
 
     async fn firing_among(&self, identities: Vec<Identity>, now: DateTime<Utc>) -> Result<Vec<Identity>, JournalError> {
@@ -129,8 +163,12 @@ impl Alerts for Store {
             }
             Ok(firing)
         };
-        let firing = self.read(query).await;
+        let firing = self.readers.read(query).await;
         firing.map_err(|cause| JournalError { action: "read", cause })
+    }
+
+    fn news(&self) -> Arc<Notify> {
+        self.news.clone()
     }
 
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError> {
@@ -140,15 +178,11 @@ impl Alerts for Store {
             let found = statement.query_map([limit], |row| Ok((rows::number(row, 0)?, rows::json(row, 1)?)))?;
             found.collect()
         };
-        let pending = self.read(query).await;
-        pending.map_err(|cause| JournalError { action: "read", cause })
+        self.look(query).await
     }
 
     async fn done(&self, edge: u64) -> Result<(), JournalError> {
-        let write = move |connection: &Connection| {
-            let mut statement = connection.prepare_cached("DELETE FROM edges WHERE id = ?1")?;
-            statement.execute([rows::id(edge)]).map(drop)
-        };
+        let write = move |connection: &Connection| done(connection, edge);
         // If that is lost in a crash the edge comes again, and its occurrences are known then.
         let done = self.writer.write(Durability::Group, write).await;
         done.map_err(|cause| JournalError {

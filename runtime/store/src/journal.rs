@@ -10,6 +10,7 @@ use evenkeel_model::seal::Seal;
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
+use crate::alerts;
 use crate::open::Store;
 use crate::rows::{self, micros};
 use crate::sealed;
@@ -44,6 +45,13 @@ impl Store {
     {
         self.writer.caught_up().await?;
         self.readers.read(query).await
+    }
+
+    fn prepared(&self, rounds: Vec<NewRound>, now: DateTime<Utc>) -> Vec<rounds::Prepared> {
+        let rounds = rounds.into_iter();
+        rounds
+            .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
+            .collect()
     }
 
     async fn summaries(&self, rest: &str, arguments: Vec<Sql>) -> Result<Vec<Summary>, JournalError> {
@@ -159,16 +167,29 @@ impl Journal for Store {
         notes: Vec<Noted>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError> {
-        let rounds: Vec<_> = rounds
-            .into_iter()
-            .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
-            .collect();
+        let rounds = self.prepared(rounds, now);
         let write = move |connection: &Connection| {
             let opened: rusqlite::Result<Vec<_>> = rounds.iter().map(|round| round.write(connection)).collect();
             schedules::note(connection, &notes)?;
             opened
         };
         let opened = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
+        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
+        Ok(opened)
+    }
+
+    async fn open_for_edge(
+        &self,
+        edge: u64,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        let rounds = self.prepared(rounds, now);
+        let write = move |connection: &Connection| {
+            alerts::done(connection, edge)?;
+            rounds.iter().map(|round| round.write(connection)).collect()
+        };
+        let opened: Vec<Opened> = self.writer.write(Durability::Group, write).await.map_err(unwritten)?;
         count_rounds(&mut lock(&self.writer.shared.counts), &opened);
         Ok(opened)
     }
@@ -183,10 +204,7 @@ impl Journal for Store {
         rounds: Vec<NewRound>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError> {
-        let rounds = rounds.into_iter();
-        let rounds: Vec<_> = rounds
-            .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
-            .collect();
+        let rounds = self.prepared(rounds, now);
         let write = move |connection: &Connection| {
             rounds::concluded(connection, round)?;
             rounds.iter().map(|round| round.write(connection)).collect()

@@ -9,7 +9,7 @@ use std::time::Duration;
 use evenkeel_model::name::RunId;
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, ErrorCode};
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, broadcast};
 
 use crate::checkpoint::{self, Checkpointer};
 use crate::migrations;
@@ -68,6 +68,8 @@ pub struct Store {
     pub(crate) writer: Writer,
     pub(crate) readers: Arc<Readers>,
     pub(crate) seal: Option<Seal>,
+    /// Edges of alerts were written.
+    pub(crate) news: Arc<Notify>,
     // Stops its thread when dropped.
     _checkpointer: Checkpointer,
 }
@@ -102,6 +104,7 @@ impl Store {
             writer,
             readers,
             seal: options.seal,
+            news: Arc::default(),
             _checkpointer: checkpointer,
         })
     }

@@ -37,6 +37,13 @@ impl Readers {
             .map_err(|error| error.to_string())
     }
 
+    /// On this thread, for what a few pages answer that are in memory as a rule: another thread takes several times as
+    /// long to be woken.
+    pub async fn glance<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, String> {
+        let _permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
+        self.read_now(query).map_err(|error| error.to_string())
+    }
+
     fn read_now<T>(&self, query: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let connection = match idle {

@@ -152,10 +152,8 @@ async fn live(
 /// Ends alerts that nothing was heard of for long enough.
 async fn listen_for_silence(house: Arc<House>, mut stopping: watch::Receiver<bool>) {
     while !pause(&mut stopping, EVERY).await {
-        match house.store.expire(house.clock.now()).await {
-            Ok(edges) if edges.is_empty() => {}
-            Ok(_) => house.engine.edges_arrived(),
-            Err(cause) => error!(%cause, "alerts can't be ended for the moment"),
+        if let Err(cause) = house.store.expire(house.clock.now()).await {
+            error!(%cause, "alerts can't be ended for the moment");
         }
     }
 }

@@ -31,11 +31,9 @@ async fn an_alert_starts_a_round_on_the_asset_that_it_names() {
     let home = home(vec![selecting(repair(), "role", "app")]);
     let world = World::new(home, System::new(Severity::Critical).script());
     world.serve();
-    world.alarms.edge(
-        &world.engine,
-        Change::Fired,
-        &alert("Slow", &[("instance", "10.0.0.1:9100")]),
-    );
+    world
+        .alarms
+        .edge(Change::Fired, &alert("Slow", &[("instance", "10.0.0.1:9100")]));
     let run = world.until_finished(1).await;
     assert_eq!(run.verdict, Some(Verdict::Changed));
     assert_eq!(
@@ -53,7 +51,7 @@ async fn an_occurrence_starts_one_round_however_often_it_is_said() {
     world.serve();
     let slow = alert("Slow", &[]);
     for _ in 0..3 {
-        world.alarms.edge(&world.engine, Change::Fired, &slow);
+        world.alarms.edge(Change::Fired, &slow);
         settle(&world).await;
     }
     world.until_finished(1).await;
@@ -61,7 +59,7 @@ async fn an_occurrence_starts_one_round_however_often_it_is_said() {
 
     let mut again = slow.clone();
     again.starts_at += TimeDelta::hours(1);
-    world.alarms.edge(&world.engine, Change::Fired, &again);
+    world.alarms.edge(Change::Fired, &again);
     world.until_finished(2).await;
     assert_eq!(world.journal.count(), 2);
 }
@@ -136,9 +134,9 @@ async fn resolve_after(book: Runbook, script: Script, seconds: u64) -> World {
     let world = World::new(home(vec![book]), script);
     world.serve();
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     tokio::time::sleep(Duration::from_secs(seconds)).await;
-    world.alarms.edge(&world.engine, Change::Resolved, &slow);
+    world.alarms.edge(Change::Resolved, &slow);
     world.until_finished(1).await;
     world
 }
@@ -207,9 +205,9 @@ async fn an_alert_that_expires_stops_nothing_that_has_begun() {
     let world = World::new(home(vec![repair()]), slow());
     world.serve();
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    world.alarms.edge(&world.engine, Change::Expired, &slow);
+    world.alarms.edge(Change::Expired, &slow);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
 
@@ -219,9 +217,9 @@ async fn expires_while_it_waits() -> World {
     world.serve();
     world.verdict("repair").await;
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     settle(&world).await;
-    world.alarms.edge(&world.engine, Change::Expired, &slow);
+    world.alarms.edge(Change::Expired, &slow);
     tokio::time::sleep(Duration::from_secs(3_600)).await;
     assert_eq!(world.journal.summary(RunId(2)).unwrap().state, State::Waiting);
     let waiting = |body: &Body| matches!(body, Body::Waiting { gate, .. } if gate == "alert");
@@ -232,7 +230,7 @@ async fn expires_while_it_waits() -> World {
 #[tokio::test(start_paused = true)]
 async fn a_waiting_run_whose_alert_expires_starts_when_it_is_heard_again() {
     let world = expires_while_it_waits().await;
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
     assert_eq!(world.journal.count(), 2, "it is the same occurrence");
 }
@@ -244,14 +242,14 @@ async fn a_waiting_run_whose_alert_expires_starts_after_a_restart_too() {
     let world = world.crash(book, slow());
     world.serve();
     tokio::time::sleep(Duration::from_secs(60)).await;
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_resolve_ends_what_waits_for_an_alert_that_expired() {
     let world = expires_while_it_waits().await;
-    world.alarms.edge(&world.engine, Change::Resolved, &alert("Slow", &[]));
+    world.alarms.edge(Change::Resolved, &alert("Slow", &[]));
     let run = world.until_finished(2).await;
     assert_eq!(run.verdict, Some(Verdict::Cancelled));
     assert_eq!(run.why, "its alert `Slow` resolved");
@@ -262,7 +260,7 @@ async fn a_waiting_run_whose_alert_fires_anew_leaves_it_to_the_new_round() {
     let world = expires_while_it_waits().await;
     let mut anew = alert("Slow", &[]);
     anew.starts_at += TimeDelta::hours(1);
-    world.alarms.edge(&world.engine, Change::Fired, &anew);
+    world.alarms.edge(Change::Fired, &anew);
     assert_eq!(world.until_finished(3).await.verdict, Some(Verdict::Changed));
     let run = world.until_finished(2).await;
     assert_eq!(run.verdict, Some(Verdict::Cancelled));
@@ -295,7 +293,7 @@ async fn a_resolve_does_not_touch_runs_that_something_else_started() {
     request.alert = Some(slow.clone());
     let runs = world.ask(request).await.unwrap().runs;
     tokio::time::sleep(Duration::from_secs(30)).await;
-    world.alarms.edge(&world.engine, Change::Resolved, &slow);
+    world.alarms.edge(Change::Resolved, &slow);
     let run = world.engine.wait(runs[0]).await.unwrap();
     assert!(matches!(run.occurrence, Occurrence::Person { .. }));
     assert_eq!(run.verdict, Some(Verdict::Changed));
@@ -305,8 +303,8 @@ async fn a_resolve_does_not_touch_runs_that_something_else_started() {
 async fn an_alert_that_has_resolved_by_the_time_it_is_acted_on_starts_nothing() {
     let world = World::new(home(vec![repair()]), slow());
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
-    world.alarms.edge(&world.engine, Change::Resolved, &slow);
+    world.alarms.edge(Change::Fired, &slow);
+    world.alarms.edge(Change::Resolved, &slow);
     world.serve();
     let run = world.until_finished(1).await;
     assert_eq!(run.verdict, Some(Verdict::Cancelled));
@@ -320,9 +318,9 @@ async fn an_old_resolve_does_not_touch_what_fired_since() {
     let old = alert("Slow", &[]);
     let mut new = old.clone();
     new.starts_at += TimeDelta::seconds(1);
-    world.alarms.edge(&world.engine, Change::Fired, &new);
+    world.alarms.edge(Change::Fired, &new);
     tokio::time::sleep(Duration::from_secs(30)).await;
-    world.alarms.edge(&world.engine, Change::Resolved, &old);
+    world.alarms.edge(Change::Resolved, &old);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
 }
 
@@ -333,7 +331,7 @@ async fn a_waiting_run_asks_again_whether_its_alert_fires_after_a_restart() {
     world.serve();
     world.verdict("repair").await;
     let alert = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &alert);
+    world.alarms.edge(Change::Fired, &alert);
     settle(&world).await;
     let world = world.crash(book(), slow());
     world.alarms.forget(&alert);

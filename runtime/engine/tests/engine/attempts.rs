@@ -62,7 +62,7 @@ fn the_key_of_a_first_attempt_is_what_it_was_before_there_were_others() {
 async fn it_is_tried_again_after_each_cool_down_and_given_up_with_one_escalation() {
     let world = World::new(repairing(), in_vain());
     world.serve();
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     let mut runs = Vec::new();
     for run in 1..=4 {
         runs.push(world.until_finished(run).await);
@@ -78,9 +78,7 @@ async fn it_is_tried_again_after_each_cool_down_and_given_up_with_one_escalation
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(world.journal.count(), 4, "that was all");
 
-    world
-        .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("n", "2")]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[("n", "2")]));
     assert_eq!(world.until_finished(5).await.verdict, Some(Verdict::Rejected));
     assert_eq!(world.escalations(5), 0, "it was said");
 }
@@ -89,16 +87,14 @@ async fn it_is_tried_again_after_each_cool_down_and_given_up_with_one_escalation
 async fn strikes_are_cleared_by_a_person_or_by_a_run_that_repairs() {
     let world = World::new(repairing(), in_vain());
     world.serve();
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     world.until_finished(4).await;
     world
         .engine
         .clear_strikes(&"repair".into(), &"local".into(), "ada")
         .await
         .unwrap();
-    world
-        .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("n", "2")]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[("n", "2")]));
     assert_eq!(world.until_finished(5).await.verdict, Some(Verdict::NotRepaired));
     let wrong = world
         .engine
@@ -115,15 +111,13 @@ async fn a_person_may_try_what_was_given_up_and_that_it_worked_counts() {
     let world = World::new(repairing(), in_vain());
     world.serve();
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     world.until_finished(4).await;
     tokio::time::sleep(Duration::from_secs(601)).await;
     let world = world.crash(repairing(), System::new(Severity::Critical).script());
     world.serve();
     assert_eq!(world.run_as(person("repair")).await[0].verdict, Some(Verdict::Repaired));
-    world
-        .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("n", "2")]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[("n", "2")]));
     assert_ne!(world.until_finished(6).await.verdict, Some(Verdict::Rejected));
 }
 
@@ -134,7 +128,7 @@ async fn what_failed_before_it_changed_anything_is_not_tried_again_at_once() {
     let script = Script::default().always("fix", Phase::Plan, failed(Class::Permanent));
     let world = World::new(home(vec![book]), script);
     world.serve();
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     let (first, second) = (world.until_finished(1).await, world.until_finished(2).await);
     assert!(!first.changed);
     assert!(second.started_at.unwrap() - first.finished_at.unwrap() >= TimeDelta::seconds(60));
@@ -150,7 +144,7 @@ async fn what_failed_before_it_changed_anything_is_not_tried_again_at_once() {
 async fn an_attempt_is_made_once_whenever_the_process_dies() {
     let world = World::new(repairing(), in_vain());
     world.serve();
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     world.until_finished(1).await;
     // Before anybody looked at its end, and again before the next attempt began.
     let world = world.crash(repairing(), in_vain());
@@ -169,9 +163,9 @@ async fn it_is_not_tried_again_when_its_alert_does_not_fire_any_more_and_the_rec
     let world = World::new(repairing(), script);
     world.serve();
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     world.alarms.forget(&slow);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     world
         .until("it begins", || (!world.script.called().is_empty()).then_some(()))
         .await;
@@ -191,7 +185,7 @@ async fn a_cancelled_a_rejected_and_a_persons_run_have_no_next_attempt() {
         world.run_as(person("repair")).await[0].verdict,
         Some(Verdict::NotRepaired)
     );
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     world.until_waiting(2, "cooldown").await;
     world.engine.cancel(RunId(2), "not wanted").await.unwrap();
     tokio::time::sleep(Duration::from_secs(86_400)).await;

@@ -7,8 +7,9 @@ use evenkeel_engine::port::Calls;
 use evenkeel_model::invocation::{Class, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
-use evenkeel_model::runbook::{OnFailure, Runbook, Step};
+use evenkeel_model::runbook::{OnFailure, Runbook, Step, Tolerate};
 
+use crate::each::for_each;
 use crate::world::home::{home, needing, runbook, running, selecting, step};
 use crate::world::script::{Script, action, applied, effect, failed, found, gave_up, hang, intend, plan};
 use crate::world::{World, looked, person};
@@ -95,6 +96,36 @@ async fn a_run_below_that_has_begun_is_finished_beside_a_doubt() {
     assert_eq!(world.script.called().iter().filter(applied).count(), 3, "all actions");
     look(&world, true).await;
     assert_eq!(verdict(&world).await, Verdict::Changed);
+}
+
+/// One item is in doubt after half a minute, another is at work for a whole one, and what is below could begin in between.
+#[tokio::test(start_paused = true)]
+async fn no_run_is_begun_beside_a_doubt() {
+    let fix = for_each(step("fix"), "['a', 'b']", 2, Tolerate::Count(0));
+    let book = runbook("repair", vec![fix, step("look"), running("sub", "below")]);
+    let book = selecting(needing(book, "look", &[]), "asset", "steel-1");
+    let below = runbook("below", vec![step("more")]);
+    let script = doubtful()
+        .on("fix", Phase::Apply, |invocation, calls| async move {
+            if invocation.params["name"] == "a" {
+                return given_up(calls).await;
+            }
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            applied(true)
+        })
+        .on("look", Phase::Check, |_, _| async {
+            tokio::time::sleep(Duration::from_secs(45)).await;
+            found(Severity::Ok)
+        })
+        .always("more", Phase::Plan, plan(&["x"]))
+        .always("more", Phase::Apply, applied(true));
+    let world = World::new(home(vec![book, below]), script);
+    world.ask(person("repair")).await.unwrap();
+    assert_eq!(verdict(&world).await, Verdict::Unknown);
+    assert_eq!(world.journal.count(), 1, "nothing was begun below");
+    look(&world, true).await;
+    assert_eq!(verdict(&world).await, Verdict::Changed);
+    assert_eq!(world.journal.count(), 2);
 }
 
 #[tokio::test(start_paused = true)]

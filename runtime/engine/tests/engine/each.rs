@@ -15,7 +15,7 @@ use crate::world::home::{healed, home, only_when, runbook, step, step_as};
 use crate::world::script::{Script, action, applied, effect, failed, found, hang, intend, plan};
 use crate::world::{World, person};
 
-fn for_each(step: Step, list: &str, concurrency: u32, tolerate: Tolerate) -> Step {
+pub fn for_each(step: Step, list: &str, concurrency: u32, tolerate: Tolerate) -> Step {
     Step {
         each: Some(Each {
             list: List::Expression(list.into()),

@@ -14,6 +14,7 @@ use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, Mode, Request, State, Summary, Verdict};
 use evenkeel_model::runbook::{Overlap, Runbook};
 
+use crate::approvals::{asking, risky, yes};
 use crate::world::alarms::alert;
 use crate::world::home::{asset, cooling, home, on_alert, on_cron, runbook, selecting, step, with_assets};
 use crate::world::script::{Script, System, applied, found, hang, plan};
@@ -220,7 +221,7 @@ async fn an_alerts_run_waits_for_the_cool_down_and_starts_if_it_still_fires() {
     let world = World::new(home, System::new(Severity::Critical).script());
     world.serve();
     world.verdict("repair").await;
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     let run = world.until_finished(2).await;
     assert_eq!(run.verdict, Some(Verdict::Changed));
     assert_eq!(waits(&world, 2).len(), 1);
@@ -234,11 +235,11 @@ async fn a_waiting_run_whose_alert_resolves_is_cancelled_and_says_so() {
     world.serve();
     world.verdict("repair").await;
     let slow = alert("Slow", &[]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     world
         .until("it waits", || (waits(&world, 2).len() == 1).then_some(()))
         .await;
-    world.alarms.edge(&world.engine, Change::Resolved, &slow);
+    world.alarms.edge(Change::Resolved, &slow);
     let run = world.until_finished(2).await;
     assert_eq!(
         (run.verdict, run.why.as_str()),
@@ -305,7 +306,7 @@ async fn a_schedule_that_finds_it_too_waits_and_is_then_refused_by_the_cool_down
     let world = World::new(home(vec![book]), script);
     world.serve();
     tokio::time::sleep(Duration::from_secs(30)).await;
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     let first = world.until_finished(1).await;
     let second = world.until_finished(2).await;
     assert_eq!(first.verdict, Some(Verdict::Changed));
@@ -340,15 +341,13 @@ async fn a_full_engine_lets_runs_wait_and_says_so() {
 }
 
 /// One run goes at once, and that of `slow` takes three days.
-fn small() -> World {
+fn small(book: Runbook, script: Script) -> World {
     let three_days = Duration::from_secs(3 * 86_400);
     let mut slow = runbook("slow", vec![step("look")]);
     slow.steps[0].timeout = three_days;
-    let mut repair = on_alert(selecting(repair(), "role", "app"), "Slow");
-    repair.limits.overlap = Overlap::Skip;
-    let mut home = home(vec![repair, slow]);
+    let mut home = home(vec![book, slow]);
     home.settings.runs = 1;
-    let script = Script::default().on("look", Phase::Check, move |_, _| async move {
+    let script = script.on("look", Phase::Check, move |_, _| async move {
         tokio::time::sleep(three_days).await;
         found(Severity::Ok)
     });
@@ -357,17 +356,23 @@ fn small() -> World {
     world
 }
 
+fn skipping() -> World {
+    let mut repair = on_alert(selecting(repair(), "role", "app"), "Slow");
+    repair.limits.overlap = Overlap::Skip;
+    small(repair, Script::default())
+}
+
 fn slow(n: &str) -> Alert {
     alert("Slow", &[("asset", "steel-1"), ("n", n)])
 }
 
 #[tokio::test(start_paused = true)]
 async fn what_a_gate_refuses_is_refused_before_there_is_a_place_for_it() {
-    let world = small();
+    let world = skipping();
     world.ask(person("slow")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     for n in ["1", "2"] {
-        world.alarms.edge(&world.engine, Change::Fired, &slow(n));
+        world.alarms.edge(Change::Fired, &slow(n));
     }
     world.until_waiting(2, "capacity").await;
     assert_eq!(world.until_finished(3).await.verdict, Some(Verdict::Rejected));
@@ -377,7 +382,7 @@ async fn what_a_gate_refuses_is_refused_before_there_is_a_place_for_it() {
 
 #[tokio::test(start_paused = true)]
 async fn an_alert_that_is_not_heard_of_is_waited_for_a_day_though_there_is_no_place() {
-    let world = small();
+    let world = skipping();
     let pause = Wish {
         what: What::Pause(Scope::All),
         why: "the move".into(),
@@ -385,7 +390,7 @@ async fn an_alert_that_is_not_heard_of_is_waited_for_a_day_though_there_is_no_pl
         until: Some(noon() + TimeDelta::hours(1)),
     };
     world.engine.hold(pause).await.unwrap();
-    world.alarms.edge(&world.engine, Change::Fired, &slow("1"));
+    world.alarms.edge(Change::Fired, &slow("1"));
     world.until_waiting(1, "pause").await;
     world.alarms.forget(&slow("1"));
     world.until_waiting(1, "alert").await;
@@ -394,6 +399,24 @@ async fn an_alert_that_is_not_heard_of_is_waited_for_a_day_though_there_is_no_pl
     let run = world.until_finished(1).await;
     assert_eq!(run.why, "its alert `Slow` was not heard of for 24 hours");
     assert!(world.now() - noon() < TimeDelta::hours(26));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kill_ends_the_wait_for_a_place_to_go_on() {
+    let mut book = selecting(repair(), "asset", "steel-1");
+    book.steps[0] = asking(Some("duty"));
+    let world = small(book, risky());
+    world.ask(person("repair")).await.unwrap();
+    let asked = || (world.engine.pending().len() == 1).then_some(());
+    world.until("it asks", asked).await;
+    world.ask(person("slow")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    world.engine.kill(RunId(1), "ben", "enough").await.unwrap();
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
+    assert!(world.now() - noon() < TimeDelta::hours(1));
+    assert!(!world.script.called().contains(&"fix/apply easy".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -452,7 +475,7 @@ async fn refusing_what_an_alert_of_high_grade_started_escalates() {
     world.serve();
     let mut slow = alert("Slow", &[("asset", "nowhere")]);
     slow.grade = Grade::High;
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Rejected));
     assert!(
         world
@@ -470,7 +493,7 @@ async fn a_run_that_waits_takes_no_place_from_another() {
     let world = World::new(home, System::new(Severity::Ok).script());
     world.serve();
     world.verdict("repair").await;
-    world.alarms.edge(&world.engine, Change::Fired, &alert("Slow", &[]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[]));
     world
         .until("it waits", || (waits(&world, 2).len() == 1).then_some(()))
         .await;

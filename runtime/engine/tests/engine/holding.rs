@@ -91,7 +91,7 @@ async fn a_paused_run_starts_when_it_is_unpaused_and_not_before() {
     let hold = world.engine.hold(wish(What::Pause(Scope::All), None)).await.unwrap();
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     world.until_waiting(1, "pause").await;
     tokio::time::sleep(Duration::from_secs(86_400)).await;
     assert_eq!(world.script.called().len(), 0);
@@ -106,9 +106,9 @@ async fn a_paused_run_whose_alert_resolved_meanwhile_never_starts() {
     let slow = alert("Slow", &[("asset", "steel-1")]);
     let pause = wish(What::Pause(Scope::Runbook("repair".into())), Some(minutes(60)));
     world.engine.hold(pause).await.unwrap();
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     world.until_waiting(1, "pause").await;
-    world.alarms.edge(&world.engine, Change::Resolved, &slow);
+    world.alarms.edge(Change::Resolved, &slow);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
     assert_eq!(world.script.called().len(), 0);
 }
@@ -123,7 +123,7 @@ async fn a_pause_ends_by_itself() {
         .unwrap();
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     let run = world.until_finished(1).await;
     assert!(run.started_at.unwrap() >= minutes(60), "{run:?}");
 }
@@ -141,7 +141,7 @@ async fn what_is_at_work_is_not_touched_by_a_pause() {
     world.serve();
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     world
         .until("it is applied", || {
             world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
@@ -157,7 +157,7 @@ async fn a_pause_outlives_the_process() {
     let hold = world.engine.hold(wish(What::Pause(Scope::All), None)).await.unwrap();
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     world.until_waiting(1, "pause").await;
     let world = world.crash(home(vec![repair()]), System::new(Severity::Critical).script());
     world.serve();
@@ -173,9 +173,7 @@ async fn a_silenced_alert_starts_its_run_when_the_silence_is_ended_and_it_still_
     let quiet = wish(silence(r#"asset="steel-1""#), Some(minutes(600)));
     let hold = world.engine.hold(quiet).await.unwrap();
     for asset in ["steel-1", "steel-2"] {
-        world
-            .alarms
-            .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", asset)]));
+        world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", asset)]));
     }
     world.until_waiting(1, "silence").await;
     assert_ne!(
@@ -194,7 +192,7 @@ async fn a_window_that_is_taken_out_of_the_home_lets_its_runs_go() {
     let world = world(in_maintenance(None, false));
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     world.until_waiting(1, "maintenance").await;
     world.engine.reload(std::sync::Arc::new(home(vec![repair()])));
     let run = world.until_finished(1).await;

@@ -269,7 +269,7 @@ async fn a_second_trigger_of_the_same_trouble_is_skipped() {
     let world = World::new(home(vec![overlapping(Overlap::Skip)]), slow_script());
     world.serve();
     for n in ["1", "2"] {
-        world.alarms.edge(&world.engine, Change::Fired, &slow(n));
+        world.alarms.edge(Change::Fired, &slow(n));
     }
     assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Rejected));
     assert_eq!(world.refusal(2).unwrap().0, "overlap");
@@ -280,15 +280,15 @@ async fn a_second_trigger_of_the_same_trouble_is_skipped() {
 async fn what_waits_is_replaced_and_what_changes_something_is_waited_for() {
     let world = World::new(home(vec![overlapping(Overlap::Replace)]), slow_script());
     world.serve();
-    world.alarms.edge(&world.engine, Change::Fired, &slow("1"));
+    world.alarms.edge(Change::Fired, &slow("1"));
     world
         .until("it changes something", || {
             world.script.called().contains(&"fix/apply a".to_owned()).then_some(())
         })
         .await;
-    world.alarms.edge(&world.engine, Change::Fired, &slow("2"));
+    world.alarms.edge(Change::Fired, &slow("2"));
     world.until_waiting(2, "overlap").await;
-    world.alarms.edge(&world.engine, Change::Fired, &slow("3"));
+    world.alarms.edge(Change::Fired, &slow("3"));
     let replaced = world.until_finished(2).await;
     assert_eq!(replaced.verdict, Some(Verdict::Cancelled));
     assert_eq!(replaced.why, "run 3 replaces it (`overlap = \"replace\"`)");
@@ -345,9 +345,7 @@ async fn only_a_share_of_the_targets_is_worked_on_at_once_over_all_rounds() {
     world.serve();
     for n in 1..=10 {
         let asset = format!("app-{n}");
-        world
-            .alarms
-            .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", &asset)]));
+        world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", &asset)]));
     }
     let others = world
         .ask(PersonRequest {
@@ -378,9 +376,7 @@ async fn a_run_that_is_cancelled_in_the_queue_does_not_hold_up_the_next() {
     world.serve();
     for n in 1..=4 {
         let asset = format!("app-{n}");
-        world
-            .alarms
-            .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", &asset)]));
+        world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", &asset)]));
     }
     for run in 2..=4 {
         world.until_waiting(run, "fleet").await;
@@ -399,18 +395,14 @@ async fn what_was_at_work_before_a_crash_still_counts() {
     let (script, _) = counting(Duration::from_secs(300));
     let world = World::new(fleet(4, book.clone()), script);
     world.serve();
-    world
-        .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "app-1")]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", "app-1")]));
     world
         .until("it begins", || world.bodies(1).contains(&Body::Started).then_some(()))
         .await;
     let (script, most) = counting(Duration::from_secs(300));
     let world = world.crash(fleet(4, book), script);
     world.serve();
-    world
-        .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "app-2")]));
+    world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", "app-2")]));
     world.until_waiting(2, "fleet").await;
     assert!(world.until_finished(1).await.finished_at <= world.until_finished(2).await.started_at);
     assert_eq!(most.load(SeqCst), 1);

@@ -292,7 +292,7 @@ async fn a_refusal_is_told_of_high_alerts_alone() {
         let mut alert = alert("Odd", &[("asset", "steel-9")]);
         alert.grade = grade;
         world.serve();
-        world.alarms.edge(&world.engine, Change::Fired, &alert);
+        world.alarms.edge(Change::Fired, &alert);
         world.until_finished(1).await;
         let topics: Vec<_> = world.journal.outbox().iter().map(|posted| posted.topic).collect();
         assert_eq!(topics, expected);
@@ -314,7 +314,7 @@ async fn a_storm_is_told_in_a_few_messages_and_holds_up_nothing() {
     for n in 0..400 {
         let mut alert = alert("Odd", &[("asset", &format!("steel-{n}-gone"))]);
         alert.grade = Grade::High;
-        world.alarms.edge(&world.engine, Change::Fired, &alert);
+        world.alarms.edge(Change::Fired, &alert);
     }
     world.until_finished(400).await;
     let began = world.now();
@@ -349,7 +349,7 @@ async fn what_is_tried_again_tells_the_same_under_the_same_id() {
     for n in 0..30 {
         let mut alert = alert("Odd", &[("asset", &format!("steel-{n}-gone"))]);
         alert.grade = Grade::High;
-        world.alarms.edge(&world.engine, Change::Fired, &alert);
+        world.alarms.edge(Change::Fired, &alert);
         if n == 0 {
             let first = || (!sent(&world).is_empty()).then_some(());
             world.until("the first is told, in vain", first).await;

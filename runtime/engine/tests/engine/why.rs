@@ -74,7 +74,7 @@ async fn an_alert_that_started_nothing_is_in_the_record() {
     let world = World::new(home(vec![only_critical()]), System::new(Severity::Critical).script());
     world.serve();
     let info = alert("Slow", &[("asset", "steel-1"), ("severity", "info")]);
-    world.alarms.edge(&world.engine, Change::Fired, &info);
+    world.alarms.edge(Change::Fired, &info);
     world
         .until("it is acted on", || world.alarms.settled().then_some(()))
         .await;
@@ -114,7 +114,7 @@ async fn a_run_that_waited_tells_for_what_and_until_when() {
     };
     world.engine.hold(wish).await.unwrap();
     let slow = alert("Slow", &[("asset", "steel-1")]);
-    world.alarms.edge(&world.engine, Change::Fired, &slow);
+    world.alarms.edge(Change::Fired, &slow);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Changed));
     let asked = Question {
         alert: Some(slow.identity.fingerprint.clone()),
@@ -317,7 +317,7 @@ async fn an_alert_is_tried_without_starting_anything() {
     world.serve();
     world
         .alarms
-        .edge(&world.engine, Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
+        .edge(Change::Fired, &alert("Slow", &[("asset", "steel-1")]));
     world.until_finished(1).await;
     let before = world.journal.count();
     let told = world

@@ -1,10 +1,11 @@
 use evenkeel_alerting::lifecycle::Manner;
 use evenkeel_alerting::port::Memory;
-use evenkeel_engine::port::Alerts;
+use evenkeel_engine::port::{Alerts, Journal as _, Opened};
 use evenkeel_model::alert::{Alert, Change, Edge};
 use evenkeel_store::Store;
+use futures::FutureExt as _;
 
-use crate::home::{Home, alert, at, resolved};
+use crate::home::{Home, alert, at, resolved, round};
 
 async fn accept(store: &Store, alert: Alert, now: i64) -> Vec<Change> {
     let edges = store.accept(vec![alert], at(now)).await.unwrap();
@@ -39,6 +40,40 @@ async fn what_is_known_of_an_alert_survives_reopening() {
     assert_eq!(Memory::firing(&store, at(2)).await.unwrap(), [alert("Disk", 0, 5)]);
     assert_eq!(accept(&store, resolved("Disk", 0, 3), 3).await, [Change::Resolved]);
     assert!(Memory::firing(&store, at(3)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn an_edge_is_done_with_when_its_rounds_are_there() {
+    let home = Home::new();
+    let store = home.open();
+    accept(&store, alert("Disk", 0, 4), 0).await;
+    accept(&store, alert("Cpu", 1, 4), 1).await;
+    let edges = store.pending(100).await.unwrap();
+    let rounds = vec![round("1"), round("2")];
+    let opened = store.open_for_edge(edges[0].0, rounds, at(2)).await.unwrap();
+    let is_new = |opened: &Opened| matches!(opened, Opened::New(_, runs) if runs.len() == 1);
+    assert!(opened.len() == 2 && opened.iter().all(is_new), "{opened:?}");
+    drop(store);
+
+    let store = home.open();
+    assert_eq!(store.pending(100).await.unwrap(), edges[1..]);
+    assert_eq!(store.unfinished().await.unwrap().len(), 2);
+    // As after a power cut that took the transaction: the occurrence has one round for all that.
+    let again = store.open_for_edge(edges[0].0, vec![round("1")], at(3)).await.unwrap();
+    assert!(matches!(again[..], [Opened::Known(_)]), "{again:?}");
+}
+
+#[tokio::test]
+async fn news_are_told_of_edges_alone() {
+    let home = Home::new();
+    let store = home.open();
+    let news = store.news();
+    accept(&store, alert("Disk", 0, 4), 0).await;
+    assert!(news.notified().now_or_never().is_some());
+    accept(&store, alert("Disk", 0, 5), 1).await;
+    assert!(news.notified().now_or_never().is_none(), "it fires as before");
+    store.expire(at(9)).await.unwrap();
+    assert!(news.notified().now_or_never().is_some());
 }
 
 #[tokio::test]

@@ -99,9 +99,7 @@ async fn an_alert_is_seen_below_and_its_resolve_stops_both() {
     let world = world(vec![on_alert(book, "Broken"), below], stoppable(script()));
     let alert = crate::world::alarms::alert("Broken", &[]);
     world.serve();
-    world
-        .alarms
-        .edge(&world.engine, evenkeel_model::alert::Change::Fired, &alert);
+    world.alarms.edge(evenkeel_model::alert::Change::Fired, &alert);
     world
         .until("it plans", || {
             world.script.called().contains(&"fix/plan".to_owned()).then_some(())
@@ -114,9 +112,7 @@ async fn an_alert_is_seen_below_and_its_resolve_stops_both() {
         .find(|call| call.key.step.as_str() == "fix")
         .unwrap();
     assert_eq!(call.params["name"], "Broken");
-    world
-        .alarms
-        .edge(&world.engine, evenkeel_model::alert::Change::Resolved, &alert);
+    world.alarms.edge(evenkeel_model::alert::Change::Resolved, &alert);
     assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
     assert_eq!(verdict(&world, 2), Some(Verdict::Cancelled));
 }

@@ -5,15 +5,17 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_engine::Engine;
 use evenkeel_engine::port::{Alerts, JournalError};
 use evenkeel_model::alert::{Alert, Change, Edge, Grade, Identity};
+
+use tokio::sync::Notify;
 
 use super::noon;
 
 #[derive(Default)]
 pub struct Alarms {
     state: Arc<Mutex<State>>,
+    news: Arc<Notify>,
 }
 
 #[derive(Default)]
@@ -27,10 +29,11 @@ impl Alarms {
     pub fn sever(&self) -> Self {
         Self {
             state: self.state.clone(),
+            ..Self::default()
         }
     }
 
-    pub fn edge(&self, engine: &Engine, change: Change, alert: &Alert) {
+    pub fn edge(&self, change: Change, alert: &Alert) {
         let mut state = self.state.lock().unwrap();
         if change == Change::Fired {
             state.firing.insert(alert.identity.clone(), alert.starts_at);
@@ -47,12 +50,16 @@ impl Alarms {
             },
         );
         drop(state);
-        engine.edges_arrived();
+        self.news.notify_one();
     }
 
     /// It ended, and nobody said so.
     pub fn forget(&self, alert: &Alert) {
         self.state.lock().unwrap().firing.remove(&alert.identity);
+    }
+
+    pub fn forget_edge(&self, edge: u64) {
+        self.state.lock().unwrap().edges.remove(&edge);
     }
 
     /// No edge is waiting to be acted on.
@@ -77,6 +84,9 @@ impl Alerts for Alarms {
             .filter(|identity| state.firing.contains_key(identity));
         Ok(firing.collect())
     }
+    fn news(&self) -> Arc<Notify> {
+        self.news.clone()
+    }
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError> {
         let state = self.state.lock().unwrap();
         Ok(state
@@ -87,7 +97,7 @@ impl Alerts for Alarms {
             .collect())
     }
     async fn done(&self, edge: u64) -> Result<(), JournalError> {
-        self.state.lock().unwrap().edges.remove(&edge);
+        self.forget_edge(edge);
         Ok(())
     }
 }

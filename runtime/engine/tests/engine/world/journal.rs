@@ -15,6 +15,7 @@ use evenkeel_model::hold::Hold;
 use evenkeel_model::name::{AssetId, RoundId, RunId, RunbookName};
 use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
 
+use super::alarms::Alarms;
 use super::outbox;
 
 #[derive(Default)]
@@ -23,6 +24,8 @@ pub struct Memory {
     /// The process that held it is dead.
     severed: AtomicBool,
     fails_conclusions: AtomicBool,
+    /// Whose edges are done with here.
+    alarms: Alarms,
 }
 
 #[derive(Default)]
@@ -70,6 +73,13 @@ impl Kept {
 }
 
 impl Memory {
+    pub fn beside(self, alarms: &Alarms) -> Self {
+        Self {
+            alarms: alarms.sever(),
+            ..self
+        }
+    }
+
     /// What the next process finds; this one writes no more.
     pub fn sever(&self) -> Self {
         self.severed.store(true, Ordering::SeqCst);
@@ -413,6 +423,19 @@ impl Journal for Memory {
             scheduled.seen = note.seen;
             scheduled.passed = note.passed.or(scheduled.passed.take());
         }
+        Ok(opened)
+    }
+
+    async fn open_for_edge(
+        &self,
+        edge: u64,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Opened>, JournalError> {
+        self.alive()?;
+        let mut disk = self.disk.lock().unwrap();
+        let opened = rounds.iter().map(|round| disk.open(round, now)).collect();
+        self.alarms.forget_edge(edge);
         Ok(opened)
     }
 

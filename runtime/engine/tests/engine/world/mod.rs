@@ -74,7 +74,8 @@ impl World {
     }
 
     fn over(journal: Memory, alarms: Alarms, clock: Arc<TestClock>, home: Home, script: Script) -> Self {
-        let (journal, alarms, script) = (Arc::new(journal), Arc::new(alarms), Arc::new(script));
+        let journal = Arc::new(journal.beside(&alarms));
+        let (alarms, script) = (Arc::new(alarms), Arc::new(script));
         let ports = Ports {
             journal: journal.clone(),
             ledger: journal.clone(),
