@@ -1,6 +1,7 @@
 //! Five runbooks of a maintenance centre, as they ship, each at its work.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Stdio},
@@ -170,6 +171,11 @@ fn the_caches_of_vip_customers_are_cleaned_in_batches_when_the_schedule_says_so(
                 assert!(end <= start, "{before} was not over when {after} started");
             }
         }
+    }
+    // No two of a batch are of one customer.
+    for batch in [0..2, 2..4] {
+        let customers: BTreeSet<_> = runs[batch].iter().map(|run| run["customer"].to_string()).collect();
+        assert_eq!(customers.len(), 2, "{runs:#?}");
     }
     let sum = home
         .runs()?

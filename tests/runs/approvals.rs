@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::ensure;
 use evenkeel_tests::alerts::Alert;
 use evenkeel_tests::evenkeel::{BOUND, Home};
+use evenkeel_tests::servers::Account;
 use evenkeel_tests::wait::wait_until;
 use serde_json::Value;
 
@@ -125,6 +126,39 @@ fn nobody_approves_their_own_through_a_daemon() -> anyhow::Result<()> {
     home.done(&["decline", "1"])?;
     assert_eq!(follower.wait()?.code(), Some(13));
     assert!(fixes(&home).is_empty());
+    drop(daemon);
+    Ok(())
+}
+
+/// Who is not root has no second user to try it with, and is told so.
+#[test]
+fn another_user_approves_and_is_who_the_kernel_says() -> anyhow::Result<()> {
+    let other = Account::find()?;
+    let (Some(name), Some(group)) = (other.name(), other.group()?) else {
+        eprintln!("only root can be two users: what one user may do is tested beside this, and nothing here");
+        return Ok(());
+    };
+    let home = broken(&[asks()])?;
+    home.write("evenkeel.toml", &format!("[server]\ngroup = {group:?}\n{ROLE}"))?;
+    fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755))?;
+    let daemon = home.serve()?;
+    let mut follower = home.command()?.args(["run", "repair"]).stdout(Stdio::null()).spawn()?;
+    wait_until(BOUND, "the plan waits", || {
+        ensure!(pending(&home)?.len() == 1);
+        Ok(())
+    });
+    let mut approve = home.command()?;
+    approve
+        .args(["approve", "1", "--why", "it is night"])
+        .env("USER", "root")
+        .env("LOGNAME", "root");
+    other.done(&mut approve)?;
+    assert_eq!(follower.wait()?.code(), Some(0));
+    assert_eq!(fixes(&home), ["fixed"]);
+    let story = home.story(1)?;
+    assert!(story.contains(&format!("{name} approved it: it is night")), "{story}");
+    let changes = home.json(&["changes"])?;
+    assert_eq!(changes[0]["approved_by"], serde_json::json!([name]), "{changes:#}");
     drop(daemon);
     Ok(())
 }

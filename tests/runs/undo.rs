@@ -7,6 +7,7 @@ use evenkeel_tests::{
     evenkeel::{BOUND, Home},
     wait::wait_until,
 };
+use rusqlite::Connection;
 use serde_json::Value;
 
 use crate::{
@@ -92,6 +93,38 @@ fn a_repair_is_undone_by_the_very_plugin_that_made_it() -> anyhow::Result<()> {
     // The next run is the new version's.
     home.done(&["run", "repair"])?;
     assert_ne!(callers(&home, "2", "apply")?, apply);
+    Ok(())
+}
+
+#[test]
+fn records_of_changes_that_were_tampered_with_are_named() -> anyhow::Result<()> {
+    let home = repaired()?;
+    break_again(&home)?;
+    home.done(&["run", "repair"])?;
+    home.done(&["audit", "verify"])?;
+    let head = home.done(&["audit", "head"])?.stdout;
+    let verify = ["audit", "verify", "--head", head.trim()];
+    home.done(&verify)?;
+    let database = Connection::open(home.path().join("data/evenkeel.db"))?;
+    for (tamper, named) in [
+        (
+            "UPDATE changes SET target = 'two' WHERE seq = 1",
+            "change 1: it was changed",
+        ),
+        (
+            "DELETE FROM changes WHERE seq = 1",
+            "change 2: records after 0 are missing",
+        ),
+        (
+            "DELETE FROM changes WHERE seq = 2",
+            "the head that was kept is not there",
+        ),
+    ] {
+        assert_eq!(database.execute(tamper, [])?, 1, "{tamper}");
+        let said = home.run(&verify)?;
+        assert_eq!(said.code, 1, "{tamper}: {said:#?}");
+        assert!(said.stdout.contains(named), "{tamper}: {said:#?}");
+    }
     Ok(())
 }
 

@@ -27,7 +27,7 @@ use anyhow::Context;
 
 pub use self::{
     alertmanager::Alertmanager, mariadb::MariaDb, mysql::MySql, postgres::Postgres, prometheus::Prometheus,
-    promtool::Judged, promtool::Promtool, remote_write::Written,
+    promtool::Judged, promtool::Promtool, remote_write::Written, unprivileged::Account,
 };
 use crate::workspace;
 

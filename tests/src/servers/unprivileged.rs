@@ -11,7 +11,7 @@ use std::{
 };
 
 use anyhow::ensure;
-use nix::unistd::{Uid, User};
+use nix::unistd::{Group, Uid, User};
 
 /// The user that every system has for those who need nothing.
 const NOBODY: &str = "nobody";
@@ -29,6 +29,20 @@ impl Account {
         }
         let nobody = User::from_name(NOBODY)?.ok_or_else(|| anyhow::anyhow!("this system has no user `{NOBODY}`"))?;
         Ok(Self(Some((nobody.uid.as_raw(), nobody.gid.as_raw()))))
+    }
+
+    /// Another user than we are, by name; none: we are not root, and can be nobody else.
+    pub fn name(self) -> Option<&'static str> {
+        self.0.map(|_| NOBODY)
+    }
+
+    /// The name of its group.
+    ///
+    /// # Errors
+    /// When it can't be looked up.
+    pub fn group(self) -> anyhow::Result<Option<String>> {
+        let Self(Some((_, group))) = self else { return Ok(None) };
+        Ok(Group::from_gid(group.into())?.map(|group| group.name))
     }
 
     /// Gives it a directory.
