@@ -274,6 +274,13 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_that_is_too_large_is_lost_for_a_statement_that_was_sent() {
+        let too_large = || Error::Driver(DriverError::PacketTooLarge);
+        assert!(matches!(heard(too_large()), SqlError::Lost(_)));
+        assert!(matches!(told(too_large()), SqlError::TooLarge), "it changes nothing");
+    }
+
+    #[test]
     fn privileges_on_everything_are_told_from_those_on_a_schema() {
         assert_eq!(outward("GRANT SELECT, FILE ON *.* TO `u`@`%`"), Some("FILE"));
         assert_eq!(

@@ -238,3 +238,49 @@ fn told(error: rusqlite::Error) -> SqlError {
         _ => SqlError::Invalid(words),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use evenkeel_engine::port::reach::FilesError;
+    use tokio::sync::oneshot;
+
+    use super::*;
+    use crate::reach::local::disk::Disk;
+
+    #[tokio::test]
+    async fn what_nobody_waits_for_any_more_is_not_executed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("app.db");
+        let database = Connection::open(&file).unwrap();
+        database.execute_batch("CREATE TABLE t (n)").unwrap();
+        let (begun, has_begun) = oneshot::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (tell, told) = oneshot::channel();
+        let disk = Disk::default();
+        let work = disk.work::<()>(move |asked| {
+            begun.send(()).unwrap();
+            may_go_on.recv().unwrap();
+            let statement = Statement {
+                text: "INSERT INTO t VALUES (1)".into(),
+                params: vec![],
+                timeout: Duration::from_secs(60),
+                rows: 1,
+                bytes: 1_024,
+            };
+            tell.send(execute(&file, &statement, asked, &Sent::default())).unwrap();
+            Err(FilesError::Io("it is over".into()))
+        });
+        tokio::select! {
+            done = work => panic!("it waits: {done:?}"),
+            () = async { has_begun.await.unwrap() } => {}
+        }
+        go_on.send(()).unwrap();
+        assert_eq!(told.await.unwrap(), Err(SqlError::TimedOut));
+        let rows: i64 = database
+            .query_row("SELECT count(*) FROM t", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!(rows, 0);
+    }
+}
