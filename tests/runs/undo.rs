@@ -71,6 +71,7 @@ fn a_repair_is_undone_by_the_very_plugin_that_made_it() -> anyhow::Result<()> {
         shown.contains("repair `run`: runs `unfix`, by command@1.0.0"),
         "{shown}"
     );
+    assert!(shown.contains("exec.run unfix []\n"), "{shown}");
     assert_eq!(fixes(&home), ["fixed"]);
 
     let said = home.run(&["runs", "undo", "1", "--why", "it was wrong"])?;

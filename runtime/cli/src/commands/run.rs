@@ -106,14 +106,16 @@ fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
     }
     render::line(&format!("run {}: it would roll back, in this order:", args.run))?;
     for action in actions {
-        let line = match action {
+        let (line, effects) = match action {
             ToUndo::Action { step, action, plugin } => {
                 let words = action.undo.as_deref().unwrap_or_default();
-                format!("  {step} `{}`: {words}, by {plugin}", action.id)
+                let line = format!("  {step} `{}`: {words}, by {plugin}", action.id);
+                (line, render::plan::undoing(action, "`--json`"))
             }
-            ToUndo::Run { step, run } => format!("  {step} run {run}, with all that it changed"),
+            ToUndo::Run { step, run } => (format!("  {step} run {run}, with all that it changed"), Vec::new()),
         };
         render::line(&render::safe::text(&line))?;
+        effects.iter().try_for_each(|effect| render::line(effect))?;
     }
     Ok(())
 }

@@ -65,6 +65,13 @@ pub fn whole(actions: &[Action], elsewhere: &str) -> Vec<String> {
     Teller::tell(&WHOLE, actions).lines(elsewhere)
 }
 
+/// Every effect that the undo of an action would make.
+pub fn undoing(action: &Action, elsewhere: &str) -> Vec<String> {
+    let mut teller = Teller::new(&WHOLE);
+    teller.effects("", &action.undo_effects, "effect");
+    teller.lines(elsewhere)
+}
+
 struct Teller<'f> {
     form: &'f Form,
     lines: Vec<String>,
@@ -74,13 +81,17 @@ struct Teller<'f> {
 }
 
 impl<'f> Teller<'f> {
-    fn tell(form: &'f Form, actions: &[Action]) -> Self {
-        let mut teller = Self {
+    fn new(form: &'f Form) -> Self {
+        Self {
             form,
             lines: Vec::new(),
             left: form.in_all,
             is_cut: false,
-        };
+        }
+    }
+
+    fn tell(form: &'f Form, actions: &[Action]) -> Self {
+        let mut teller = Self::new(form);
         for action in actions {
             teller.action(action);
         }
