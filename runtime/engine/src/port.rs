@@ -201,8 +201,7 @@ pub trait Journal: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError>;
     /// Opens the rounds that an edge of an alert starts, as [`Journal::open`] does, and is done with the edge
-    /// ([`Alerts::pending`]), all in one transaction. Need not be on disk when this returns: if it is lost, the edge is
-    /// there again, and nothing was made of it, for that gets on disk after this.
+    /// ([`Alerts::pending`]), all in one durable transaction.
     async fn open_for_edge(
         &self,
         edge: u64,
@@ -362,6 +361,7 @@ pub trait Alerts: Send + Sync {
     fn news(&self) -> Arc<Notify>;
     /// Edges that no [`Alerts::done`] was said for, oldest first, each with its number.
     async fn pending(&self, limit: usize) -> Result<Vec<(u64, Edge)>, JournalError>;
-    /// The edge has its rounds; it need not come again.
+    /// The edge starts nothing more; it need not come again. One that has rounds is done with as they are opened
+    /// ([`Journal::open_for_edge`]).
     async fn done(&self, edge: u64) -> Result<(), JournalError>;
 }

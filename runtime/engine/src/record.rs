@@ -310,8 +310,8 @@ impl State {
 }
 
 /// The durable points of a run: each effect's intent, each action's outcome, finished, and what people are asked and
-/// say. That it was asked for is on disk before it is driven, or the alert is that has it asked for again; that it started
-/// gets there with the first of these: until then it has done nothing that its gates could not be asked for again.
+/// say. That it was asked for is on disk before it is driven; that it started gets there with the first of these: until
+/// then it has done nothing that its gates could not be asked for again.
 /// So is going on with what was interrupted: an effect may be made again then without another intent, and how often
 /// it was gone on with is counted, also if that is what ends the process.
 fn is_durable(body: &Body) -> bool {

@@ -19,7 +19,7 @@ use crate::run::Run;
 use crate::trigger;
 
 /// Edges that are taken in at once.
-const EDGES: usize = 100;
+const EDGES: usize = 16;
 /// How often edges are looked for when nobody says that there are any.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// After the journal refused something.

@@ -189,7 +189,7 @@ impl Journal for Store {
             alerts::done(connection, edge)?;
             rounds.iter().map(|round| round.write(connection)).collect()
         };
-        let opened: Vec<Opened> = self.writer.write(Durability::Group, write).await.map_err(unwritten)?;
+        let opened: Vec<Opened> = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
         count_rounds(&mut lock(&self.writer.shared.counts), &opened);
         Ok(opened)
     }

@@ -48,7 +48,7 @@ impl Facts {
 }
 
 impl Engine {
-    /// All but what the run takes for itself: its place and its target.
+    /// All but what the run takes for itself: its target and its place in the fleet.
     pub(crate) async fn facts(
         &self,
         run: RunId,
@@ -76,6 +76,26 @@ impl Engine {
             others: place.map_or(Vec::new(), |target| self.others(runbook, target, run, request)),
             fleet_full: None,
             holder: None,
+        })
+    }
+
+    /// The same with the target and the fleet as they are, for a run that takes neither.
+    pub(crate) async fn foreseen(
+        &self,
+        run: RunId,
+        request: &Request,
+        runbook: &Runbook,
+        now: DateTime<Utc>,
+    ) -> Result<Facts, JournalError> {
+        let facts = self.facts(run, request, runbook, now).await?;
+        let Some(target) = request.target.as_ref().filter(|_| request.mode == Mode::Live) else {
+            return Ok(facts);
+        };
+        let fleet = || self.berths.full(runbook, &self.home());
+        Ok(Facts {
+            holder: self.slots.of(target).holder(),
+            fleet_full: runbook.may_change().then(fleet).flatten(),
+            ..facts
         })
     }
 

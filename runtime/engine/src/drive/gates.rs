@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::name::{AssetId, CustomerId, RunId};
+use evenkeel_model::name::{AssetId, RunId};
 use evenkeel_model::run::{Body, Mode, Occurrence, Request};
 
 use super::facts::Facts;
@@ -26,7 +26,7 @@ impl Course {
     /// the next round of deciding to ask again.
     pub(super) async fn ask_gates(&mut self, subject: &Result<Subject, String>) -> Result<(), JournalError> {
         let Ok(subject) = subject else { return Ok(()) };
-        let has_place = self.try_permit();
+        self.try_permit();
         let asking = self.live.recorder.read(|run| {
             let request = run.request.clone().filter(|_| run.cancel.is_none())?;
             Some((run.mark, request))
@@ -36,8 +36,8 @@ impl Course {
         };
         let (answer, taken) = self.answer(subject, &request).await?;
         match answer {
-            Answer::Pass if !has_place => {
-                drop(taken);
+            // What it replaced would be gone, and itself replaced, before either had a place.
+            Answer::Pass | Answer::Replace { .. } if self.permit.is_none() => {
                 self.take_permit(None).await?;
             }
             Answer::Pass => match self.live.recorder.append_after(mark, vec![Body::Started]).await? {
@@ -93,7 +93,7 @@ impl Course {
     }
 
     /// What was decided at `mark` is not to be begun any more, or not now.
-    async fn called_off(&self, mark: u64, due: Option<DateTime<Utc>>) {
+    pub(super) async fn called_off(&self, mark: u64, due: Option<DateTime<Utc>>) {
         tokio::select! {
             () = self.drained() => {}
             () = self.cancelled_since(mark) => {}
@@ -130,8 +130,40 @@ impl Course {
         true
     }
 
-    /// What the gates say; with the target and a place in the fleet, if they are free.
+    /// What the gates say.
     async fn answer(&mut self, subject: &Subject, request: &Request) -> Result<(Answer, Option<Taken>), JournalError> {
+        if self.permit.is_none() {
+            return Ok((self.foresee(subject, request).await?, None));
+        }
+        let (answer, taken) = self.answer_for_good(subject, request).await?;
+        // Whoever is behind it in the queue for the fleet is told, if there is a place left.
+        self.queued = None;
+        Ok((answer, taken))
+    }
+
+    /// What they would say now, of what can't start yet and so takes nothing from others. If the fleet told it of a
+    /// place, that is kept for it.
+    async fn foresee(&mut self, subject: &Subject, request: &Request) -> Result<Answer, JournalError> {
+        let now = self.engine.ports.clock.now();
+        let engine = &self.engine;
+        let facts = Facts {
+            unheard_until: self.live.recorder.read(unheard_until),
+            ..engine.foreseen(self.live.id, request, &subject.runbook, now).await?
+        };
+        let ask = facts.ask(self.live.id, request, &subject.runbook, &subject.home);
+        let answer = gate::ask(&ask, now);
+        if !matches!(answer, Answer::Pass) {
+            self.queued = None;
+        }
+        Ok(answer)
+    }
+
+    /// With the target and a place in the fleet, if they are free.
+    async fn answer_for_good(
+        &mut self,
+        subject: &Subject,
+        request: &Request,
+    ) -> Result<(Answer, Option<Taken>), JournalError> {
         let slot = self.slot(request);
         let _asking = match &slot {
             Some(slot) => Some(slot.asking.lock().await),
@@ -161,7 +193,7 @@ impl Course {
     }
 
     /// A place in the fleet for a run that has its target; or how many are at work.
-    fn take_berth(&mut self, subject: &Subject, taken: Option<Taken>) -> (Option<Taken>, Option<usize>) {
+    fn take_berth(&self, subject: &Subject, taken: Option<Taken>) -> (Option<Taken>, Option<usize>) {
         let Some(taken) = taken else {
             return (None, None);
         };
@@ -170,10 +202,7 @@ impl Course {
         }
         let berths = &self.engine.berths;
         let most = berths.most(&subject.runbook, &self.engine.home());
-        let berth = berths.take(&subject.runbook.name, self.live.id, most);
-        // Whoever is behind it in the queue is told, if there is a place left.
-        self.queued = None;
-        match berth {
+        match berths.take(&subject.runbook.name, self.live.id, most) {
             Some(berth) => (Some(taken.with(Some(berth))), None),
             None => (Some(taken), Some(most)),
         }
@@ -320,55 +349,6 @@ impl Course {
         };
         // The sender lives as long as the engine.
         let _ = holds.wait_for(|holds| !covered(holds)).await;
-    }
-
-    /// A place among the runs that go at once; false: it was told to stop before there was one. With the mark at which
-    /// its next call was decided, and when that is not to begin any more; none: it has not started.
-    pub(super) async fn take_permit(
-        &mut self,
-        decided: Option<(u64, Option<DateTime<Utc>>)>,
-    ) -> Result<bool, JournalError> {
-        if self.try_permit() {
-            return Ok(true);
-        }
-        if decided.is_none() {
-            let waiting = Body::Waiting {
-                gate: "capacity".into(),
-                why: "as many runs are under way as `[engine] runs` allows at all, or one customer".into(),
-                until: None,
-            };
-            say_waiting(&self.live, waiting).await?;
-        }
-        let stop = async {
-            match decided {
-                // What has started still has things to do when it is cancelled, and decides anew.
-                Some((mark, due)) => self.called_off(mark, due).await,
-                None => self.told_to_stop().await,
-            }
-        };
-        let customer = self.sharing_customer();
-        let place = tokio::select! {
-            place = self.engine.capacity.take(customer.as_ref()) => place,
-            () = stop => None,
-        };
-        self.permit = place;
-        Ok(self.permit.is_some())
-    }
-
-    /// Takes a place if one is free; true: it has one.
-    fn try_permit(&mut self) -> bool {
-        if self.permit.is_none() {
-            let customer = self.sharing_customer();
-            self.permit = self.engine.capacity.try_take(customer.as_ref());
-        }
-        self.permit.is_some()
-    }
-
-    /// Whose run it is, if there is another customer to leave a place to; `local` always exists.
-    fn sharing_customer(&self) -> Option<CustomerId> {
-        let shared = self.engine.home().customers.len() > 2;
-        let of = |run: &Run| run.request.as_ref().and_then(|request| request.customer.clone());
-        self.live.recorder.read(of).filter(|_| shared)
     }
 }
 

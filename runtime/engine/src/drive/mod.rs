@@ -2,6 +2,7 @@
 
 pub(crate) mod facts;
 mod gates;
+mod permit;
 mod query;
 pub(crate) mod round;
 mod run;

@@ -113,18 +113,9 @@ impl Engine {
         home: &Home,
         now: DateTime<Utc>,
     ) -> Result<Match, JournalError> {
-        let holder = request
-            .target
-            .as_ref()
-            .and_then(|target| self.slots.of(target).holder());
         let facts = Facts {
             alert_fires: true,
-            holder,
-            fleet_full: runbook
-                .may_change()
-                .then(|| self.berths.full(runbook, &self.home()))
-                .flatten(),
-            ..self.facts(NEXT, request, runbook, now).await?
+            ..self.foreseen(NEXT, request, runbook, now).await?
         };
         let ask = facts.ask(NEXT, request, runbook, home);
         let answers = gate::ask_each(&ask, now).into_iter();

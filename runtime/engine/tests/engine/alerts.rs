@@ -268,6 +268,19 @@ async fn a_waiting_run_whose_alert_fires_anew_leaves_it_to_the_new_round() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edge_whose_round_can_not_be_written_is_acted_on_again() {
+    let world = expires_while_it_waits().await;
+    let mut anew = alert("Slow", &[]);
+    anew.starts_at += TimeDelta::hours(1);
+    world.journal.fail_edges(3);
+    world.alarms.edge(Change::Fired, &anew);
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Cancelled));
+    assert!(world.journal.count() == 2 && !world.alarms.settled());
+    assert_eq!(world.until_finished(3).await.verdict, Some(Verdict::Changed));
+    assert!(world.journal.count() == 3 && world.alarms.settled());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_run_does_not_wait_for_ever_for_an_alert_that_is_not_heard_of() {
     let world = expires_while_it_waits().await;
     tokio::time::sleep(Duration::from_secs(12 * 3_600)).await;

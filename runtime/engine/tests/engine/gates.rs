@@ -356,10 +356,13 @@ fn small(book: Runbook, script: Script) -> World {
     world
 }
 
-fn skipping() -> World {
+fn overlapping(overlap: Overlap) -> World {
     let mut repair = on_alert(selecting(repair(), "role", "app"), "Slow");
-    repair.limits.overlap = Overlap::Skip;
-    small(repair, Script::default())
+    repair.limits.overlap = overlap;
+    let fixes = Script::default()
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .always("fix", Phase::Apply, applied(true));
+    small(repair, fixes)
 }
 
 fn slow(n: &str) -> Alert {
@@ -368,7 +371,7 @@ fn slow(n: &str) -> Alert {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_gate_refuses_is_refused_before_there_is_a_place_for_it() {
-    let world = skipping();
+    let world = overlapping(Overlap::Skip);
     world.ask(person("slow")).await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
     for n in ["1", "2"] {
@@ -381,8 +384,22 @@ async fn what_a_gate_refuses_is_refused_before_there_is_a_place_for_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_waits_for_a_place_is_not_replaced_before_either_has_one() {
+    let world = overlapping(Overlap::Replace);
+    world.ask(person("slow")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    for n in 0..10 {
+        world.alarms.edge(Change::Fired, &slow(&n.to_string()));
+        tokio::time::sleep(Duration::from_secs(3_600)).await;
+    }
+    world.until_waiting(2, "capacity").await;
+    world.engine.kill(RunId(1), "ada", "enough").await.unwrap();
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_alert_that_is_not_heard_of_is_waited_for_a_day_though_there_is_no_place() {
-    let world = skipping();
+    let world = overlapping(Overlap::Skip);
     let pause = Wish {
         what: What::Pause(Scope::All),
         why: "the move".into(),

@@ -336,6 +336,39 @@ pub fn counting(took: Duration) -> (Script, Arc<AtomicUsize>) {
     (script, most)
 }
 
+/// Two targets at once; of two runs for one target the second waits for the first, which lasts, and for no place.
+#[tokio::test(start_paused = true)]
+async fn a_place_in_the_fleet_is_not_kept_by_what_waits_for_something_else() {
+    let mut book = repair();
+    book.limits.fleet = Batch::Count(count(2));
+    let script = Script::default().always("fix", Phase::Plan, plan(&["a"])).on(
+        "fix",
+        Phase::Apply,
+        |invocation, _| async move {
+            let seconds = match invocation.target.id.as_str() {
+                "app-1" => 5,
+                "app-2" => 10,
+                _ => 50,
+            };
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            applied(true)
+        },
+    );
+    let world = World::new(fleet(4, book), script);
+    world.serve();
+    for (n, asset) in ["app-1", "app-2", "app-3", "app-3", "app-4"].iter().enumerate() {
+        let slow = alert("Slow", &[("asset", asset), ("n", &n.to_string())]);
+        world.alarms.edge(Change::Fired, &slow);
+    }
+    let other = world.until_finished(5).await;
+    let seconds = (other.finished_at.unwrap() - noon()).num_seconds();
+    assert!(
+        (60..70).contains(&seconds),
+        "it began when the second place was free, and not after {seconds} s"
+    );
+    assert_eq!(world.until_finished(4).await.verdict, Some(Verdict::Changed));
+}
+
 #[tokio::test(start_paused = true)]
 async fn only_a_share_of_the_targets_is_worked_on_at_once_over_all_rounds() {
     let mut book = repair();

@@ -4,8 +4,9 @@ use evenkeel_engine::port::{Alerts, Journal as _, Opened};
 use evenkeel_model::alert::{Alert, Change, Edge};
 use evenkeel_store::Store;
 use futures::FutureExt as _;
+use rusqlite::Connection;
 
-use crate::home::{Home, alert, at, resolved, round};
+use crate::home::{Home, alert, at, resolved, round, target};
 
 async fn accept(store: &Store, alert: Alert, now: i64) -> Vec<Change> {
     let edges = store.accept(vec![alert], at(now)).await.unwrap();
@@ -58,9 +59,32 @@ async fn an_edge_is_done_with_when_its_rounds_are_there() {
     let store = home.open();
     assert_eq!(store.pending(100).await.unwrap(), edges[1..]);
     assert_eq!(store.unfinished().await.unwrap().len(), 2);
-    // As after a power cut that took the transaction: the occurrence has one round for all that.
-    let again = store.open_for_edge(edges[0].0, vec![round("1")], at(3)).await.unwrap();
-    assert!(matches!(again[..], [Opened::Known(_)]), "{again:?}");
+}
+
+#[tokio::test]
+async fn an_edge_stays_if_one_of_its_rounds_can_not_be_written() {
+    let home = Home::new();
+    let store = home.open();
+    accept(&store, alert("Disk", 0, 4), 0).await;
+    let edges = store.pending(100).await.unwrap();
+    let trigger = "CREATE TRIGGER refuse BEFORE INSERT ON runs WHEN new.target = 'b' \
+                   BEGIN SELECT raise(ABORT, 'on purpose'); END";
+    let database = Connection::open(home.path()).unwrap();
+    database.execute_batch(trigger).unwrap();
+    let mut refused = round("2");
+    refused.targets = vec![target("b")];
+    let opened = store
+        .open_for_edge(edges[0].0, vec![round("1"), refused.clone()], at(2))
+        .await;
+    assert!(opened.is_err(), "{opened:?}");
+    assert_eq!(store.pending(100).await.unwrap(), edges);
+    assert!(store.unfinished().await.unwrap().is_empty());
+    database.execute_batch("DROP TRIGGER refuse").unwrap();
+    let opened = store
+        .open_for_edge(edges[0].0, vec![round("1"), refused], at(2))
+        .await
+        .unwrap();
+    assert_eq!(opened.len(), 2);
 }
 
 #[tokio::test]

@@ -49,6 +49,8 @@ pub(super) struct Disk {
     batches: usize,
     /// So many more of them fail.
     tick_failures: usize,
+    /// And of those over edges.
+    edge_failures: usize,
     pub(super) notices: Vec<Posted>,
     /// Runs whose events can't be read.
     unreadable: BTreeSet<RunId>,
@@ -151,6 +153,10 @@ impl Memory {
 
     pub fn fail_ticks(&self, times: usize) {
         self.disk.lock().unwrap().tick_failures = times;
+    }
+
+    pub fn fail_edges(&self, times: usize) {
+        self.disk.lock().unwrap().edge_failures = times;
     }
 
     pub fn batches(&self) -> usize {
@@ -434,6 +440,10 @@ impl Journal for Memory {
     ) -> Result<Vec<Opened>, JournalError> {
         self.alive()?;
         let mut disk = self.disk.lock().unwrap();
+        if disk.edge_failures > 0 {
+            disk.edge_failures -= 1;
+            return Err(error("the disk is full"));
+        }
         let opened = rounds.iter().map(|round| disk.open(round, now)).collect();
         self.alarms.forget_edge(edge);
         Ok(opened)
