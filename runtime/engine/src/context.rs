@@ -96,7 +96,7 @@ fn actions(run: &Run, step: &StepId) -> Vec<Value> {
             "summary": action.summary,
             "risk": action.risk,
             "attempted": attempted,
-            "changed": run.applied(step, &action.id).is_some_and(|applied| applied.changed),
+            "changed": run.has_applied(step, &action.id),
         })
     })
     .collect()

@@ -124,6 +124,12 @@ impl Run {
         }
     }
 
+    /// An action came to its end and changed something, or had begun to before it was tried again.
+    pub fn has_applied(&self, step: &StepId, action: &str) -> bool {
+        let attempt = self.attempt(step, Phase::Apply, Some(action));
+        attempt.is_some_and(|attempt| attempt.output().is_some() && attempt.changed())
+    }
+
     pub fn dry(&self) -> bool {
         self.request
             .as_ref()
@@ -166,6 +172,16 @@ impl Run {
         self.attempts.keys().any(|place| place.step == *step) || children.any(|(of, _)| of == step)
     }
 
+    /// Its plan is not to be applied any more, and is not made anew yet.
+    pub fn is_to_plan_anew(&self, step: &StepId) -> bool {
+        let mut plans = self
+            .attempts
+            .values()
+            .filter(|attempt| attempt.key.step == *step && attempt.key.phase == Phase::Plan)
+            .peekable();
+        plans.peek().is_some() && plans.all(|planned| planned.void)
+    }
+
     /// When its deadline is over; none: it has not started.
     pub fn due(&self, deadline: Duration) -> Option<DateTime<Utc>> {
         let deadline = TimeDelta::from_std(deadline).unwrap_or(TimeDelta::MAX / 4);
@@ -197,6 +213,15 @@ impl Run {
     }
 
     /// A step that ended well without all of its actions having been applied.
+    /// Something of the step was not done because nothing was to begin any more.
+    pub fn is_left_out(&self, step: &StepId) -> bool {
+        let left = |result: &StepResult| match result.status {
+            StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
+            _ => self.left_out_actions(step, result),
+        };
+        self.result(step).is_some_and(left)
+    }
+
     fn left_out_actions(&self, step: &StepId, result: &StepResult) -> bool {
         let items = self.items(step).map_or(1, <[Value]>::len);
         let runs = self.children_of(step).count();

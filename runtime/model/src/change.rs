@@ -1,6 +1,6 @@
 //! What was done to the world, and at whose word: one record for each applied action and each rollback.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,9 @@ fn told(run: RunId, at: DateTime<Utc>, before: &[Event], key: &Key, outcome: Opt
     let outcome = match outcome {
         None => ChangeOutcome::Unknown,
         Some(Outcome::Done(Output::RolledBack)) => ChangeOutcome::Undone,
-        Some(Outcome::Done(Output::Applied(applied))) if applied.changed => ChangeOutcome::Changed,
+        Some(Outcome::Done(Output::Applied(applied))) if applied.changed || had_begun(before, key) => {
+            ChangeOutcome::Changed
+        }
         // What a plugin says of itself is not the record of what it did.
         Some(Outcome::Done(_)) if !all.is_empty() => ChangeOutcome::Unchanged,
         Some(outcome) if is_in_doubt(before, key, outcome) => ChangeOutcome::Unknown,
@@ -263,6 +265,22 @@ fn is_in_doubt(events: &[Event], wanted: &Key, outcome: &Outcome) -> bool {
         } => !open.is_empty(),
         _ => open.values().any(|(call, is_open)| *is_open && !call.repeatable),
     }
+}
+
+/// It was interrupted at an effect that was then made again, or an earlier try had begun one: what it found may be what it
+/// had done itself.
+fn had_begun(events: &[Event], wanted: &Key) -> bool {
+    let mut open: BTreeSet<u32> = BTreeSet::new();
+    for event in events {
+        match &event.body {
+            Body::Intended { key, n, .. } if key == wanted => drop(open.insert(*n)),
+            Body::Intended { key, .. } if wanted.is_later_try_of(key) => return true,
+            Body::Called { key, n, .. } if key == wanted => drop(open.remove(n)),
+            Body::Resumed { key } if key == wanted && !open.is_empty() => return true,
+            _ => {}
+        }
+    }
+    false
 }
 
 fn made(events: &[Event], wanted: &Key) -> Vec<Made> {

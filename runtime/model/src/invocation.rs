@@ -46,6 +46,14 @@ pub struct Key {
     pub attempt: u32,
 }
 
+impl Key {
+    /// The same place, called before.
+    pub fn is_later_try_of(&self, earlier: &Self) -> bool {
+        let place = |key: &Self| (key.step.clone(), key.phase, key.action.clone());
+        self.attempt > earlier.attempt && place(self) == place(earlier)
+    }
+}
+
 /// A check's severity; ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -27,7 +27,7 @@
 use chrono::{DateTime, Utc};
 use evenkeel_model::invocation::Severity;
 use evenkeel_model::name::StepId;
-use evenkeel_model::run::{StepStatus, Verdict};
+use evenkeel_model::run::{StepResult, StepStatus, Verdict};
 use evenkeel_model::runbook::{OnFailure, Otherwise, Step};
 
 use super::{Command, Subject, escalate, finish, undo, verify};
@@ -192,11 +192,11 @@ fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: 
     }
 }
 
-/// What a failed step says of itself counts more than what `[healed]` says of all.
+/// What a failed step says of itself counts more than what `[healed]` says of all. A deadline fails what it left out.
 fn otherwise(run: &Run, subject: &Subject) -> Otherwise {
     let failed = |step: &&Step| {
-        run.result(&step.id)
-            .is_some_and(|result| result.status == StepStatus::Failed)
+        let failed = |result: &StepResult| result.status == StepStatus::Failed;
+        run.result(&step.id).is_some_and(failed) || (run.overdue && run.is_left_out(&step.id))
     };
     let undoes = subject
         .runbook

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::action::{Action, PlanHash, Risk};
+use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
 use evenkeel_model::invocation::{Output, Phase};
 use evenkeel_model::run::{Body, StepResult, StepStatus};
 use evenkeel_model::runbook::{Otherwise, Step};
@@ -263,7 +263,7 @@ fn applied(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> StepRe
 fn listed(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> Value {
     sweep.listed(|part, ()| {
         let own = || plan.actions.iter().filter(|action| part.has(action));
-        let changed = own().any(|action| run.applied(&step.id, &action.id).is_some_and(|applied| applied.changed));
+        let changed = own().any(|action| run.has_applied(&step.id, &action.id));
         let (said, output) = said(run, step, own());
         (
             if own().next().is_none() {
@@ -279,10 +279,27 @@ fn listed(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> Value {
 
 /// What was said of actions, and the output of the last.
 fn said<'a>(run: &Run, step: &Step, actions: impl Iterator<Item = &'a Action>) -> (String, Value) {
-    let applied: Vec<_> = actions.filter_map(|action| run.applied(&step.id, &action.id)).collect();
-    let said: Vec<&str> = applied.iter().map(|applied| applied.summary.as_str()).collect();
-    let output = applied.last().and_then(|last| last.output.clone());
+    let applied: Vec<_> = actions
+        .filter_map(|action| {
+            Some((
+                run.applied(&step.id, &action.id)?,
+                run.has_applied(&step.id, &action.id),
+            ))
+        })
+        .collect();
+    let said: Vec<String> = applied
+        .iter()
+        .map(|(applied, changed)| told(applied, *changed))
+        .collect();
+    let output = applied.last().and_then(|(last, _)| last.output.clone());
     (shortened(&said.join("; ")), output.unwrap_or(Value::Null))
+}
+
+fn told(applied: &Applied, changed: bool) -> String {
+    match changed && !applied.changed {
+        true => format!("{} (what it had begun before may be its own doing)", applied.summary),
+        false => applied.summary.clone(),
+    }
 }
 
 fn nothing_to_do() -> StepResult {

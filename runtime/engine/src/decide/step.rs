@@ -22,18 +22,30 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     if let Some(kind @ (Kind::Monitor | Kind::Notifier)) = step.kind() {
         return vec![fail(step, format!("a {kind} can't be a step in this version"), false)];
     }
-    if !run.has_begun(&step.id) && run.items(&step.id).is_none() {
-        if let Some(why) = run.stops() {
-            return vec![skip(step, why)];
-        }
+    let anew = run.is_to_plan_anew(&step.id);
+    if anew
+        && subject
+            .runbook
+            .before(step)
+            .iter()
+            .any(|check| run.result(&check.id).is_none())
+    {
+        // What was found again is a result first.
+        return Vec::new();
+    }
+    let is_new = !run.has_begun(&step.id) && run.items(&step.id).is_none();
+    if is_new && let Some(why) = run.stops() {
+        return vec![skip(step, why)];
+    }
+    if is_new || anew {
         match wanted(run, subject, step) {
             Wanted::Yes => {}
             Wanted::No(why) => return vec![skip(step, why)],
             Wanted::NotKnown(why) => return vec![fail(step, why, false)],
         }
-        if let Some(each) = &step.each {
-            return vec![list(run, subject, step, each)];
-        }
+    }
+    if let Some(each) = step.each.as_ref().filter(|_| is_new) {
+        return vec![list(run, subject, step, each)];
     }
     match &step.does {
         Does::Runbook(runbook) => sub::advance(run, subject, step, runbook),

@@ -181,7 +181,7 @@ fn to_undo_of<'a>(run: &'a Run, step: &'a Step) -> impl Iterator<Item = (&'a Act
         action.undo.as_ref()?;
         let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
         match attempt.output() {
-            Some(Output::Applied(applied)) => applied.changed.then_some((action, Some(applied))),
+            Some(Output::Applied(applied)) => attempt.changed().then_some((action, Some(applied))),
             _ => attempt.has_touched().then_some((action, None)),
         }
     })

@@ -84,6 +84,7 @@ impl Run {
                 self.reopened = false;
                 if let Some(attempt) = self.under_way(key) {
                     attempt.resumed = attempt.resumed.saturating_add(1);
+                    attempt.repeats |= attempt.intents.values().any(|intent| intent.reply == Reply::Missing);
                 }
             }
             Body::Resolved { key, n, done, who, .. } => self.resolve(key, *n, *done, who, event.at),

@@ -1,7 +1,9 @@
 //! What was asked of people about a step's plan, and what they said.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::invocation::Phase;
+use evenkeel_model::invocation::{Output, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
@@ -108,7 +110,7 @@ impl Run {
             Body::PlanVoid { step, .. } => {
                 let state = self.steps.entry(step.clone()).or_default();
                 state.plan = None;
-                state.rechecks.clear();
+                let rechecks = std::mem::take(&mut state.rechecks);
                 if let Some(approval) = state.approval.take().filter(Approval::is_given) {
                     state.approved = Some(approval.binding);
                 }
@@ -116,8 +118,19 @@ impl Run {
                 plans
                     .filter(|attempt| attempt.key.step == *step && attempt.key.phase == Phase::Plan)
                     .for_each(|planned| planned.void = true);
+                self.take_as_found(rechecks);
             }
             _ => {}
+        }
+    }
+
+    /// From here on the checks before the step have found what they found when they were made again.
+    fn take_as_found(&mut self, rechecks: BTreeMap<Place, Attempt>) {
+        let found = |attempt: &Attempt| matches!(attempt.output(), Some(Output::Findings(_)));
+        for (place, again) in rechecks.into_iter().filter(|(_, again)| found(again)) {
+            let check = self.steps.entry(place.step.clone()).or_default();
+            (check.result, check.finished_at) = (None, None);
+            self.attempts.insert(place, again);
         }
     }
 

@@ -60,6 +60,8 @@ pub struct Attempt {
     pub resumed: u32,
     /// A plan that is not to be applied any more: it is made anew.
     pub void: bool,
+    /// It was interrupted at an effect that was then made again: what came of that says nothing of the first time.
+    pub repeats: bool,
 }
 
 /// An invocation that was interrupted is gone on with so often without coming any further, so that
@@ -174,6 +176,7 @@ impl Attempt {
             earlier: Vec::new(),
             resumed: 0,
             void: false,
+            repeats: false,
         }
     }
 
@@ -222,11 +225,16 @@ impl Attempt {
         }
     }
 
-    pub(super) fn changed(&self) -> bool {
+    pub(crate) fn changed(&self) -> bool {
         match self.output() {
-            Some(Output::Applied(applied)) => applied.changed,
+            Some(Output::Applied(applied)) => applied.changed || self.had_begun(),
             _ => self.has_touched(),
         }
+    }
+
+    /// What it found may be what it had done itself, before it was interrupted or tried again.
+    pub(crate) fn had_begun(&self) -> bool {
+        self.repeats || !self.earlier.is_empty()
     }
 
     /// It, or one before it, had begun to change something.

@@ -11,8 +11,9 @@ use evenkeel_model::invocation::{Outcome, Output, Phase, Severity};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, State, Verdict};
 use evenkeel_model::runbook::{Runbook, Step};
+use serde_json::json;
 
-use crate::world::home::{home, runbook, selecting, step, step_as};
+use crate::world::home::{home, only_when, runbook, selecting, step, step_as};
 use crate::world::script::{Script, System, action, applied, found};
 use crate::world::{World, noon, person};
 
@@ -217,6 +218,49 @@ async fn when_a_check_says_something_else_it_is_planned_anew() {
         world.bodies(1).iter().filter(times).count(),
         1,
         "nobody is asked twice for the same"
+    );
+}
+
+fn wanted_when_critical() -> Runbook {
+    let mut book = book();
+    book.steps[1] = only_when(book.steps[1].clone(), "steps.look.severity == 'critical'");
+    book
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_wanted_any_more_is_not_applied_whoever_approved_it() {
+    let (script, _) = changing(Severity::Ok);
+    let world = waiting(home(vec![wanted_when_critical()]), script).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Healthy);
+    assert!(!world.script.called().iter().any(|call| call.starts_with("fix/apply")));
+    let skipped = |body: &Body| matches!(body, Body::Skipped { step, .. } if step.as_str() == "fix");
+    assert!(world.bodies(1).iter().any(skipped));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_plan_is_made_of_what_the_check_found_again() {
+    let (script, _) = changing(Severity::Warning);
+    let mut book = book();
+    book.steps[1].with = json!({ "name": "{{ steps.look.severity }}" });
+    let world = waiting(home(vec![book]), script).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    asked(&world, 1).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+    let planned = world
+        .script
+        .invocations()
+        .into_iter()
+        .filter(|call| call.key.phase == Phase::Plan);
+    let names: Vec<_> = planned.map(|call| call.params["name"].clone()).collect();
+    assert_eq!(names, ["critical", "warning"]);
+    let void = |body: &&Body| matches!(body, Body::PlanVoid { .. });
+    assert_eq!(
+        world.bodies(1).iter().filter(void).count(),
+        1,
+        "the second time it says the same"
     );
 }
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use evenkeel_engine::Decision;
 use evenkeel_model::action::Risk;
-use evenkeel_model::invocation::{Phase, Severity};
+use evenkeel_model::invocation::{Outcome, Output, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Mode, Verdict};
-use evenkeel_model::runbook::{Otherwise, Runbook, Step};
+use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook, Step};
 
 use crate::world::home::{healed, home, runbook, step};
 use crate::world::script::{Script, System, applied, effect, found, hang, intend, plan};
@@ -69,6 +69,34 @@ async fn an_action_is_finished_and_undone_if_the_runbook_says_so() {
         ["look/check", "fix/plan", "fix/apply a", "fix/rollback a"],
         "`a` is finished, and `b` never begins"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_left_out_step_says_of_its_failure_holds_for_the_deadline() {
+    for (on_failure, undone) in [(OnFailure::Undo, 1), (OnFailure::Stop, 0)] {
+        let script = Script::default()
+            .always("fix", Phase::Plan, plan(&["a"]))
+            .on("fix", Phase::Apply, |_, _| async {
+                tokio::time::sleep(Duration::from_secs(900)).await;
+                applied(true)
+            })
+            .always("fix", Phase::Rollback, Outcome::Done(Output::RolledBack))
+            .always("more", Phase::Plan, plan(&["b"]));
+        let mut more = step("more");
+        more.on_failure = on_failure;
+        let mut book = runbook("repair", vec![step("fix"), more]);
+        book.steps[0].timeout = Duration::from_secs(3_600);
+        book.limits.deadline = Some(Duration::from_secs(600));
+        let world = World::new(home(vec![book]), script);
+        assert_eq!(world.verdict("repair").await.0, Verdict::Failed);
+        let rollbacks = world
+            .script
+            .called()
+            .iter()
+            .filter(|call| call.contains("rollback"))
+            .count();
+        assert_eq!(rollbacks, undone, "{on_failure:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use evenkeel_engine::port::Calls;
+use evenkeel_model::call::Answer;
+use evenkeel_model::change::{self, ChangeOutcome};
 use evenkeel_model::invocation::{Class, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Verdict};
 use evenkeel_model::runbook::{OnFailure, Runbook, Step, Tolerate};
+
+use serde_json::json;
 
 use crate::each::for_each;
 use crate::world::home::{home, needing, runbook, running, selecting, step};
@@ -75,6 +79,74 @@ async fn an_effect_that_was_answered_was_made_whatever_is_said_of_what_followed(
         ["fix/apply a"],
         "and not made again by another try"
     );
+}
+
+/// The last record of a change of run 1.
+fn recorded(world: &World) -> ChangeOutcome {
+    let events = world.journal.all(RunId(1));
+    let records = (1..=events.len()).flat_map(|end| change::of(RunId(1), &events[..end]));
+    records.last().expect("there is one").outcome
+}
+
+/// What is found done already may be its own doing.
+#[tokio::test(start_paused = true)]
+async fn an_effect_that_was_made_again_after_a_crash_counts_as_a_change() {
+    let mut book = runbook("repair", vec![step("fix")]);
+    book.limits.cooldown = Duration::from_secs(600);
+    let script = || Script::default().always("fix", Phase::Plan, plan(&["a"]));
+    let hangs = script().on("fix", Phase::Apply, |_, calls| async move {
+        intend(&*calls, 0, true).await;
+        hang().await
+    });
+    let world = World::new(home(vec![book.clone()]), hangs);
+    world.ask(person("repair")).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let finds = script().on("fix", Phase::Apply, |_, calls| async move {
+        calls
+            .answered(0, None, &Answer::Ok(json!(null)), Duration::ZERO)
+            .await
+            .unwrap();
+        applied(false)
+    });
+    let world = world.crash(home(vec![book]), finds);
+    world.engine.resume().await.unwrap();
+    let run = world.until_finished(1).await;
+    assert_eq!(
+        (run.verdict, run.changed),
+        (Some(Verdict::Changed), true),
+        "{}",
+        run.why
+    );
+    assert!(run.why.contains("may be its own doing"), "{}", run.why);
+    assert_eq!(recorded(&world), ChangeOutcome::Changed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_earlier_try_began_counts_as_a_change_of_the_next() {
+    for (begins, verdict) in [(true, Verdict::Changed), (false, Verdict::Healthy)] {
+        let script = Script::default().always("fix", Phase::Plan, plan(&["a"])).on(
+            "fix",
+            Phase::Apply,
+            move |invocation, calls| async move {
+                if begins || invocation.key.attempt > 1 {
+                    effect(&*calls, 0, true).await;
+                }
+                match invocation.key.attempt {
+                    1 => failed(Class::Transient),
+                    _ => applied(false),
+                }
+            },
+        );
+        let world = World::new(home(vec![runbook("repair", vec![step("fix")])]), script);
+        world.ask(person("repair")).await.unwrap();
+        assert_eq!(self::verdict(&world).await, verdict);
+        let record = if begins {
+            ChangeOutcome::Changed
+        } else {
+            ChangeOutcome::Unchanged
+        };
+        assert_eq!(recorded(&world), record);
+    }
 }
 
 #[tokio::test(start_paused = true)]
