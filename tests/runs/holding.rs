@@ -44,6 +44,41 @@ fn a_pause_that_is_made_without_a_daemon_is_kept_by_the_next_one() -> anyhow::Re
 }
 
 #[test]
+fn what_only_looks_or_is_refused_goes_on_with_nothing_that_was_left() -> anyhow::Result<()> {
+    let repairs = [Repair::new("repair", "fix").and(ON_ALERT), Repair::new("other", "fix")];
+    let home = broken(&repairs)?;
+    home.done(&["pause", "--all", "--why", "the move"])?;
+    let daemon = home.serve()?;
+    daemon.push(&[alert().firing()])?;
+    home.wait_for_state(1, "waiting");
+    daemon.terminate()?;
+    home.done(&["unpause", "--all"])?;
+    for arguments in [
+        &["run", "other", "--dry-run"][..],
+        &["approve", "1"],
+        &["approve", "--round", "9"],
+        &["decline", "9"],
+        &["runs", "resolve", "1", "--done"],
+        &["runs", "undo", "1", "--dry-run"],
+        &["runs", "undo", "1"],
+    ] {
+        let said = home.run(arguments)?;
+        assert!(!said.stderr.contains("left unfinished"), "{arguments:?}: {said:#?}");
+        assert_eq!(home.runs()?[0]["state"], "waiting", "{arguments:?}");
+        assert!(is_broken(&home) && fixes(&home).is_empty(), "{arguments:?}");
+    }
+    let said = home.run(&["run", "other"])?;
+    assert!(
+        said.stderr.contains("what was left unfinished goes on beside this"),
+        "{said:#?}"
+    );
+    let _daemon = home.serve()?;
+    let runs = home.finished(3);
+    assert!(!is_broken(&home) && fixes(&home) == ["fixed"], "{runs:#?}");
+    Ok(())
+}
+
+#[test]
 fn a_pause_of_what_is_not_there_is_refused_with_what_was_meant() -> anyhow::Result<()> {
     let home = broken(&[Repair::new("repair", "fix").and(ON_ALERT)])?;
     let words = "there is no runbook `repare`; did you mean `repair`?";

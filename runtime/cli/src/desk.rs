@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use evenkeel_console::port::Circuit;
 use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::port::outbox::{Outbox as _, OutboxFilter, Posted, Tried};
 use evenkeel_engine::port::{After, Journal as _, RunFilter};
@@ -22,6 +21,7 @@ use crate::client::Client;
 use crate::wire::{self, House};
 use crate::{exit, home, render, signals, user};
 
+mod circuits;
 mod url;
 
 pub use self::url::encode;
@@ -60,11 +60,6 @@ struct Undoing {
     actions: Vec<ToUndo>,
 }
 
-#[derive(Deserialize)]
-struct Closed {
-    closed: usize,
-}
-
 impl Desk {
     /// To read what was recorded.
     pub async fn to_read(dir: &Path) -> Result<Self> {
@@ -75,21 +70,29 @@ impl Desk {
         }
     }
 
-    /// To run runbooks. Without a daemon, what was left unfinished goes on first: nothing new may
-    /// work on its targets beside it.
+    /// To run runbooks.
     pub async fn to_run(dir: &Path) -> Result<Self> {
+        let desk = Self::to_try(dir).await?;
+        desk.resume().await?;
+        Ok(desk)
+    }
+
+    /// To see first what would be done. Without a daemon, nothing goes on that was left.
+    pub async fn to_try(dir: &Path) -> Result<Self> {
         let home = home::locate(dir)?;
-        if let Some(client) = Client::connect(&home).await? {
-            return Ok(Self::Daemon(client));
+        match Client::connect(&home).await? {
+            Some(client) => Ok(Self::Daemon(client)),
+            None => Ok(Self::House(Box::new(House::open(&home).await?))),
         }
-        let house = House::open(&home).await?;
-        match house.engine.resume().await? {
-            0 => {}
-            left => render::note(&format!(
-                "{left} unfinished runs go on first; `evenkeel runs list` shows them"
-            )),
+    }
+
+    /// Without a daemon, what was left unfinished goes on beside what is done here: nothing new may work on its targets.
+    pub async fn resume(&self) -> Result<()> {
+        let Self::House(house) = self else { return Ok(()) };
+        if house.engine.resume().await? > 0 {
+            render::note("what was left unfinished goes on beside this; `evenkeel runs list` shows it");
         }
-        Ok(Self::House(Box::new(house)))
+        Ok(())
     }
 
     /// Ends what this process has under way as a daemon does that is told to stop.
@@ -104,7 +107,6 @@ impl Desk {
         matches!(self, Self::Files(_))
     }
 
-    /// Runs are driven by this process.
     /// Nobody can say yes to a run of this process while it waits here.
     pub async fn waits_for_people(&self, run: RunId) -> Result<Option<RunId>> {
         match self {
@@ -210,29 +212,6 @@ impl Desk {
             std::process::exit(exit::ERROR.into());
         });
         Ok(())
-    }
-
-    /// Plugins that the daemon of this home does not call for now. A circuit is a daemon's: without
-    /// one there are none.
-    pub async fn open_circuits(dir: &Path) -> Result<Vec<Circuit>> {
-        let home = home::locate(dir)?;
-        match Client::connect(&home).await? {
-            Some(mut client) => client.get("/api/v1/circuits").await,
-            None => Ok(Vec::new()),
-        }
-    }
-
-    /// `plugin` is a name, or a name and a version.
-    pub async fn close_circuits(dir: &Path, plugin: &str) -> Result<usize> {
-        let home = home::locate(dir)?;
-        let Some(mut client) = Client::connect(&home).await? else {
-            anyhow::bail!("no daemon serves this home, so no circuit is open");
-        };
-        let path = match plugin.split_once('@') {
-            Some((name, version)) => format!("/api/v1/circuits/{}/close?version={}", encode(name), encode(version)),
-            None => format!("/api/v1/circuits/{}/close", encode(plugin)),
-        };
-        Ok(client.post::<Closed>(&path, &Value::Null).await?.closed)
     }
 
     /// What waits for people. Without a daemon it is read from the runs that were left.

@@ -62,16 +62,26 @@ pub async fn decide(dir: &Path, args: &Approve, approve: bool) -> Result<ExitCod
         (None, Some(round)) => Whose::Round(round),
         _ => bail!("name a run, or a round with --round"),
     };
-    let mut desk = Desk::to_run(dir).await?;
-    let runs = desk.decide(&whose, args.plan.as_deref(), &said).await?;
-    let verb = if approve { "approved" } else { "declined" };
-    for run in &runs {
-        render::line(&format!("run {run}: {verb} by {}", safe::text(&said.who)))?;
-    }
-    match desk {
-        Desk::House(_) => run::follow_all(desk, &runs).await,
-        _ => Ok(ExitCode::SUCCESS),
-    }
+    let concerned = |waiting: &Pending| match &whose {
+        Whose::Run(run) => waiting.run == *run,
+        Whose::Round(round) => waiting.round == *round,
+    };
+    let waits = Desk::pending(dir).await?.iter().any(concerned);
+    run::at(Desk::to_try(dir).await?, async |desk| {
+        if waits {
+            desk.resume().await?;
+        }
+        let runs = desk.decide(&whose, args.plan.as_deref(), &said).await?;
+        let verb = if approve { "approved" } else { "declined" };
+        for run in &runs {
+            render::line(&format!("run {run}: {verb} by {}", safe::text(&said.who)))?;
+        }
+        match desk {
+            Desk::House(_) => run::follow_all(desk, &runs).await,
+            _ => Ok(ExitCode::SUCCESS),
+        }
+    })
+    .await
 }
 
 fn told(waiting: &Pending) -> Vec<String> {

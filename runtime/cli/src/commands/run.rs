@@ -12,7 +12,7 @@ use evenkeel_engine::decide::ToUndo;
 use evenkeel_engine::{PersonRequest, UndoRequest};
 use evenkeel_model::alert::{Alert, Labels};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
-use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary};
+use evenkeel_model::run::{Body, Event, Mode, Occurrence, State, Summary, Verdict};
 use evenkeel_model::target;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -42,18 +42,31 @@ struct Told {
     waits: bool,
 }
 
+/// What this process has under way is left in order, however that went.
+pub async fn at<T>(mut desk: Desk, work: impl AsyncFnOnce(&mut Desk) -> Result<T>) -> Result<T> {
+    let done = work(&mut desk).await;
+    desk.leave().await;
+    done
+}
+
 /// Starts a round, and follows its runs one after the other.
 pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode> {
     let request = request(dir, args, now)?;
-    let mut desk = Desk::to_run(dir).await?;
-    let runs = desk.start(request).await?;
-    desk.cancel_when_interrupted(&runs)?;
-    let mut told = Vec::new();
-    for run in runs {
-        told.push(follow(&mut desk, run, 0, args.listing.json).await?);
-    }
-    told.extend(follow_after(&mut desk, &told, args.listing.json).await?);
-    desk.leave().await;
+    let desk = match args.dry_run {
+        true => Desk::to_try(dir).await?,
+        false => Desk::to_run(dir).await?,
+    };
+    let told = at(desk, async |desk| {
+        let runs = desk.start(request).await?;
+        desk.cancel_when_interrupted(&runs)?;
+        let mut told = Vec::new();
+        for run in runs {
+            told.push(follow(desk, run, 0, args.listing.json).await?);
+        }
+        told.extend(follow_after(desk, &told, args.listing.json).await?);
+        Ok(told)
+    });
+    let told = told.await?;
     if args.listing.json {
         render::json(&told)?;
     }
@@ -62,19 +75,21 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
 
 /// `evenkeel runs resolve`: says what a person found, and follows the run to its end.
 pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
-    let mut desk = Desk::to_run(dir).await?;
-    let known = desk.whole_story(args.run).await?.1;
-    desk.resolve(args.run, args).await?;
-    desk.cancel_when_interrupted(&[args.run])?;
-    let after = known.last().map_or(0, |event| event.seq);
-    let told = [follow(&mut desk, args.run, after, false).await?];
-    desk.leave().await;
-    Ok(code(&told))
+    let told = at(Desk::to_try(dir).await?, async |desk| {
+        let (summary, known) = desk.whole_story(args.run).await?;
+        if summary.verdict == Some(Verdict::Unknown) {
+            desk.resume().await?;
+        }
+        desk.resolve(args.run, args).await?;
+        desk.cancel_when_interrupted(&[args.run])?;
+        let after = known.last().map_or(0, |event| event.seq);
+        follow(desk, args.run, after, false).await
+    });
+    Ok(code(&[told.await?]))
 }
 
 /// `evenkeel runs undo`: shows what it would roll back, or does it and follows the run to its end.
 pub async fn undo(dir: &Path, args: &RunsUndo) -> Result<ExitCode> {
-    let mut desk = Desk::to_run(dir).await?;
     let asked = UndoRequest {
         who: user::name(),
         why: match (&args.override_freeze, args.why.as_str()) {
@@ -84,20 +99,26 @@ pub async fn undo(dir: &Path, args: &RunsUndo) -> Result<ExitCode> {
         override_freeze: args.override_freeze.clone(),
         despite_later: args.despite_later,
     };
-    let known = desk.whole_story(args.run).await?.1;
-    let actions = desk.undo(args.run, asked, args.dry_run).await?;
-    if args.dry_run {
-        desk.leave().await;
-        return tell_undo(args, &actions).map(|()| ExitCode::SUCCESS);
-    }
-    desk.cancel_when_interrupted(&[args.run])?;
-    let after = known.last().map_or(0, |event| event.seq);
-    let told = [follow(&mut desk, args.run, after, args.listing.json).await?];
-    desk.leave().await;
+    let told = at(Desk::to_try(dir).await?, async |desk| {
+        let known = desk.whole_story(args.run).await?.1;
+        let actions = desk.undo(args.run, asked.clone(), true).await?;
+        if args.dry_run {
+            tell_undo(args, &actions)?;
+            return Ok(None);
+        }
+        desk.resume().await?;
+        desk.undo(args.run, asked, false).await?;
+        desk.cancel_when_interrupted(&[args.run])?;
+        let after = known.last().map_or(0, |event| event.seq);
+        follow(desk, args.run, after, args.listing.json).await.map(Some)
+    });
+    let Some(told) = told.await? else {
+        return Ok(ExitCode::SUCCESS);
+    };
     if args.listing.json {
-        render::json(&told)?;
+        render::json(&[&told])?;
     }
-    Ok(code(&told))
+    Ok(code(&[told]))
 }
 
 fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
@@ -121,12 +142,12 @@ fn tell_undo(args: &RunsUndo, actions: &[ToUndo]) -> Result<()> {
 }
 
 /// Tells runs of this process from their beginning to their end.
-pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
+pub async fn follow_all(desk: &mut Desk, runs: &[RunId]) -> Result<ExitCode> {
     desk.cancel_when_interrupted(runs)?;
     let mut told = Vec::new();
     let mut above = BTreeSet::new();
     for run in runs {
-        let one = follow(&mut desk, *run, 0, false).await?;
+        let one = follow(desk, *run, 0, false).await?;
         if let Occurrence::Step { above: all, .. } = &one.summary.occurrence {
             above.extend(all.iter().copied());
         }
@@ -134,9 +155,8 @@ pub async fn follow_all(mut desk: Desk, runs: &[RunId]) -> Result<ExitCode> {
     }
     // What had them run goes on with what came of them. It may wait for something else, and a daemon has the time for that.
     for run in above.into_iter().rev() {
-        let _ = tokio::time::timeout(ABOVE, follow(&mut desk, run, 0, true)).await;
+        let _ = tokio::time::timeout(ABOVE, follow(desk, run, 0, true)).await;
     }
-    desk.leave().await;
     Ok(code(&told))
 }
 
