@@ -85,6 +85,9 @@ fn exactly_the_old_files_go() -> anyhow::Result<()> {
     );
     assert!(home.path().join("app/outside").exists());
     assert!(said.stdout.contains("removed 6 of 6 files planned"), "{}", said.stdout);
+    let changes = home.json(&["changes"])?;
+    let recorded = changes[0]["effects"].as_array().map_or(0, Vec::len);
+    assert_eq!(recorded, 6, "each file stands in the record of the change: {changes:#}");
     let effects = home.json(&["runs", "show", "1"])?;
     let planned = effects["events"].as_array().into_iter().flatten().find_map(|event| {
         let actions = event["body"]["planned"]["actions"].as_array()?;

@@ -146,7 +146,9 @@ fn in_a_freeze_a_person_is_told_how_to_change_something_all_the_same() -> anyhow
         "{}",
         refused.stdout
     );
-    home.done(&["run", "repair", "--override-freeze", "the shop is down"])?;
+    let said = home.done(&["run", "repair", "--override-freeze", "the shop is down"])?;
+    assert!(said.stdout.contains("set aside: the shop is down"), "{said:#?}");
+    assert_eq!(home.run(&["run", "repair", "--override-freeze", " "])?.code, 2, "why?");
     assert!(!is_broken(&home));
     Ok(())
 }

@@ -33,6 +33,20 @@ fn a_good_change_is_served() -> anyhow::Result<()> {
 }
 
 #[test]
+fn what_holds_from_the_next_start_on_is_named() -> anyhow::Result<()> {
+    let home = broken(&[])?;
+    let mut daemon = home.serve()?;
+    let settings = "[server]\nlisten = \"127.0.0.1:1\"\ngroup = \"no-such-group\"\n\n[engine]\nruns = 3\n";
+    home.write("evenkeel.toml", &format!("{settings}{}", crate::workshop::ROLE))?;
+    for setting in ["[server] listen", "[server] group", "[engine] runs"] {
+        daemon.wait_for_log(&[setting, "holds from the next start on"])?;
+    }
+    daemon.wait_for_log(&["there is no group `no-such-group`"])?;
+    daemon.wait_for_log(&["the changed home is served"])?;
+    Ok(())
+}
+
+#[test]
 fn a_broken_change_is_not_served_and_said_with_its_place() -> anyhow::Result<()> {
     let home = broken(&[Repair::new("repair", "fix")])?;
     let mut daemon = home.serve()?;

@@ -106,6 +106,11 @@ fn records_of_changes_that_were_tampered_with_are_named() -> anyhow::Result<()> 
     let head = home.done(&["audit", "head"])?.stdout;
     let verify = ["audit", "verify", "--head", head.trim()];
     home.done(&verify)?;
+    let short = home.run(&["audit", "verify", "--head", &head[..12]])?;
+    assert!(
+        short.code == 2 && short.stderr.contains("64 hexadecimal digits"),
+        "{short:#?}"
+    );
     let database = Connection::open(home.path().join("data/evenkeel.db"))?;
     for (tamper, named) in [
         (

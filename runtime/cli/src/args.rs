@@ -199,7 +199,7 @@ pub struct Run {
     #[arg(long, value_name = "FILE")]
     pub alert: Option<PathBuf>,
     /// Changes something although a `[[freeze]]` says otherwise, and records why.
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = reason)]
     pub override_freeze: Option<String>,
     /// A value of one of the runbook's `[[input]]`s.
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
@@ -318,6 +318,13 @@ pub struct PluginInspect {
     pub plugin: String,
     #[command(flatten)]
     pub listing: Listing,
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim() {
+        "" => Err("say why".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -117,7 +117,7 @@ impl Daemon {
         }
         *self.sources.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(sources);
         *self.readers.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(readers);
-        watching::warn_of_bounds(&self.house.engine.home(), &next);
+        watching::warn_of_restart(&self.house.engine.home(), &next);
         let watched = watching::watched(&next, rules);
         self.house.engine.reload(Arc::new(next));
         self.watch.take(watched).await;

@@ -47,6 +47,10 @@ pub fn listen(data: &Path, group: Option<&str>) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+pub fn is_group(name: &str) -> bool {
+    matches!(Group::from_name(name), Ok(Some(_)))
+}
+
 /// They may pass through the directory, which they can't list, and talk to the socket.
 fn open_to(group: &str, data: &Path, socket: &Path) -> io::Result<()> {
     let found = Group::from_name(group)?;

@@ -21,8 +21,8 @@ use evenkeel_store::SeriesFiles;
 use tracing::{error, warn};
 
 use crate::clock::SystemClock;
-use crate::home;
 use crate::wire::House;
+use crate::{home, socket};
 
 /// The source of alerts that rules raise, as if `evenkeel.toml` named it so.
 const SOURCE: &str = "rules";
@@ -51,10 +51,21 @@ pub fn watched(home: &Home, groups: Vec<definition::Group>) -> Watched {
     }
 }
 
-/// What is kept is made for its bounds once, at the start.
-pub fn warn_of_bounds(served: &Home, next: &Home) {
-    if served.settings.series != next.settings.series {
-        warn!("`[series]` has changed: it holds from the next start on");
+/// What is taken over once, at the start.
+pub fn warn_of_restart(served: &Home, next: &Home) {
+    let (served, next) = (&served.settings, &next.settings);
+    for (changed, what) in [
+        (served.series != next.series, "[series]"),
+        (served.listen != next.listen, "[server] listen"),
+        (served.group != next.group, "[server] group"),
+        (served.runs != next.runs, "[engine] runs"),
+    ] {
+        if changed {
+            warn!("`{what}` has changed: it holds from the next start on");
+        }
+    }
+    if let Some(group) = next.group.as_ref().filter(|group| !socket::is_group(group)) {
+        warn!("there is no group `{group}` (`[server] group`): with that the next start fails");
     }
 }
 

@@ -39,6 +39,17 @@ pub enum Answer {
 }
 
 impl Call {
+    /// What it is about, each file by itself if there are several.
+    pub fn subjects(&self) -> Vec<String> {
+        let paths = self.request.get("paths").and_then(Value::as_array);
+        let paths: Vec<&str> = paths.into_iter().flatten().filter_map(Value::as_str).collect();
+        let root = paths.first().and_then(|first| self.subject.strip_suffix(first));
+        match root {
+            Some(root) => paths.iter().map(|path| format!("{root}{path}")).collect(),
+            None => vec![self.subject.clone()],
+        }
+    }
+
     /// Whether this answer leaves open if the effect was made. The host says so itself; journals of before that say it by
     /// the error alone.
     pub fn is_left_open_by(&self, answer: &Answer) -> bool {

@@ -299,12 +299,10 @@ fn made(events: &[Event], wanted: &Key) -> Vec<Made> {
     }
     let mut kinds: BTreeMap<(String, String, String), u32> = BTreeMap::new();
     for call in calls.values() {
-        let kind = (
-            call.capability.to_string(),
-            call.operation.clone(),
-            short(&call.subject),
-        );
-        *kinds.entry(kind).or_default() += 1;
+        for subject in call.subjects() {
+            let kind = (call.capability.to_string(), call.operation.clone(), short(&subject));
+            *kinds.entry(kind).or_default() += 1;
+        }
     }
     let made = |((capability, operation, subject), times)| Made {
         capability,

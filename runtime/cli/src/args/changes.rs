@@ -30,8 +30,17 @@ pub enum Audit {
 #[derive(Args)]
 pub struct AuditVerify {
     /// A head that was kept elsewhere: it has to be among the records.
-    #[arg(long, value_name = "HASH")]
+    #[arg(long, value_name = "HASH", value_parser = head)]
     pub head: Option<String>,
     #[command(flatten)]
     pub listing: Listing,
+}
+
+/// SHA-256, as `evenkeel audit head` prints it.
+fn head(text: &str) -> Result<String, String> {
+    let is_hash = text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    match is_hash {
+        true => Ok(text.to_owned()),
+        false => Err("a head has 64 hexadecimal digits, as `evenkeel audit head` prints it".to_owned()),
+    }
 }

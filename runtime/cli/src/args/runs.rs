@@ -65,7 +65,7 @@ pub struct RunsUndo {
     #[arg(long)]
     pub dry_run: bool,
     /// In spite of a change freeze, and why; it is kept with the run.
-    #[arg(long, value_name = "WHY")]
+    #[arg(long, value_name = "WHY", value_parser = super::reason)]
     pub override_freeze: Option<String>,
     /// Also if a later run of the same runbook changed the same target.
     #[arg(long)]

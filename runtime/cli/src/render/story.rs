@@ -79,7 +79,8 @@ impl Story {
             Body::Invoked {
                 key, plugin, params, ..
             } => vec![invocation::invoked(key, &plugin.to_string(), params)],
-            Body::Resumed { key } | Body::Resolved { key, .. } => {
+            Body::Resumed { .. } => vec![taken_up(&event.body)],
+            Body::Resolved { key, .. } => {
                 self.intended.retain(|(of, ..)| of != key);
                 vec![taken_up(&event.body)]
             }
@@ -149,6 +150,7 @@ impl Story {
             row("why", &why(&request.occurrence, request.alert.as_ref())),
             row("asked", &format!("{} in round {}", clock(at), request.round)),
         ];
+        lines.extend(request.override_freeze.as_deref().map(people::thawed));
         if request.input.as_object().is_some_and(|input| !input.is_empty()) {
             lines.push(row("input", &brief(&request.input)));
         }
@@ -187,17 +189,15 @@ impl Story {
     }
 
     /// Effects that may have happened: their answer was never heard.
-    fn unanswered(&self) -> Vec<String> {
-        let line = |(_, _, call): &(Key, u32, Call)| {
-            inner(&format!(
-                "{} … no answer was recorded: it may have happened",
-                call_name(call)
-            ))
+    fn unanswered(&mut self) -> Vec<String> {
+        let line = |(_, _, call): (Key, u32, Call)| {
+            let name = call_name(&call);
+            inner(&format!("{name} … no answer was recorded: it may have happened"))
         };
-        self.intended.iter().map(line).collect()
+        self.intended.drain(..).map(line).collect()
     }
 
-    fn finished(&self, verdict: Verdict, why: &str, at: DateTime<Utc>) -> Vec<String> {
+    fn finished(&mut self, verdict: Verdict, why: &str, at: DateTime<Utc>) -> Vec<String> {
         let took = self
             .requested
             .map_or(String::new(), |from| format!(" after {}", span(at - from)));

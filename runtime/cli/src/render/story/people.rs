@@ -10,12 +10,25 @@ use crate::render::safe;
 pub fn lines(body: &Body) -> Vec<String> {
     match body {
         Body::ApprovalAsked { ask, need, until, .. } => vec![approval_asked(ask.as_deref(), *need, *until)],
-        Body::Approved { who, why, .. } => vec![said(who, "approved it", why)],
-        Body::Declined { who, why, .. } => vec![said(who, "declined it", why)],
-        Body::UndoRequested { who, why, .. } => vec![said(who, "wants it undone", why)],
-        Body::Killed { who, why } => vec![said(who, "killed it", why)],
+        Body::Approved { who, why, .. } => vec![said("approval", who, "approved it", why)],
+        Body::Declined { who, why, .. } => vec![said("approval", who, "declined it", why)],
+        Body::UndoRequested {
+            who,
+            why,
+            override_freeze,
+        } => {
+            let mut lines = vec![said("undo", who, "wants it undone", why)];
+            lines.extend(override_freeze.as_deref().map(thawed));
+            lines
+        }
+        Body::Killed { who, why } => vec![said("kill", who, "killed it", why)],
         _ => Vec::new(),
     }
+}
+
+/// A freeze does not hold for this.
+pub fn thawed(why: &str) -> String {
+    row("freeze", &format!("set aside: {}", safe::text(why)))
 }
 
 fn approval_asked(ask: Option<&str>, need: u32, until: DateTime<Utc>) -> String {
@@ -34,13 +47,13 @@ fn approval_asked(ask: Option<&str>, need: u32, until: DateTime<Utc>) -> String 
     )
 }
 
-fn said(who: &str, what: &str, why: &str) -> String {
+fn said(head: &str, who: &str, what: &str, why: &str) -> String {
     let why = if why.is_empty() {
         String::new()
     } else {
         format!(": {}", safe::text(why))
     };
-    row("approval", &format!("{} {what}{why}", safe::text(who)))
+    row(head, &format!("{} {what}{why}", safe::text(who)))
 }
 
 pub fn resolved(key: &Key, done: bool, who: &str, why: &str) -> String {
