@@ -72,6 +72,9 @@ fn a_repair_is_undone_by_the_very_plugin_that_made_it() -> anyhow::Result<()> {
         "{shown}"
     );
     assert!(shown.contains("exec.run unfix []\n"), "{shown}");
+    home.done(&["pause", "--all", "--why", "the move"])?;
+    assert_refused(&home, &["1", "--dry-run"], "paused everything")?;
+    home.done(&["unpause", "--all"])?;
     assert_eq!(fixes(&home), ["fixed"]);
 
     let said = home.run(&["runs", "undo", "1", "--why", "it was wrong"])?;

@@ -67,8 +67,11 @@ impl Berths {
     /// How many are at work, if there can't be one more.
     pub(crate) fn full(&self, runbook: &Runbook, home: &Arc<Home>) -> Option<usize> {
         let most = self.most(runbook, home);
-        let at_work = self.books().get(&runbook.name).map_or(0, |book| book.at_work.len());
-        (at_work >= most).then_some(most)
+        let mut books = self.books();
+        let book = books.entry(runbook.name.clone()).or_default();
+        // Who waits is told by that.
+        book.most = most;
+        (book.at_work.len() >= most).then_some(most)
     }
 
     /// None: there is none. A run that was left takes up again what stayed its own.

@@ -206,7 +206,8 @@ fn work(fold: &Run, key: &Key) -> Option<Work> {
         Phase::Collect => Some(Work::Collect),
         Phase::Apply => action().map(Work::Apply),
         Phase::Rollback => action().map(|action| {
-            let applied = fold.applied(&key.step, &action.id).cloned();
+            let applied = fold.applied(&key.step, &action.id).filter(|applied| applied.changed);
+            let applied = applied.cloned();
             Work::Rollback(action, applied)
         }),
         // Nothing sends yet, and no event says what.

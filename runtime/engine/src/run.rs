@@ -71,6 +71,7 @@ pub struct Run {
     pub cut_short: bool,
     /// Its deadline is over.
     pub overdue: bool,
+    pub(crate) overdue_at: Option<DateTime<Utc>>,
     /// What its deadline doesn't count.
     waited: Waited,
     /// Nobody knows what it did since then.
@@ -213,15 +214,6 @@ impl Run {
     }
 
     /// A step that ended well without all of its actions having been applied.
-    /// Something of the step was not done because nothing was to begin any more.
-    pub fn is_left_out(&self, step: &StepId) -> bool {
-        let left = |result: &StepResult| match result.status {
-            StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
-            _ => self.left_out_actions(step, result),
-        };
-        self.result(step).is_some_and(left)
-    }
-
     fn left_out_actions(&self, step: &StepId, result: &StepResult) -> bool {
         let items = self.items(step).map_or(1, <[Value]>::len);
         let runs = self.children_of(step).count();
@@ -233,6 +225,22 @@ impl Run {
                 let mut actions = plan.actions.iter();
                 actions.any(|action| self.applied(step, &action.id).is_none())
             })
+    }
+
+    /// The deadline kept something of the step from being done.
+    pub fn is_left_by_deadline(&self, id: &StepId) -> bool {
+        let late = |step: &Step| step.finished_at >= self.overdue_at;
+        let Some(step) = self.steps.get(id).filter(|step| self.overdue && late(step)) else {
+            return false;
+        };
+        match &step.result {
+            Some(result) if result.status == StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
+            Some(_) => step.plan.as_ref().is_some_and(|plan| {
+                let mut actions = plan.actions.iter();
+                actions.any(|action| self.attempt(id, Phase::Apply, Some(&action.id)).is_none())
+            }),
+            None => false,
+        }
     }
 
     /// The effect that may or may not have happened, and can't safely be made again. None while

@@ -87,6 +87,7 @@ impl Engine {
         if self.registry.get(run).is_some() {
             return Err(UndoError::UnderWay(run));
         }
+        self.read_holds().await?;
         let events = self.ports.journal.take_on(run).await?;
         let fold = Run::fold(&events.ok_or(UndoError::Unknown(run))?);
         let request = fold.request.clone().ok_or(UndoError::Unknown(run))?;

@@ -270,17 +270,52 @@ fn is_in_doubt(events: &[Event], wanted: &Key, outcome: &Outcome) -> bool {
 /// It was interrupted at an effect that was then made again, or an earlier try had begun one: what it found may be what it
 /// had done itself.
 fn had_begun(events: &[Event], wanted: &Key) -> bool {
-    let mut open: BTreeSet<u32> = BTreeSet::new();
+    let is_earlier = |key: &Key| wanted.is_later_try_of(key);
+    let is_here = |key: &Key| key == wanted || is_earlier(key);
+    let is_open = |answer: &Answer| matches!(answer, Answer::Err { open: true, .. });
+    // By attempt and number of the call: without an answer, and without one that says what was done.
+    let (mut missing, mut open, mut earlier) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let mut ended = BTreeSet::new();
     for event in events {
         match &event.body {
-            Body::Intended { key, n, .. } if key == wanted => drop(open.insert(*n)),
-            Body::Intended { key, .. } if wanted.is_later_try_of(key) => return true,
-            Body::Called { key, n, .. } if key == wanted => drop(open.remove(n)),
-            Body::Resumed { key } if key == wanted && !open.is_empty() => return true,
+            Body::Intended { key, n, .. } if is_here(key) => {
+                missing.insert((key.attempt, *n));
+                open.insert((key.attempt, *n));
+                earlier.extend(is_earlier(key).then_some((key.attempt, *n)));
+            }
+            Body::Called { key, n, answer, .. } if is_here(key) => {
+                missing.remove(&(key.attempt, *n));
+                open.retain(|begun| *begun != (key.attempt, *n) || is_open(answer));
+            }
+            Body::Ended { key, outcome } if is_earlier(key) && !is_interruption(outcome) => {
+                ended.insert(key.attempt);
+            }
+            // A person says that what was interrupted was not made; what was answered was.
+            Body::Resolved {
+                key, n, done: false, ..
+            } if is_here(key) && !ended.contains(&key.attempt) => {
+                let call = (key.attempt, *n);
+                earlier.retain(|begun| *begun != call || !open.contains(&call));
+                open.remove(&call);
+                missing.remove(&call);
+            }
+            Body::Resumed { key } if key == wanted && missing.iter().any(|(attempt, _)| *attempt == key.attempt) => {
+                return true;
+            }
             _ => {}
         }
     }
-    false
+    !earlier.is_empty()
+}
+
+fn is_interruption(outcome: &Outcome) -> bool {
+    matches!(
+        outcome,
+        Outcome::Stopped {
+            stop: Stop::Diverged,
+            ..
+        }
+    )
 }
 
 fn made(events: &[Event], wanted: &Key) -> Vec<Made> {

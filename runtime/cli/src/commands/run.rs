@@ -77,7 +77,9 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
 pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
     let told = at(Desk::to_try(dir).await?, async |desk| {
         let (summary, known) = desk.whole_story(args.run).await?;
-        if summary.verdict == Some(Verdict::Unknown) {
+        // What was interrupted ends so, if it is in doubt.
+        let begun = summary.started_at.is_some() && summary.verdict.is_none();
+        if begun || summary.verdict == Some(Verdict::Unknown) {
             desk.resume().await?;
         }
         desk.resolve(args.run, args).await?;

@@ -151,7 +151,7 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     let parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
     for (check, part) in parts {
         let key = part.key();
-        let Some(first) = run.attempt(&check.id, Phase::Check, key.as_deref()).and_then(findings) else {
+        let Some(first) = run.basis(&step.id, &check.id, key.as_deref()) else {
             continue;
         };
         let again = run.recheck(&step.id, &check.id, key.as_deref());

@@ -196,7 +196,7 @@ fn after_undo(run: &Run, subject: &Subject, verdict: Verdict, why: String, now: 
 fn otherwise(run: &Run, subject: &Subject) -> Otherwise {
     let failed = |step: &&Step| {
         let failed = |result: &StepResult| result.status == StepStatus::Failed;
-        run.result(&step.id).is_some_and(failed) || (run.overdue && run.is_left_out(&step.id))
+        run.result(&step.id).is_some_and(failed) || run.is_left_by_deadline(&step.id)
     };
     let undoes = subject
         .runbook

@@ -34,7 +34,9 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         return Vec::new();
     }
     let is_new = !run.has_begun(&step.id) && run.items(&step.id).is_none();
-    if is_new && let Some(why) = run.stops() {
+    if (is_new || anew)
+        && let Some(why) = run.stops()
+    {
         return vec![skip(step, why)];
     }
     if is_new || anew {
@@ -44,8 +46,13 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
             Wanted::NotKnown(why) => return vec![fail(step, why, false)],
         }
     }
-    if let Some(each) = step.each.as_ref().filter(|_| is_new) {
-        return vec![list(run, subject, step, each)];
+    match &step.each {
+        Some(each) if is_new => return vec![list(run, subject, step, each)],
+        Some(each) if anew && items(run, subject, step, each).ok().as_deref() != run.items(&step.id) => {
+            let why = "what it is to be done for is something else by now: it has to be run anew";
+            return vec![fail(step, why.into(), false)];
+        }
+        _ => {}
     }
     match &step.does {
         Does::Runbook(runbook) => sub::advance(run, subject, step, runbook),

@@ -181,7 +181,9 @@ fn to_undo_of<'a>(run: &'a Run, step: &'a Step) -> impl Iterator<Item = (&'a Act
         action.undo.as_ref()?;
         let attempt = run.attempt(&step.id, Phase::Apply, Some(&action.id))?;
         match attempt.output() {
-            Some(Output::Applied(applied)) => attempt.changed().then_some((action, Some(applied))),
+            Some(Output::Applied(applied)) if applied.changed => Some((action, Some(applied))),
+            // It found what it had done before, and its answer is of that.
+            Some(Output::Applied(_)) => attempt.had_begun().then_some((action, None)),
             _ => attempt.has_touched().then_some((action, None)),
         }
     })

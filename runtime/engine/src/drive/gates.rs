@@ -35,11 +35,11 @@ impl Course {
             return Ok(());
         };
         let (answer, taken) = self.answer(subject, &request).await?;
+        if self.permit.is_none() && self.wants_place(&answer) {
+            self.take_permit(None).await?;
+            return Ok(());
+        }
         match answer {
-            // What it replaced would be gone, and itself replaced, before either had a place.
-            Answer::Pass | Answer::Replace { .. } if self.permit.is_none() => {
-                self.take_permit(None).await?;
-            }
             Answer::Pass => match self.live.recorder.append_after(mark, vec![Body::Started]).await? {
                 Append::Done => self.taken = taken.map(Taken::begun),
                 Append::Stale => {}
@@ -64,6 +64,19 @@ impl Course {
             }
         }
         Ok(())
+    }
+
+    /// What waits as well is not replaced: it would be gone, and this one replaced in turn, before either had a place.
+    fn wants_place(&self, answer: &Answer) -> bool {
+        let has_started = |run: &RunId| {
+            let other = self.engine.registry.get(*run);
+            other.is_some_and(|other| other.recorder.read(|run| run.started_at.is_some()))
+        };
+        match answer {
+            Answer::Pass => true,
+            Answer::Replace { runs, .. } => !runs.iter().any(has_started),
+            _ => false,
+        }
     }
 
     /// The target of a run that had started and let it go, or is taken up again and another one got

@@ -111,6 +111,7 @@ impl Run {
             }
             Body::Overdue { why } => {
                 self.overdue = true;
+                self.overdue_at.get_or_insert(at);
                 self.cancel.get_or_insert_with(|| why.clone());
             }
             _ => {}
@@ -134,12 +135,15 @@ impl Run {
                 risk,
                 actions,
             } => {
-                self.steps.entry(step.clone()).or_default().plan = Some(Plan {
+                let basis = self.found();
+                let state = self.steps.entry(step.clone()).or_default();
+                state.basis = basis;
+                state.plan = Some(Plan {
                     at: event.at,
                     hash: hash.clone(),
                     risk: *risk,
                     actions: actions.clone(),
-                })
+                });
             }
             Body::StepFinished { step, result } => {
                 self.cut_short |= self.cancel.is_some() && self.left_out_actions(step, result);
@@ -158,7 +162,7 @@ impl Run {
         if attempt.key.phase == Phase::Check {
             let highest = self.checks.entry(place.clone()).or_default();
             *highest = attempt.key.attempt.max(*highest);
-            if self.result(&step).is_some() {
+            if self.result(&step).is_some() || self.attempts.get(&place).is_some_and(Attempt::has_found) {
                 match self.rechecking(before) {
                     Some(planned) => drop(planned.rechecks.insert(place, attempt)),
                     None => self.looks.begin(attempt),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::invocation::{Output, Phase};
+use evenkeel_model::invocation::{Finding, Output, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
@@ -126,12 +126,34 @@ impl Run {
 
     /// From here on the checks before the step have found what they found when they were made again.
     fn take_as_found(&mut self, rechecks: BTreeMap<Place, Attempt>) {
-        let found = |attempt: &Attempt| matches!(attempt.output(), Some(Output::Findings(_)));
-        for (place, again) in rechecks.into_iter().filter(|(_, again)| found(again)) {
+        for (place, again) in rechecks.into_iter().filter(|(_, again)| again.has_found()) {
+            // Another step may have had it made again since.
+            if !self.is_latest(&place, &again) {
+                continue;
+            }
             let check = self.steps.entry(place.step.clone()).or_default();
             (check.result, check.finished_at) = (None, None);
             self.attempts.insert(place, again);
         }
+    }
+
+    /// What each check has found.
+    pub(super) fn found(&self) -> BTreeMap<Place, Vec<Finding>> {
+        let found = |(place, attempt): (&Place, &Attempt)| match attempt.output() {
+            Some(Output::Findings(findings)) => Some((place.clone(), findings.clone())),
+            _ => None,
+        };
+        self.attempts.iter().filter_map(found).collect()
+    }
+
+    fn is_latest(&self, place: &Place, again: &Attempt) -> bool {
+        let known = self.attempts.get(place);
+        known.is_none_or(|known| known.key.attempt <= again.key.attempt)
+    }
+
+    /// What a check had found when the step was planned.
+    pub(crate) fn basis(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Option<&Vec<Finding>> {
+        self.steps.get(step)?.basis.get(&Place::new(check, Phase::Check, item))
     }
 
     fn asked(&mut self, step: &StepId) -> Option<&mut Approval> {
@@ -161,10 +183,10 @@ impl Run {
 
     /// A check that was made again before a step's plan is applied.
     pub(crate) fn recheck(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Option<&Attempt> {
-        self.steps
-            .get(step)?
-            .rechecks
-            .get(&Place::new(check, Phase::Check, item))
+        let place = Place::new(check, Phase::Check, item);
+        let again = self.steps.get(step)?.rechecks.get(&place)?;
+        // Another step may have had it made again since, and found something else.
+        self.is_latest(&place, again).then_some(again)
     }
 
     /// A check is being made again before its plan is applied.

@@ -237,6 +237,11 @@ impl Attempt {
         self.repeats || !self.earlier.is_empty()
     }
 
+    /// It is a check that came to its end.
+    pub(super) fn has_found(&self) -> bool {
+        matches!(self.output(), Some(Output::Findings(_)))
+    }
+
     /// It, or one before it, had begun to change something.
     pub fn has_touched(&self) -> bool {
         !self.intents.is_empty() || !self.earlier.is_empty()

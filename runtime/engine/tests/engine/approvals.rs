@@ -10,10 +10,11 @@ use evenkeel_model::home::{Approvers, Home};
 use evenkeel_model::invocation::{Outcome, Output, Phase, Severity};
 use evenkeel_model::name::{RoundId, RunId};
 use evenkeel_model::run::{Body, State, Verdict};
-use evenkeel_model::runbook::{Runbook, Step};
+use evenkeel_model::runbook::{Runbook, Step, Tolerate};
 use serde_json::json;
 
-use crate::world::home::{home, only_when, runbook, selecting, step, step_as};
+use crate::each::for_each;
+use crate::world::home::{home, needing, only_when, runbook, selecting, step, step_as};
 use crate::world::script::{Script, System, action, applied, found};
 use crate::world::{World, noon, person};
 
@@ -262,6 +263,48 @@ async fn a_new_plan_is_made_of_what_the_check_found_again() {
         1,
         "the second time it says the same"
     );
+}
+
+/// Two steps were planned by what the same check had found.
+#[tokio::test(start_paused = true)]
+async fn what_one_step_found_again_makes_no_other_step_s_old_plan_good() {
+    let more = Step {
+        ask: Some("duty".into()),
+        ..only_when(step("more"), "steps.look.severity == 'critical'")
+    };
+    let book = runbook("repair", vec![step("look"), asking(Some("duty")), more]);
+    let book = needing(book, "more", &["look"]);
+    let (script, _) = changing(Severity::Warning);
+    let plan = Outcome::Done(Output::Plan(vec![action("other", Risk::High)]));
+    let script = script
+        .always("more", Phase::Plan, plan)
+        .always("more", Phase::Apply, applied(true));
+    let world = World::new(home(vec![book]), script);
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 2).await;
+    let pending = world.engine.pending();
+    for (waiting, pause) in pending.iter().zip([1_800, 0]) {
+        let decided = world.engine.decide(RunId(1), Some(&waiting.plan), &yes("ben")).await;
+        decided.unwrap();
+        tokio::time::sleep(Duration::from_secs(pause)).await;
+    }
+    end(&world).await;
+    let called = world.script.called();
+    assert!(called.iter().any(|call| call == "fix/apply hard"), "{called:?}");
+    assert!(!called.iter().any(|call| call.starts_with("more/apply")), "{called:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_list_that_is_another_one_by_now_is_not_worked_off() {
+    let (script, _) = changing(Severity::Warning);
+    let mut book = book();
+    book.steps[1] = for_each(book.steps[1].clone(), "[steps.look.severity]", 1, Tolerate::Count(0));
+    let world = waiting(home(vec![book]), script).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    let (verdict, why) = end(&world).await;
+    assert_eq!(verdict, Verdict::Failed);
+    assert!(why.contains("something else by now"), "{why}");
+    assert!(!world.script.called().iter().any(|call| call.starts_with("fix/apply")));
 }
 
 #[tokio::test(start_paused = true)]

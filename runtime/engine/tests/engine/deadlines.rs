@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use evenkeel_engine::Decision;
 use evenkeel_model::action::Risk;
-use evenkeel_model::invocation::{Outcome, Output, Phase, Severity};
+use evenkeel_model::invocation::{Class, Outcome, Output, Phase, Severity};
 use evenkeel_model::name::RunId;
 use evenkeel_model::run::{Body, Mode, Verdict};
-use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook, Step};
+use evenkeel_model::runbook::{OnFailure, Otherwise, Runbook, Step, Tolerate};
 
+use crate::each::for_each;
 use crate::world::home::{healed, home, runbook, step};
 use crate::world::script::{Script, System, applied, effect, found, hang, intend, plan};
 use crate::world::{World, looked, person};
@@ -97,6 +98,35 @@ async fn what_a_left_out_step_says_of_its_failure_holds_for_the_deadline() {
             .count();
         assert_eq!(rollbacks, undone, "{on_failure:?}");
     }
+}
+
+/// An item that failed was tolerated, long before the deadline.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_ended_in_time_has_nothing_undone_by_the_deadline() {
+    let script = Script::default()
+        .always("fix", Phase::Plan, plan(&["a", "b"]))
+        .on("fix", Phase::Apply, |invocation, _| async move {
+            match invocation.params["name"] == "bad" {
+                true => crate::world::script::failed(Class::Permanent),
+                false => applied(true),
+            }
+        })
+        .on("more", Phase::Plan, |_, _| async {
+            tokio::time::sleep(Duration::from_secs(900)).await;
+            plan(&["c"])
+        });
+    let mut fix = for_each(step("fix"), "['bad', 'good']", 1, Tolerate::Count(1));
+    fix.on_failure = OnFailure::Undo;
+    let world = World::new(
+        home(vec![bounded(runbook("repair", vec![fix, step("more")]), 10)]),
+        stoppable(script, "more"),
+    );
+    let (verdict, why) = world.verdict("repair").await;
+    assert_eq!(verdict, Verdict::Failed, "{why}");
+    assert!(
+        !world.script.called().iter().any(|call| call.contains("rollback")),
+        "{why}"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! Every gate passes, waits or refuses, and says why.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -395,6 +397,40 @@ async fn what_waits_for_a_place_is_not_replaced_before_either_has_one() {
     world.until_waiting(2, "capacity").await;
     world.engine.kill(RunId(1), "ada", "enough").await.unwrap();
     assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+}
+
+/// Its place is the only one.
+#[tokio::test(start_paused = true)]
+async fn what_has_a_place_and_changes_nothing_yet_is_replaced_by_what_has_none() {
+    let mut book = on_alert(
+        selecting(runbook("repair", vec![step("look"), step("fix")]), "role", "app"),
+        "Slow",
+    );
+    book.limits.overlap = Overlap::Replace;
+    let mut home = home(vec![book]);
+    home.settings.runs = 1;
+    let looks = Arc::new(AtomicUsize::new(0));
+    let script = Script::default()
+        .on("look", Phase::Check, move |mut invocation, _| {
+            let first = looks.fetch_add(1, SeqCst) == 0;
+            async move {
+                if first {
+                    let _ = invocation.cancelled.wait_for(|cancelled| *cancelled).await;
+                }
+                found(Severity::Critical)
+            }
+        })
+        .always("fix", Phase::Plan, plan(&["a"]))
+        .always("fix", Phase::Apply, applied(true));
+    let world = World::new(home, script);
+    world.serve();
+    for n in ["1", "2"] {
+        world.alarms.edge(Change::Fired, &slow(n));
+        tokio::time::sleep(Duration::from_secs(5)).await;
+    }
+    assert_eq!(world.until_finished(1).await.verdict, Some(Verdict::Cancelled));
+    assert_eq!(world.until_finished(2).await.verdict, Some(Verdict::Changed));
+    assert!(world.now() - noon() < TimeDelta::minutes(1));
 }
 
 #[tokio::test(start_paused = true)]

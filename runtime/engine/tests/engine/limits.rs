@@ -370,6 +370,36 @@ async fn a_place_in_the_fleet_is_not_kept_by_what_waits_for_something_else() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_waits_for_the_fleet_is_told_when_what_a_restart_found_ends() {
+    let home = || {
+        let mut book = repair();
+        book.limits.fleet = Batch::Count(count(1));
+        let mut home = fleet(2, book);
+        home.settings.runs = 1;
+        home
+    };
+    let script = |seconds| {
+        Script::default()
+            .always("fix", Phase::Plan, plan(&["a"]))
+            .on("fix", Phase::Apply, move |_, _| async move {
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+                applied(true)
+            })
+    };
+    let world = World::new(home(), script(300));
+    world.serve();
+    for asset in ["app-1", "app-2"] {
+        world.alarms.edge(Change::Fired, &alert("Slow", &[("asset", asset)]));
+    }
+    world.until_waiting(2, "fleet").await;
+    let world = world.crash(home(), script(100));
+    world.serve();
+    for run in [1, 2] {
+        assert_eq!(world.until_finished(run).await.verdict, Some(Verdict::Changed));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_a_share_of_the_targets_is_worked_on_at_once_over_all_rounds() {
     let mut book = repair();
     book.limits.fleet = Batch::Percent(20);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use evenkeel_engine::run::{Attempt, Place};
+use evenkeel_model::change::{self, Change, ChangeOutcome};
 use evenkeel_model::run::{StepResult, StepStatus};
 
 use super::*;
@@ -63,7 +64,8 @@ impl Simulation {
             Work::Rollback(action, done) => {
                 assert!(action.undo.is_some());
                 let applied = self.run.applied(&invoke.key.step, id);
-                assert_eq!(applied, done.as_ref());
+                // What found its own doing answers nothing that its undoing can go by.
+                assert_eq!(applied.filter(|applied| applied.changed), done.as_ref());
                 let before = self.run.attempt(&invoke.key.step, Phase::Rollback, Some(id));
                 let undone = before.and_then(|attempt| attempt.output());
                 assert_ne!(undone, Some(&Output::RolledBack), "rolled back twice");
@@ -139,6 +141,16 @@ impl Simulation {
             "{finished:?}"
         );
         assert_eq!(finished.changed, self.has_changed(), "{finished:?}");
+        if !finished.changed {
+            let records =
+                (1..=self.events.len()).flat_map(|end| change::of(evenkeel_model::name::RunId(1), &self.events[..end]));
+            let changed = |record: &Change| record.outcome == ChangeOutcome::Changed;
+            assert!(
+                !records.into_iter().any(|record| changed(&record)),
+                "{:#?}",
+                self.events
+            );
+        }
         self.check_left_out();
         let again = Run::fold(&self.events);
         assert_eq!(format!("{again:?}"), format!("{:?}", self.run));
@@ -156,6 +168,10 @@ struct Acted {
     interrupted: bool,
     /// What it said of itself.
     said: Option<bool>,
+    /// Effects that have an answer, by attempt and call.
+    called: BTreeSet<(u32, u32)>,
+    /// It had begun one before: in an earlier attempt, or before it was interrupted.
+    had_begun: bool,
 }
 
 impl Simulation {
@@ -181,6 +197,7 @@ impl Simulation {
                 | Body::Intended { key, .. }
                 | Body::Called { key, .. }
                 | Body::Ended { key, .. }
+                | Body::Resumed { key }
                 | Body::Resolved { key, .. }
                     if matches!(key.phase, Phase::Apply | Phase::Rollback) =>
                 {
@@ -192,11 +209,19 @@ impl Simulation {
                 .entry(Place::new(&key.step, key.phase, key.action.as_deref()))
                 .or_default();
             match &event.body {
-                Body::Invoked { .. } => (acted.interrupted, acted.said) = (true, None),
+                Body::Invoked { .. } => {
+                    (acted.interrupted, acted.said) = (true, None);
+                    acted.had_begun = !acted.begun.is_empty();
+                }
+                Body::Resumed { key } => {
+                    let open = acted.begun.difference(&acted.called);
+                    acted.had_begun |= open.into_iter().any(|(attempt, _)| *attempt == key.attempt);
+                }
                 Body::Intended { n, .. } => {
                     acted.begun.insert((key.attempt, *n));
                 }
                 Body::Called { n, answer, .. } => {
+                    acted.called.insert((key.attempt, *n));
                     if matches!(answer, Answer::Ok(_)) {
                         acted.answered.insert((key.attempt, *n));
                     }
@@ -205,7 +230,7 @@ impl Simulation {
                     let diverged = Stop::Diverged;
                     acted.interrupted = matches!(outcome, Outcome::Stopped { stop, .. } if *stop == diverged);
                     if let Outcome::Done(Output::Applied(applied)) = outcome {
-                        acted.said = Some(applied.changed);
+                        acted.said = Some(applied.changed || acted.had_begun);
                     }
                 }
                 Body::Resolved { done: true, .. } => acted.said = Some(key.phase == Phase::Apply),
