@@ -107,6 +107,14 @@ impl Desk {
         matches!(self, Self::Files(_))
     }
 
+    /// Returns when this process does nothing more for a run.
+    pub async fn ended(&self, run: RunId) -> Result<()> {
+        if let Self::House(house) = self {
+            house.engine.wait(run).await?;
+        }
+        Ok(())
+    }
+
     /// Nobody can say yes to a run of this process while it waits here.
     pub async fn waits_for_people(&self, run: RunId) -> Result<Option<RunId>> {
         match self {

@@ -12,6 +12,7 @@ mod state;
 mod waited;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -25,6 +26,7 @@ use serde_json::Value;
 use self::waited::Waited;
 
 pub use self::approval::{Approval, Said};
+pub(crate) use self::attempt::Found;
 pub use self::attempt::{Attempt, Ended, Intent, Looks, Place, Queries, Reply};
 pub use self::child::Child;
 pub use self::reopened::TakenBack;
@@ -50,6 +52,8 @@ pub struct Run {
     pub children: BTreeMap<(StepId, Option<u32>), Child>,
     /// The latest attempt at each export of each step, but for the looks of `[healed]`.
     pub attempts: BTreeMap<Place, Attempt>,
+    /// What checks have found.
+    pub(crate) found: Arc<Found>,
     /// What `[healed]` asked.
     pub looks: Looks,
     /// What a source answered when `[healed]` asked it.
@@ -71,7 +75,6 @@ pub struct Run {
     pub cut_short: bool,
     /// Its deadline is over.
     pub overdue: bool,
-    pub(crate) overdue_at: Option<DateTime<Utc>>,
     /// What its deadline doesn't count.
     waited: Waited,
     /// Nobody knows what it did since then.
@@ -205,6 +208,14 @@ impl Run {
         self.effecting().next().is_some() || !self.children.is_empty()
     }
 
+    /// A plan is void, and the step has applied nothing yet.
+    pub(crate) fn looks_anew(&self, step: &StepId) -> bool {
+        let attempts = || self.attempts.values();
+        let applies = |key: &Key| key.step == *step && key.phase == Phase::Apply;
+        let begun = || attempts().any(|attempt| applies(&attempt.key)) || self.children_of(step).next().is_some();
+        attempts().any(|attempt| attempt.void) && !begun()
+    }
+
     /// The same of one step.
     pub fn changed_by(&self, step: &StepId) -> bool {
         self.effecting()
@@ -229,18 +240,12 @@ impl Run {
 
     /// The deadline kept something of the step from being done.
     pub fn is_left_by_deadline(&self, id: &StepId) -> bool {
-        let late = |step: &Step| step.finished_at >= self.overdue_at;
-        let Some(step) = self.steps.get(id).filter(|step| self.overdue && late(step)) else {
-            return false;
-        };
-        match &step.result {
-            Some(result) if result.status == StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
-            Some(_) => step.plan.as_ref().is_some_and(|plan| {
-                let mut actions = plan.actions.iter();
-                actions.any(|action| self.attempt(id, Phase::Apply, Some(&action.id)).is_none())
-            }),
-            None => false,
-        }
+        let step = self.steps.get(id).filter(|step| step.late);
+        step.and_then(|step| step.result.as_ref())
+            .is_some_and(|result| match result.status {
+                StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
+                _ => self.left_out_actions(id, result),
+            })
     }
 
     /// The effect that may or may not have happened, and can't safely be made again. None while

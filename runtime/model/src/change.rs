@@ -272,20 +272,19 @@ fn is_in_doubt(events: &[Event], wanted: &Key, outcome: &Outcome) -> bool {
 fn had_begun(events: &[Event], wanted: &Key) -> bool {
     let is_earlier = |key: &Key| wanted.is_later_try_of(key);
     let is_here = |key: &Key| key == wanted || is_earlier(key);
-    let is_open = |answer: &Answer| matches!(answer, Answer::Err { open: true, .. });
     // By attempt and number of the call: without an answer, and without one that says what was done.
-    let (mut missing, mut open, mut earlier) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut missing, mut open, mut earlier) = (BTreeSet::new(), BTreeMap::new(), BTreeSet::new());
     let mut ended = BTreeSet::new();
     for event in events {
         match &event.body {
-            Body::Intended { key, n, .. } if is_here(key) => {
+            Body::Intended { key, n, call } if is_here(key) => {
                 missing.insert((key.attempt, *n));
-                open.insert((key.attempt, *n));
+                open.insert((key.attempt, *n), call);
                 earlier.extend(is_earlier(key).then_some((key.attempt, *n)));
             }
             Body::Called { key, n, answer, .. } if is_here(key) => {
                 missing.remove(&(key.attempt, *n));
-                open.retain(|begun| *begun != (key.attempt, *n) || is_open(answer));
+                open.retain(|begun, call| *begun != (key.attempt, *n) || call.is_left_open_by(answer));
             }
             Body::Ended { key, outcome } if is_earlier(key) && !is_interruption(outcome) => {
                 ended.insert(key.attempt);
@@ -295,7 +294,7 @@ fn had_begun(events: &[Event], wanted: &Key) -> bool {
                 key, n, done: false, ..
             } if is_here(key) && !ended.contains(&key.attempt) => {
                 let call = (key.attempt, *n);
-                earlier.retain(|begun| *begun != call || !open.contains(&call));
+                earlier.retain(|begun| *begun != call || !open.contains_key(&call));
                 open.remove(&call);
                 missing.remove(&call);
             }

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use evenkeel_alerting::intake::{Batch, Context};
 use evenkeel_alerting::{v2, webhook};
 use evenkeel_engine::decide::ToUndo;
+use evenkeel_engine::run::Run as Fold;
 use evenkeel_engine::{PersonRequest, UndoRequest};
 use evenkeel_model::alert::{Alert, Labels};
 use evenkeel_model::name::{AssetId, RunId, RunbookName};
@@ -77,10 +78,13 @@ pub async fn run(dir: &Path, args: &Run, now: DateTime<Utc>) -> Result<ExitCode>
 pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
     let told = at(Desk::to_try(dir).await?, async |desk| {
         let (summary, known) = desk.whole_story(args.run).await?;
-        // What was interrupted ends so, if it is in doubt.
-        let begun = summary.started_at.is_some() && summary.verdict.is_none();
-        if begun || summary.verdict == Some(Verdict::Unknown) {
+        // What was interrupted in the middle of an effect has not come to its end yet.
+        let interrupted = summary.verdict.is_none() && Fold::fold(&known).doubt().is_some();
+        if interrupted || summary.verdict == Some(Verdict::Unknown) {
             desk.resume().await?;
+        }
+        if interrupted {
+            desk.ended(args.run).await?;
         }
         desk.resolve(args.run, args).await?;
         desk.cancel_when_interrupted(&[args.run])?;

@@ -138,6 +138,29 @@ fn void(step: &Step, why: String) -> Command {
 
 // ---- looking again -----------------------------------------------------------------------
 
+/// Another step had a check made again, and it does not say any more what this one was planned by.
+pub(super) fn outdated(run: &Run, subject: &Subject, step: &Step) -> Option<Command> {
+    let before = subject.runbook.before(step).into_iter();
+    let mut parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
+    parts.find_map(|(check, part)| {
+        let key = part.key();
+        let found = run
+            .attempt(&check.id, Phase::Check, key.as_deref())
+            .and_then(findings)?;
+        let bases = run.bases(&step.id, &check.id, key.as_deref());
+        (!says_the_same(&bases, found)).then(|| outdated_by(step, check, found))
+    })
+}
+
+fn says_the_same(bases: &[&Vec<Finding>], found: &[Finding]) -> bool {
+    bases.iter().all(|basis| said(basis) == said(found))
+}
+
+fn outdated_by(step: &Step, check: &Step, found: &[Finding]) -> Command {
+    let told = super::step::told(found);
+    void(step, format!("`{}` says something else by now: {told}", check.id))
+}
+
 /// Makes the checks before the step again, one after the other, if its plan waited for a person or
 /// for its turn; none: they all say what they said.
 pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<Utc>) -> Option<Command> {
@@ -151,19 +174,17 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     let parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
     for (check, part) in parts {
         let key = part.key();
-        let Some(first) = run.basis(&step.id, &check.id, key.as_deref()) else {
+        let bases = run.bases(&step.id, &check.id, key.as_deref());
+        if bases.is_empty() {
             continue;
-        };
+        }
         let again = run.recheck(&step.id, &check.id, key.as_deref());
         let Some(ended) = again.filter(|attempt| attempt.ended.is_some()) else {
             return Some(look(run, subject, step, (check, part), now));
         };
         match findings(ended) {
-            Some(found) if said(found) == said(first) => {}
-            Some(found) => {
-                let told = super::step::told(found);
-                return Some(void(step, format!("`{}` says something else by now: {told}", check.id)));
-            }
+            Some(found) if says_the_same(&bases, found) => {}
+            Some(found) => return Some(outdated_by(step, check, found)),
             None => {
                 let why = format!("`{}` could not be made again before it: {}", check.id, failure(ended));
                 return Some(fail(step, why, false));

@@ -201,7 +201,11 @@ fn started(run: &Run, subject: &Subject, now: DateTime<Utc>) -> Vec<Command> {
     if let Some(step) = stopped_by(run, subject) {
         return halt(run, subject, step, now);
     }
-    let is_ready = |step: &&Step| step.needs.iter().all(|need| run.result(need).is_some());
+    let has_result = |id: &StepId| run.result(id).is_some();
+    // What a void plan took the result of has it again before anybody goes by it.
+    let all_before = |step: &Step| subject.runbook.before(step).iter().all(|step| has_result(&step.id));
+    let is_told = |step: &Step| !run.looks_anew(&step.id) || all_before(step);
+    let is_ready = |step: &&Step| step.needs.iter().all(has_result) && is_told(step);
     let open = subject
         .runbook
         .steps

@@ -35,6 +35,9 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
                     false => skip(step, why),
                 }];
             }
+            if let Some(void) = first.then(|| approve::outdated(run, subject, step)).flatten() {
+                return vec![void];
+            }
             let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));
             let looking = || approve::recheck(run, subject, step, now).filter(|_| first);
             match asking.flatten().or_else(looking) {

@@ -23,16 +23,6 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         return vec![fail(step, format!("a {kind} can't be a step in this version"), false)];
     }
     let anew = run.is_to_plan_anew(&step.id);
-    if anew
-        && subject
-            .runbook
-            .before(step)
-            .iter()
-            .any(|check| run.result(&check.id).is_none())
-    {
-        // What was found again is a result first.
-        return Vec::new();
-    }
     let is_new = !run.has_begun(&step.id) && run.items(&step.id).is_none();
     if (is_new || anew)
         && let Some(why) = run.stops()

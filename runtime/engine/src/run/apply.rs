@@ -1,5 +1,7 @@
 //! What each event adds.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use evenkeel_model::call::{Answer, Call};
 use evenkeel_model::invocation::{Key, Outcome, Phase};
@@ -111,7 +113,6 @@ impl Run {
             }
             Body::Overdue { why } => {
                 self.overdue = true;
-                self.overdue_at.get_or_insert(at);
                 self.cancel.get_or_insert_with(|| why.clone());
             }
             _ => {}
@@ -128,6 +129,7 @@ impl Run {
                 let state = self.steps.entry(step.clone()).or_default();
                 state.result = Some(skipped(why));
                 state.finished_at = Some(event.at);
+                state.late = self.overdue;
             }
             Body::Planned {
                 step,
@@ -135,21 +137,19 @@ impl Run {
                 risk,
                 actions,
             } => {
-                let basis = self.found();
-                let state = self.steps.entry(step.clone()).or_default();
-                state.basis = basis;
-                state.plan = Some(Plan {
+                self.steps.entry(step.clone()).or_default().plan = Some(Plan {
                     at: event.at,
                     hash: hash.clone(),
                     risk: *risk,
                     actions: actions.clone(),
-                });
+                })
             }
             Body::StepFinished { step, result } => {
                 self.cut_short |= self.cancel.is_some() && self.left_out_actions(step, result);
                 let state = self.steps.entry(step.clone()).or_default();
                 state.result = Some(result.clone());
                 state.finished_at = Some(event.at);
+                state.late = self.overdue;
             }
             _ => {}
         }
@@ -162,7 +162,7 @@ impl Run {
         if attempt.key.phase == Phase::Check {
             let highest = self.checks.entry(place.clone()).or_default();
             *highest = attempt.key.attempt.max(*highest);
-            if self.result(&step).is_some() || self.attempts.get(&place).is_some_and(Attempt::has_found) {
+            if self.result(&step).is_some() || self.found.contains_key(&place) {
                 match self.rechecking(before) {
                     Some(planned) => drop(planned.rechecks.insert(place, attempt)),
                     None => self.looks.begin(attempt),
@@ -170,6 +170,7 @@ impl Run {
                 return;
             }
         }
+        attempt.basis = (attempt.key.phase == Phase::Plan).then(|| Arc::clone(&self.found));
         attempt.earlier = self.attempts.get(&place).map(Attempt::spent).unwrap_or_default();
         self.attempts.insert(place, attempt);
     }
@@ -203,6 +204,15 @@ impl Run {
                 at,
                 outcome: outcome.clone(),
             });
+        }
+        self.take_as_known(&Place::of(key));
+    }
+
+    /// What the latest look of a check found.
+    pub(super) fn take_as_known(&mut self, place: &Place) {
+        let findings = self.attempts.get(place).and_then(Attempt::findings);
+        if let Some(findings) = findings.filter(|findings| self.found.get(place) != Some(*findings)) {
+            Arc::make_mut(&mut self.found).insert(place.clone(), findings.clone());
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::invocation::{Finding, Output, Phase};
+use evenkeel_model::invocation::{Finding, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
@@ -126,24 +126,16 @@ impl Run {
 
     /// From here on the checks before the step have found what they found when they were made again.
     fn take_as_found(&mut self, rechecks: BTreeMap<Place, Attempt>) {
-        for (place, again) in rechecks.into_iter().filter(|(_, again)| again.has_found()) {
+        for (place, again) in rechecks.into_iter().filter(|(_, again)| again.findings().is_some()) {
             // Another step may have had it made again since.
             if !self.is_latest(&place, &again) {
                 continue;
             }
             let check = self.steps.entry(place.step.clone()).or_default();
             (check.result, check.finished_at) = (None, None);
-            self.attempts.insert(place, again);
+            self.attempts.insert(place.clone(), again);
+            self.take_as_known(&place);
         }
-    }
-
-    /// What each check has found.
-    pub(super) fn found(&self) -> BTreeMap<Place, Vec<Finding>> {
-        let found = |(place, attempt): (&Place, &Attempt)| match attempt.output() {
-            Some(Output::Findings(findings)) => Some((place.clone(), findings.clone())),
-            _ => None,
-        };
-        self.attempts.iter().filter_map(found).collect()
     }
 
     fn is_latest(&self, place: &Place, again: &Attempt) -> bool {
@@ -151,9 +143,16 @@ impl Run {
         known.is_none_or(|known| known.key.attempt <= again.key.attempt)
     }
 
-    /// What a check had found when the step was planned.
-    pub(crate) fn basis(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Option<&Vec<Finding>> {
-        self.steps.get(step)?.basis.get(&Place::new(check, Phase::Check, item))
+    /// What a check had found when the step's plans were called.
+    pub(crate) fn bases(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Vec<&Vec<Finding>> {
+        let place = Place::new(check, Phase::Check, item);
+        let plans = self
+            .attempts
+            .values()
+            .filter(|attempt| attempt.key.step == *step && !attempt.void);
+        plans
+            .filter_map(|planned| planned.basis.as_ref()?.get(&place))
+            .collect()
     }
 
     fn asked(&mut self, step: &StepId) -> Option<&mut Approval> {

@@ -1,11 +1,12 @@
 //! Invocations of a run, as far as they came.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
-use evenkeel_model::invocation::{Key, Outcome, Output, Phase, Stop};
+use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
 use serde_json::Value;
@@ -62,7 +63,12 @@ pub struct Attempt {
     pub void: bool,
     /// It was interrupted at an effect that was then made again: what came of that says nothing of the first time.
     pub repeats: bool,
+    /// Of a plan: what checks had found when it was called.
+    pub(crate) basis: Option<Arc<Found>>,
 }
+
+/// By the place of the check.
+pub(crate) type Found = BTreeMap<Place, Vec<Finding>>;
 
 /// An invocation that was interrupted is gone on with so often without coming any further, so that
 /// a plugin that brings the daemon down doesn't do so for ever.
@@ -177,6 +183,7 @@ impl Attempt {
             resumed: 0,
             void: false,
             repeats: false,
+            basis: None,
         }
     }
 
@@ -237,9 +244,12 @@ impl Attempt {
         self.repeats || !self.earlier.is_empty()
     }
 
-    /// It is a check that came to its end.
-    pub(super) fn has_found(&self) -> bool {
-        matches!(self.output(), Some(Output::Findings(_)))
+    /// Of a check that came to its end.
+    pub(super) fn findings(&self) -> Option<&Vec<Finding>> {
+        match self.output()? {
+            Output::Findings(findings) => Some(findings),
+            _ => None,
+        }
     }
 
     /// It, or one before it, had begun to change something.

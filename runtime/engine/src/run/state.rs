@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::{Action, PlanHash, Risk};
-use evenkeel_model::invocation::Finding;
 use evenkeel_model::run::{Body, StepResult, Verdict};
 use serde_json::Value;
 
@@ -33,8 +32,8 @@ pub struct Step {
     pub items: Option<Vec<Value>>,
     pub plan: Option<Plan>,
     pub approval: Option<Approval>,
-    /// What checks had found when it was planned.
-    pub(super) basis: BTreeMap<Place, Vec<Finding>>,
+    /// The deadline was over when it came to its result.
+    pub late: bool,
     /// The checks before it, made again before its plan is applied.
     pub(super) rechecks: BTreeMap<Place, Attempt>,
     /// What was approved last, if that is void.

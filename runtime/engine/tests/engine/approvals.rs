@@ -283,15 +283,42 @@ async fn what_one_step_found_again_makes_no_other_step_s_old_plan_good() {
     world.ask(person("repair")).await.unwrap();
     asked(&world, 2).await;
     let pending = world.engine.pending();
-    for (waiting, pause) in pending.iter().zip([1_800, 0]) {
-        let decided = world.engine.decide(RunId(1), Some(&waiting.plan), &yes("ben")).await;
-        decided.unwrap();
-        tokio::time::sleep(Duration::from_secs(pause)).await;
-    }
-    end(&world).await;
+    let fix = pending.iter().find(|pending| pending.step.as_str() == "fix").unwrap();
+    let decided = world.engine.decide(RunId(1), Some(&fix.plan), &yes("ben")).await;
+    decided.unwrap();
+    // Nobody has to say anything of the other any more.
+    assert_eq!(end(&world).await.0, Verdict::Changed);
     let called = world.script.called();
     assert!(called.iter().any(|call| call == "fix/apply hard"), "{called:?}");
     assert!(!called.iter().any(|call| call.starts_with("more/apply")), "{called:?}");
+}
+
+/// Its plan was under way with what the check had found first.
+#[tokio::test(start_paused = true)]
+async fn a_plan_that_comes_late_is_held_against_what_it_was_made_of() {
+    let more = Step {
+        with: json!({ "name": "{{ steps.look.severity }}" }),
+        timeout: Duration::from_secs(600),
+        ..step("more")
+    };
+    let book = runbook("repair", vec![step("look"), asking(Some("duty")), more]);
+    let book = needing(book, "more", &["look"]);
+    let (script, _) = changing(Severity::Warning);
+    let script = script
+        .on("more", Phase::Plan, |_, _| async {
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            Outcome::Done(Output::Plan(vec![action("other", Risk::Low)]))
+        })
+        .always("more", Phase::Apply, applied(true));
+    let world = World::new(home(vec![book]), script);
+    world.ask(person("repair")).await.unwrap();
+    asked(&world, 1).await;
+    world.engine.decide(RunId(1), None, &yes("ben")).await.unwrap();
+    assert_eq!(end(&world).await.0, Verdict::Changed);
+    let invocations = world.script.invocations().into_iter();
+    let applied = invocations.filter(|call| call.key.step.as_str() == "more" && call.key.phase == Phase::Apply);
+    let names: Vec<_> = applied.map(|call| call.params["name"].clone()).collect();
+    assert_eq!(names, ["warning"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -100,6 +100,27 @@ async fn what_a_left_out_step_says_of_its_failure_holds_for_the_deadline() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_action_that_was_to_be_tried_again_is_left_by_the_deadline() {
+    let script = Script::default()
+        .always("fix", Phase::Plan, plan(&["a", "b"]))
+        .on("fix", Phase::Apply, |invocation, _| async move {
+            match invocation.key.action.as_deref() {
+                Some("b") => crate::world::script::failed(Class::Transient),
+                _ => applied(true),
+            }
+        })
+        .always("fix", Phase::Rollback, Outcome::Done(Output::RolledBack));
+    let mut fix = step("fix");
+    fix.on_failure = OnFailure::Undo;
+    fix.retry.wait = Duration::from_secs(3_000);
+    fix.retry.longest = Duration::from_secs(3_000);
+    let world = World::new(home(vec![bounded(runbook("repair", vec![fix]), 10)]), script);
+    let (verdict, why) = world.verdict("repair").await;
+    assert_eq!(verdict, Verdict::Failed, "{why}");
+    assert!(why.ends_with("1 action undone"), "{why}");
+}
+
 /// An item that failed was tolerated, long before the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_step_that_ended_in_time_has_nothing_undone_by_the_deadline() {
