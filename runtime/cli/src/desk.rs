@@ -109,10 +109,17 @@ impl Desk {
 
     /// Returns when this process does nothing more for a run.
     pub async fn ended(&self, run: RunId) -> Result<()> {
-        if let Self::House(house) = self {
-            house.engine.wait(run).await?;
+        let Self::House(house) = self else { return Ok(()) };
+        let mut ended = std::pin::pin!(house.engine.wait(run));
+        loop {
+            tokio::select! {
+                summary = &mut ended => return Ok(summary.map(drop)?),
+                () = tokio::time::sleep(LOOK_EVERY) => {}
+            }
+            if let Some(waiting) = house.engine.waits_for_people(run).await? {
+                anyhow::bail!("run {run} goes on with run {waiting}, which waits for a person: see to that first");
+            }
         }
-        Ok(())
     }
 
     /// Nobody can say yes to a run of this process while it waits here.

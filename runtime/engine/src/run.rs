@@ -244,7 +244,15 @@ impl Run {
         step.and_then(|step| step.result.as_ref())
             .is_some_and(|result| match result.status {
                 StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
-                _ => self.left_out_actions(id, result),
+                _ if self.children_of(id).next().is_some() => self.left_out_actions(id, result),
+                _ => self.plan(id).is_some_and(|plan| {
+                    let mut attempts = plan
+                        .actions
+                        .iter()
+                        .map(|action| self.attempt(id, Phase::Apply, Some(&action.id)));
+                    // One that failed for good was not kept from anything.
+                    attempts.any(|attempt| attempt.is_none_or(Attempt::may_be_tried_again))
+                }),
             })
     }
 

@@ -83,11 +83,11 @@ pub async fn resolve(dir: &Path, args: &RunsResolve) -> Result<ExitCode> {
         if interrupted || summary.verdict == Some(Verdict::Unknown) {
             desk.resume().await?;
         }
+        desk.cancel_when_interrupted(&[args.run])?;
         if interrupted {
             desk.ended(args.run).await?;
         }
         desk.resolve(args.run, args).await?;
-        desk.cancel_when_interrupted(&[args.run])?;
         let after = known.last().map_or(0, |event| event.seq);
         follow(desk, args.run, after, false).await
     });

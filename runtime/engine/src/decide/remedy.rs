@@ -35,7 +35,15 @@ pub(super) fn advance(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
                     false => skip(step, why),
                 }];
             }
-            if let Some(void) = first.then(|| approve::outdated(run, subject, step)).flatten() {
+            // A no stands, and a look that is under way is the latest.
+            let declined = run
+                .approval(&step.id)
+                .is_some_and(|approval| approval.declined.is_some());
+            if first
+                && !declined
+                && !run.is_rechecking(&step.id)
+                && let Some(void) = approve::outdated(run, subject, step)
+            {
                 return vec![void];
             }
             let asking = (first && asks(step, plan.risk)).then(|| approve::advance(run, subject, step, plan, now));

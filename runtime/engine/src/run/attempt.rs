@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
-use evenkeel_model::invocation::{Finding, Key, Outcome, Output, Phase, Stop};
+use evenkeel_model::invocation::{Class, Finding, Key, Outcome, Output, Phase, Stop};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
 use serde_json::Value;
@@ -217,6 +217,12 @@ impl Attempt {
             }) => None,
             Some(_) => open.rfind(|intent| !intent.call.repeatable),
         }
+    }
+
+    /// It failed in a way that may be another one the next time.
+    pub(super) fn may_be_tried_again(&self) -> bool {
+        let outcome = self.ended.as_ref().map(|ended| &ended.outcome);
+        matches!(outcome, Some(Outcome::Failed(failure)) if failure.class == Class::Transient)
     }
 
     /// What it comes to if a person says that it is done.

@@ -121,6 +121,30 @@ async fn an_action_that_was_to_be_tried_again_is_left_by_the_deadline() {
     assert!(why.ends_with("1 action undone"), "{why}");
 }
 
+/// One item failed for good and is tolerated, the other is under way at the deadline and ends well.
+#[tokio::test(start_paused = true)]
+async fn a_step_that_did_all_it_could_has_nothing_undone_by_the_deadline() {
+    let script = Script::default().always("fix", Phase::Plan, plan(&["a"])).on(
+        "fix",
+        Phase::Apply,
+        |invocation, _| async move {
+            if invocation.params["name"] == "bad" {
+                return crate::world::script::failed(Class::Permanent);
+            }
+            tokio::time::sleep(Duration::from_secs(900)).await;
+            applied(true)
+        },
+    );
+    let mut fix = for_each(step("fix"), "['bad', 'good']", 1, Tolerate::Count(1));
+    fix.on_failure = OnFailure::Undo;
+    let world = World::new(home(vec![bounded(runbook("repair", vec![fix]), 10)]), script);
+    let (_, why) = world.verdict("repair").await;
+    assert!(
+        !world.script.called().iter().any(|call| call.contains("rollback")),
+        "{why}"
+    );
+}
+
 /// An item that failed was tolerated, long before the deadline.
 #[tokio::test(start_paused = true)]
 async fn a_step_that_ended_in_time_has_nothing_undone_by_the_deadline() {
