@@ -32,20 +32,7 @@ impl Simulation {
             invoke.before.is_some() || of_step.len() < 2,
             "no more of its items at once"
         );
-        let step = self
-            .subject
-            .runbook
-            .steps
-            .iter()
-            .find(|step| step.id == invoke.key.step);
-        let needs = &step.expect("it is of a step").needs;
-        // What is taken back goes by what was recorded.
-        assert!(
-            invoke.key.phase == Phase::Rollback || needs.iter().all(|need| self.run.result(need).is_some()),
-            "{:?} does not wait for what it needs: {:#?}",
-            invoke.key,
-            self.events
-        );
+        self.check_needs(invoke);
         assert!(
             invoke.key.attempt <= 3 + self.voided + 3 * self.taken_back || self.run.result(&invoke.key.step).is_some()
         );
@@ -104,6 +91,23 @@ impl Simulation {
                 action.id
             );
         }
+    }
+
+    fn check_needs(&self, invoke: &Invoke) {
+        let step = self
+            .subject
+            .runbook
+            .steps
+            .iter()
+            .find(|step| step.id == invoke.key.step);
+        let needs = &step.expect("it is of a step").needs;
+        // What is taken back goes by what was recorded.
+        assert!(
+            invoke.key.phase == Phase::Rollback || needs.iter().all(|need| self.run.result(need).is_some()),
+            "{:?} does not wait for what it needs: {:#?}",
+            invoke.key,
+            self.events
+        );
     }
 
     pub fn check_end(&self) {
