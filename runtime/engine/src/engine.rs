@@ -286,15 +286,13 @@ impl Engine {
         starts: Vec<Start>,
         notes: Vec<Noted>,
         home: &Arc<Home>,
-    ) -> Result<Vec<Opened>, JournalError> {
+    ) -> Result<(), JournalError> {
         let now = self.ports.clock.now();
         let rounds = starts.iter().map(|start| start.round.clone()).collect();
         let _opening = self.opening.read().await;
         let opened = self.ports.journal.open_ticks(rounds, notes, now).await?;
-        for (start, opened) in starts.into_iter().zip(&opened) {
-            self.set_off(start, opened, Arc::clone(home), now);
-        }
-        Ok(opened)
+        self.set_all_off(starts, &opened, home, now);
+        Ok(())
     }
 
     /// The same for the rounds that an edge of an alert starts; it is done with then.
@@ -308,10 +306,14 @@ impl Engine {
         let rounds = starts.iter().map(|start| start.round.clone()).collect();
         let _opening = self.opening.read().await;
         let opened = self.ports.journal.open_for_edge(edge, rounds, now).await?;
-        for (start, opened) in starts.into_iter().zip(&opened) {
+        self.set_all_off(starts, &opened, home, now);
+        Ok(())
+    }
+
+    fn set_all_off(self: &Arc<Self>, starts: Vec<Start>, opened: &[Opened], home: &Arc<Home>, now: DateTime<Utc>) {
+        for (start, opened) in starts.into_iter().zip(opened) {
             self.set_off(start, opened, Arc::clone(home), now);
         }
-        Ok(())
     }
 
     /// Drives a round, if it is a new one.

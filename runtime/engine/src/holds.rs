@@ -138,8 +138,14 @@ fn unknown<'a>(what: &str, name: &str, known: impl Iterator<Item = &'a str>) -> 
 }
 
 impl Engine {
-    /// Reads what stands; before anything starts.
+    /// Reads what stands; before anything starts, and where others may have changed it.
     pub(crate) async fn read_holds(&self) -> Result<(), JournalError> {
+        let _one = self.holding.lock().await;
+        self.read_holds_alone().await
+    }
+
+    /// While nobody changes them: what was read before a change must not come after it.
+    async fn read_holds_alone(&self) -> Result<(), JournalError> {
         let now = self.ports.clock.now();
         let holds = self.ports.ledger.holds(now).await?;
         self.holds
@@ -158,7 +164,7 @@ impl Engine {
         }
         let hold = self.ports.ledger.hold(wish, now).await?;
         info!(hold = hold.id, who = hold.who, why = hold.why, what = ?hold.what, "held back");
-        self.read_holds().await?;
+        self.read_holds_alone().await?;
         Ok(hold)
     }
 
@@ -168,7 +174,7 @@ impl Engine {
         let _one = self.holding.lock().await;
         let released = self.ports.ledger.release(holds, who.to_owned(), now).await?;
         info!(holds = ?released.iter().map(|hold| hold.id).collect::<Vec<_>>(), who, "released");
-        self.read_holds().await?;
+        self.read_holds_alone().await?;
         Ok(released)
     }
 

@@ -186,7 +186,7 @@ impl Engine {
             let passed = note.passed.as_ref().map(|passed| (passed.count, &passed.why));
             info!(runbook = %note.runbook, schedule = note.schedule, ?passed, "ticks were passed over");
         }
-        self.open_ticks(starts, notes, home).await.map(drop)
+        self.open_ticks(starts, notes, home).await
     }
 }
 

@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::action::Applied;
-use evenkeel_model::invocation::{Key, Output, Phase};
+use evenkeel_model::action::{Action, Applied};
+use evenkeel_model::invocation::{Key, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
 use evenkeel_model::run::{Event, Mode, Request, StepResult, StepStatus};
@@ -122,10 +122,7 @@ impl Run {
 
     /// What `apply` answered for an action.
     pub fn applied(&self, step: &StepId, action: &str) -> Option<&Applied> {
-        match self.attempt(step, Phase::Apply, Some(action))?.output()? {
-            Output::Applied(applied) => Some(applied),
-            _ => None,
-        }
+        self.attempt(step, Phase::Apply, Some(action))?.applied()
     }
 
     /// An action came to its end and changed something, or had begun to before it was tried again.
@@ -233,8 +230,10 @@ impl Run {
         }
         result.status == StepStatus::Ok
             && self.plan(step).is_some_and(|plan| {
-                let mut actions = plan.actions.iter();
-                actions.any(|action| self.applied(step, &action.id).is_none())
+                let attempt = |action: &Action| self.attempt(step, Phase::Apply, Some(&action.id));
+                // One that failed for good was not kept from anything.
+                let mut attempts = plan.actions.iter().map(attempt);
+                attempts.any(|attempt| attempt.is_none_or(Attempt::may_be_tried_again))
             })
     }
 
@@ -244,15 +243,7 @@ impl Run {
         step.and_then(|step| step.result.as_ref())
             .is_some_and(|result| match result.status {
                 StepStatus::Skipped => self.stops().as_ref() == Some(&result.summary),
-                _ if self.children_of(id).next().is_some() => self.left_out_actions(id, result),
-                _ => self.plan(id).is_some_and(|plan| {
-                    let mut attempts = plan
-                        .actions
-                        .iter()
-                        .map(|action| self.attempt(id, Phase::Apply, Some(&action.id)));
-                    // One that failed for good was not kept from anything.
-                    attempts.any(|attempt| attempt.is_none_or(Attempt::may_be_tried_again))
-                }),
+                _ => self.left_out_actions(id, result),
             })
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::action::Action;
 use crate::call::{Answer, Call};
-use crate::invocation::{Key, Outcome, Output, Phase, Stop};
+use crate::invocation::{Key, Outcome, Output, Phase};
 use crate::name::{AssetId, CustomerId, RunId, RunbookName, StepId};
 use crate::plugin::Pinned;
 use crate::run::{Body, Event, Occurrence, Request};
@@ -260,16 +260,14 @@ fn is_in_doubt(events: &[Event], wanted: &Key, outcome: &Outcome) -> bool {
     }
     match outcome {
         Outcome::Done(_) => false,
-        Outcome::Stopped {
-            stop: Stop::Diverged, ..
-        } => !open.is_empty(),
+        outcome if outcome.is_interruption() => !open.is_empty(),
         _ => open.values().any(|(call, is_open)| *is_open && !call.repeatable),
     }
 }
 
 /// It was interrupted at an effect that was then made again, or an earlier try had begun one: what it found may be what it
 /// had done itself.
-fn had_begun(events: &[Event], wanted: &Key) -> bool {
+pub fn had_begun(events: &[Event], wanted: &Key) -> bool {
     let is_earlier = |key: &Key| wanted.is_later_try_of(key);
     let is_here = |key: &Key| key == wanted || is_earlier(key);
     // By attempt and number of the call: without an answer, and without one that says what was done.
@@ -286,7 +284,7 @@ fn had_begun(events: &[Event], wanted: &Key) -> bool {
                 missing.remove(&(key.attempt, *n));
                 open.retain(|begun, call| *begun != (key.attempt, *n) || call.is_left_open_by(answer));
             }
-            Body::Ended { key, outcome } if is_earlier(key) && !is_interruption(outcome) => {
+            Body::Ended { key, outcome } if is_earlier(key) && !outcome.is_interruption() => {
                 ended.insert(key.attempt);
             }
             // A person says that what was interrupted was not made; what was answered was.
@@ -305,16 +303,6 @@ fn had_begun(events: &[Event], wanted: &Key) -> bool {
         }
     }
     !earlier.is_empty()
-}
-
-fn is_interruption(outcome: &Outcome) -> bool {
-    matches!(
-        outcome,
-        Outcome::Stopped {
-            stop: Stop::Diverged,
-            ..
-        }
-    )
 }
 
 fn made(events: &[Event], wanted: &Key) -> Vec<Made> {

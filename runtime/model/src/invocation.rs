@@ -166,3 +166,16 @@ pub enum Outcome {
     Failed(Failure),
     Stopped { stop: Stop, message: String },
 }
+
+impl Outcome {
+    /// The plugin did not come to its end, and could not be gone on with.
+    pub fn is_interruption(&self) -> bool {
+        matches!(
+            self,
+            Self::Stopped {
+                stop: Stop::Diverged,
+                ..
+            }
+        )
+    }
+}

@@ -47,11 +47,26 @@ impl Store {
         self.readers.read(query).await
     }
 
-    fn prepared(&self, rounds: Vec<NewRound>, now: DateTime<Utc>) -> Vec<rounds::Prepared> {
+    /// Opens rounds, and does something else in the same durable transaction.
+    async fn open_with(
+        &self,
+        rounds: Vec<NewRound>,
+        now: DateTime<Utc>,
+        mut also: impl FnMut(&Connection) -> rusqlite::Result<()> + Send + 'static,
+    ) -> Result<Vec<Opened>, JournalError> {
         let rounds = rounds.into_iter();
-        rounds
+        let rounds: Vec<_> = rounds
             .map(|round| rounds::Prepared::new(round, now, self.seal.clone()))
-            .collect()
+            .collect();
+        let write = move |connection: &Connection| {
+            let opened = rounds.iter().map(|round| round.write(connection));
+            let opened = opened.collect::<rusqlite::Result<Vec<_>>>()?;
+            also(connection)?;
+            Ok(opened)
+        };
+        let opened = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
+        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
+        Ok(opened)
     }
 
     async fn summaries(&self, rest: &str, arguments: Vec<Sql>) -> Result<Vec<Summary>, JournalError> {
@@ -167,15 +182,8 @@ impl Journal for Store {
         notes: Vec<Noted>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError> {
-        let rounds = self.prepared(rounds, now);
-        let write = move |connection: &Connection| {
-            let opened: rusqlite::Result<Vec<_>> = rounds.iter().map(|round| round.write(connection)).collect();
-            schedules::note(connection, &notes)?;
-            opened
-        };
-        let opened = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
-        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
-        Ok(opened)
+        self.open_with(rounds, now, move |connection| schedules::note(connection, &notes))
+            .await
     }
 
     async fn open_for_edge(
@@ -184,14 +192,8 @@ impl Journal for Store {
         rounds: Vec<NewRound>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError> {
-        let rounds = self.prepared(rounds, now);
-        let write = move |connection: &Connection| {
-            alerts::done(connection, edge)?;
-            rounds.iter().map(|round| round.write(connection)).collect()
-        };
-        let opened: Vec<Opened> = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
-        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
-        Ok(opened)
+        self.open_with(rounds, now, move |connection| alerts::done(connection, edge))
+            .await
     }
 
     async fn to_conclude(&self) -> Result<Vec<RoundId>, JournalError> {
@@ -204,14 +206,8 @@ impl Journal for Store {
         rounds: Vec<NewRound>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Opened>, JournalError> {
-        let rounds = self.prepared(rounds, now);
-        let write = move |connection: &Connection| {
-            rounds::concluded(connection, round)?;
-            rounds.iter().map(|round| round.write(connection)).collect()
-        };
-        let opened: Vec<Opened> = self.writer.write(Durability::Disk, write).await.map_err(unwritten)?;
-        count_rounds(&mut lock(&self.writer.shared.counts), &opened);
-        Ok(opened)
+        self.open_with(rounds, now, move |connection| rounds::concluded(connection, round))
+            .await
     }
 
     async fn after(&self, round: RoundId) -> Result<Option<After>, JournalError> {

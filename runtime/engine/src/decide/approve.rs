@@ -8,7 +8,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::action::{Action, Risk, sha256};
-use evenkeel_model::invocation::{Finding, Outcome, Output, Phase, Severity};
+use evenkeel_model::invocation::{Finding, Outcome, Phase, Severity};
 use evenkeel_model::run::{Body, StepResult, StepStatus};
 use evenkeel_model::runbook::Step;
 use serde_json::{Value, json};
@@ -140,16 +140,21 @@ fn void(step: &Step, why: String) -> Command {
 
 /// Another step had a check made again, and it does not say any more what this one was planned by.
 pub(super) fn outdated(run: &Run, subject: &Subject, step: &Step) -> Option<Command> {
-    let before = subject.runbook.before(step).into_iter();
-    let mut parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
-    parts.find_map(|(check, part)| {
+    if run.is_planned_by_the_latest(&step.id) {
+        return None;
+    }
+    parts_before(run, subject, step).find_map(|(check, part)| {
         let key = part.key();
-        let found = run
-            .attempt(&check.id, Phase::Check, key.as_deref())
-            .and_then(findings)?;
+        let found = run.attempt(&check.id, Phase::Check, key.as_deref())?.findings()?;
         let bases = run.bases(&step.id, &check.id, key.as_deref());
         (!says_the_same(&bases, found)).then(|| outdated_by(step, check, found))
     })
+}
+
+/// What may have been looked at for the step.
+fn parts_before<'a>(run: &'a Run, subject: &'a Subject, step: &Step) -> impl Iterator<Item = (&'a Step, Part<'a>)> {
+    let before = subject.runbook.before(step).into_iter();
+    before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)))
 }
 
 fn says_the_same(bases: &[&Vec<Finding>], found: &[Finding]) -> bool {
@@ -170,9 +175,7 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
     if run.is_rechecking(&step.id) {
         return Some(Command::AwaitWork);
     }
-    let before = subject.runbook.before(step).into_iter();
-    let parts = before.flat_map(|check| part::of(run, check).into_iter().map(move |part| (check, part)));
-    for (check, part) in parts {
+    for (check, part) in parts_before(run, subject, step) {
         let key = part.key();
         let bases = run.bases(&step.id, &check.id, key.as_deref());
         if bases.is_empty() {
@@ -182,7 +185,7 @@ pub(super) fn recheck(run: &Run, subject: &Subject, step: &Step, now: DateTime<U
         let Some(ended) = again.filter(|attempt| attempt.ended.is_some()) else {
             return Some(look(run, subject, step, (check, part), now));
         };
-        match findings(ended) {
+        match ended.findings() {
             Some(found) if says_the_same(&bases, found) => {}
             Some(found) => return Some(outdated_by(step, check, found)),
             None => {
@@ -208,13 +211,6 @@ fn look(run: &Run, subject: &Subject, step: &Step, (check, part): (&Step, Part<'
             format!("`{}` can't be made again before it: {why}", check.id),
             false,
         ),
-    }
-}
-
-fn findings(attempt: &Attempt) -> Option<&Vec<Finding>> {
-    match attempt.output()? {
-        Output::Findings(findings) => Some(findings),
-        _ => None,
     }
 }
 

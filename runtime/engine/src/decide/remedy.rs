@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
-use evenkeel_model::action::{Action, Applied, PlanHash, Risk};
+use evenkeel_model::action::{Action, PlanHash, Risk};
 use evenkeel_model::invocation::{Output, Phase};
 use evenkeel_model::run::{Body, StepResult, StepStatus};
 use evenkeel_model::runbook::{Otherwise, Step};
@@ -14,7 +14,7 @@ use super::stage::{self, Stage, Turn};
 use super::step::{fail, failed_with, finish, look, of_items, shortened, skip, when_due};
 use super::{Command, Subject, approve, prepare};
 use crate::port::Work;
-use crate::run::{Plan, Run};
+use crate::run::{Attempt, Plan, Run};
 use crate::{risk, words};
 
 const NOTHING: &str = "there is nothing to do";
@@ -290,27 +290,21 @@ fn listed(run: &Run, step: &Step, plan: &Plan, sweep: &Sweep<'_, ()>) -> Value {
 
 /// What was said of actions, and the output of the last.
 fn said<'a>(run: &Run, step: &Step, actions: impl Iterator<Item = &'a Action>) -> (String, Value) {
-    let applied: Vec<_> = actions
-        .filter_map(|action| {
-            Some((
-                run.applied(&step.id, &action.id)?,
-                run.has_applied(&step.id, &action.id),
-            ))
-        })
+    let applied: Vec<&Attempt> = actions
+        .filter_map(|action| run.attempt(&step.id, Phase::Apply, Some(&action.id)))
         .collect();
-    let said: Vec<String> = applied
-        .iter()
-        .map(|(applied, changed)| told(applied, *changed))
-        .collect();
-    let output = applied.last().and_then(|(last, _)| last.output.clone());
+    let said: Vec<String> = applied.iter().copied().filter_map(told).collect();
+    let last = applied.iter().rev().find_map(|attempt| attempt.applied());
+    let output = last.and_then(|last| last.output.clone());
     (shortened(&said.join("; ")), output.unwrap_or(Value::Null))
 }
 
-fn told(applied: &Applied, changed: bool) -> String {
-    match changed && !applied.changed {
+fn told(attempt: &Attempt) -> Option<String> {
+    let applied = attempt.applied()?;
+    Some(match attempt.had_begun() && !applied.changed {
         true => format!("{} (what it had begun before may be its own doing)", applied.summary),
         false => applied.summary.clone(),
-    }
+    })
 }
 
 fn nothing_to_do() -> StepResult {

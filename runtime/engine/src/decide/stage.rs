@@ -1,7 +1,7 @@
 //! How far one export of a step has come, and whether it may be called (again).
 
 use chrono::{DateTime, TimeDelta, Utc};
-use evenkeel_model::invocation::{Class, Outcome, Output, Stop};
+use evenkeel_model::invocation::{Outcome, Output, Stop};
 
 use evenkeel_model::action::sha256;
 use evenkeel_model::runbook::{Retry, Step};
@@ -92,8 +92,8 @@ pub(super) fn of<'a>(run: &Run, step: &Step, attempt: Option<&'a Attempt>) -> St
             ..Turn::begin(number + 1)
         }),
         Outcome::Done(output) => Stage::Done(output),
-        Outcome::Failed(failure)
-            if failure.class == Class::Transient && attempt.may_be_repeated() && number < step.retry.times.get() =>
+        Outcome::Failed(_)
+            if attempt.may_be_tried_again() && attempt.may_be_repeated() && number < step.retry.times.get() =>
         {
             Stage::Call(Turn {
                 at: Some(ended.at + retry_after(&step.retry, attempt)),

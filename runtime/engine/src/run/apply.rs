@@ -205,7 +205,9 @@ impl Run {
                 outcome: outcome.clone(),
             });
         }
-        self.take_as_known(&Place::of(key));
+        if key.phase == Phase::Check {
+            self.take_as_known(&Place::of(key));
+        }
     }
 
     /// What the latest look of a check found.

@@ -1,13 +1,14 @@
 //! What was asked of people about a step's plan, and what they said.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_model::invocation::{Finding, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::run::{Body, Event};
 
-use super::{Attempt, Child, Place, Plan, Run, Step};
+use super::{Attempt, Child, Found, Place, Plan, Run, Step};
 
 /// A plan that waited no longer than that for its turn is applied as it is.
 const FRESH: TimeDelta = TimeDelta::minutes(1);
@@ -146,13 +147,19 @@ impl Run {
     /// What a check had found when the step's plans were called.
     pub(crate) fn bases(&self, step: &StepId, check: &StepId, item: Option<&str>) -> Vec<&Vec<Finding>> {
         let place = Place::new(check, Phase::Check, item);
-        let plans = self
-            .attempts
-            .values()
-            .filter(|attempt| attempt.key.step == *step && !attempt.void);
+        self.all_bases(step).filter_map(|basis| basis.get(&place)).collect()
+    }
+
+    /// Nothing was found since; false: it may have been.
+    pub(crate) fn is_planned_by_the_latest(&self, step: &StepId) -> bool {
+        self.all_bases(step).all(|basis| Arc::ptr_eq(basis, &self.found))
+    }
+
+    fn all_bases(&self, step: &StepId) -> impl Iterator<Item = &Arc<Found>> {
+        let plans = self.attempts.values().filter(|attempt| !attempt.void);
         plans
-            .filter_map(|planned| planned.basis.as_ref()?.get(&place))
-            .collect()
+            .filter(move |planned| planned.key.step == *step)
+            .filter_map(|planned| planned.basis.as_ref())
     }
 
     fn asked(&mut self, step: &StepId) -> Option<&mut Approval> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use evenkeel_model::action::Applied;
 use evenkeel_model::call::{Answer, Call};
-use evenkeel_model::invocation::{Class, Finding, Key, Outcome, Output, Phase, Stop};
+use evenkeel_model::invocation::{Class, Finding, Key, Outcome, Output, Phase};
 use evenkeel_model::name::StepId;
 use evenkeel_model::plugin::Pinned;
 use serde_json::Value;
@@ -96,13 +96,7 @@ impl Ended {
 
     /// The plugin did not come to its end, and could not be gone on with.
     pub fn is_interruption(&self) -> bool {
-        matches!(
-            self.outcome,
-            Outcome::Stopped {
-                stop: Stop::Diverged,
-                ..
-            }
-        )
+        self.outcome.is_interruption()
     }
 }
 
@@ -219,10 +213,12 @@ impl Attempt {
         }
     }
 
-    /// It failed in a way that may be another one the next time.
-    pub(super) fn may_be_tried_again(&self) -> bool {
-        let outcome = self.ended.as_ref().map(|ended| &ended.outcome);
-        matches!(outcome, Some(Outcome::Failed(failure)) if failure.class == Class::Transient)
+    /// It came to no end that would be the same the next time.
+    pub(crate) fn may_be_tried_again(&self) -> bool {
+        self.ended.as_ref().is_some_and(|ended| match &ended.outcome {
+            Outcome::Failed(failure) => failure.class == Class::Transient,
+            outcome => outcome.is_interruption(),
+        })
     }
 
     /// What it comes to if a person says that it is done.
@@ -250,8 +246,16 @@ impl Attempt {
         self.repeats || !self.earlier.is_empty()
     }
 
+    /// What an action answered.
+    pub(crate) fn applied(&self) -> Option<&Applied> {
+        match self.output()? {
+            Output::Applied(applied) => Some(applied),
+            _ => None,
+        }
+    }
+
     /// Of a check that came to its end.
-    pub(super) fn findings(&self) -> Option<&Vec<Finding>> {
+    pub(crate) fn findings(&self) -> Option<&Vec<Finding>> {
         match self.output()? {
             Output::Findings(findings) => Some(findings),
             _ => None,
