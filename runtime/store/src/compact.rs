@@ -9,9 +9,10 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use evenkeel_engine::port::Durability;
+use evenkeel_model::change;
 use evenkeel_model::home::Keep;
-use evenkeel_model::invocation::{Key, Outcome, Phase};
-use evenkeel_model::run::Body;
+use evenkeel_model::invocation::{Key, Outcome, Output, Phase};
+use evenkeel_model::run::{Body, Event};
 use evenkeel_model::seal::Seal;
 use rusqlite::{Connection, params};
 
@@ -144,10 +145,10 @@ fn details(connection: &Connection, run: i64, seal: Option<&Seal>) -> rusqlite::
     let sql = "SELECT seq, at, body, sealed FROM events WHERE run = ?1 ORDER BY seq";
     let mut statement = connection.prepare_cached(sql)?;
     let events = statement.query_map([run], |row| sealed::event(row, run, seal))?;
+    let events = events.collect::<rusqlite::Result<Vec<Event>>>()?;
     let (mut ends, mut details) = (HashMap::new(), Vec::new());
-    for event in events {
-        let event = event?;
-        take_in(&mut ends, &event.body);
+    for event in &events {
+        take_in(&mut ends, &events, &event.body);
         if let Some(lost) = lost_after(&event.body) {
             details.push((crate::rows::id(event.seq), event.body.key().cloned(), lost));
         }
@@ -163,15 +164,19 @@ fn details(connection: &Connection, run: i64, seal: Option<&Seal>) -> rusqlite::
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
     Done,
-    /// What it had begun may stand half made.
+    /// What it had begun may stand half made; or it changed nothing any more, because it had begun before.
     Failed,
     /// It was interrupted: it is gone on with, if at all, by what it got so far.
     Open,
 }
 
-fn take_in(ends: &mut HashMap<Key, End>, body: &Body) {
+fn take_in(ends: &mut HashMap<Key, End>, events: &[Event], body: &Body) {
     let (key, end) = match body {
         Body::Invoked { key, .. } => (key, End::Open),
+        Body::Ended {
+            key,
+            outcome: Outcome::Done(Output::Applied(applied)),
+        } if !applied.changed && change::had_begun(events, key) => (key, End::Failed),
         Body::Ended {
             key,
             outcome: Outcome::Done(_),
@@ -189,9 +194,9 @@ fn take_in(ends: &mut HashMap<Key, End>, body: &Body) {
 /// The worst end of an invocation after which the event is a mere detail; none: it never is.
 fn lost_after(body: &Body) -> Option<End> {
     match body {
-        // An effect, and its answer: an intent alone would be a doubt.
-        Body::Intended { .. } | Body::Called { call: None, .. } => Some(End::Done),
-        Body::Called { .. } | Body::Sensed { .. } | Body::Resumed { .. } => Some(End::Failed),
+        // An effect, its answer, for an intent alone would be a doubt, and that it was made again.
+        Body::Intended { .. } | Body::Called { call: None, .. } | Body::Resumed { .. } => Some(End::Done),
+        Body::Called { .. } | Body::Sensed { .. } => Some(End::Failed),
         Body::Logged { .. } | Body::LogsDropped { .. } | Body::Progressed { .. } => Some(End::Open),
         _ => None,
     }
